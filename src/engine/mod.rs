@@ -1,0 +1,10 @@
+//! How the items of a run reach the threads.
+
+pub(crate) mod steal;
+
+mod gather;
+#[expect(
+    unsafe_code,
+    reason = "values are written into place; each block has its argument"
+)]
+mod place;

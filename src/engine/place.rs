@@ -1,0 +1,137 @@
+//! Values into place: every value is written straight to its final position.
+//!
+//! A vector with room for all values is allocated once. A [`Place`] is a stretch of that room; it
+//! is split as the input is split, so each leaf writes to the positions of its own items and two
+//! leaves never meet. A place owns the values it has written and drops them unless they become
+//! part of the vector: so a run that stops half-way leaks nothing and drops nothing twice.
+//!
+//! Two neighbours are joined when the left one is full: then the written values are one stretch
+//! again. A left one that is not full belongs to a run that stopped, and the right one is dropped.
+//! A result that spans all positions is thus proof that each was written.
+//!
+//! rayon's own `collect` works in this way (`rayon::iter::collect`); what is added is that a run
+//! may stop.
+
+use std::marker::PhantomData;
+use std::ptr;
+
+use super::gather::Gather;
+
+/// A vector that has memory for `len` values and holds none.
+pub(super) struct Room<T> {
+    values: Vec<T>,
+    len: usize,
+}
+
+impl<T> Room<T> {
+    /// `None` if the memory cannot be had.
+    pub(super) fn new(len: usize) -> Option<Self> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(len).ok()?;
+        Some(Room { values, len })
+    }
+
+    /// Lets `fill` write behind a place, and returns the values if every position was written.
+    pub(super) fn fill(
+        mut self,
+        fill: impl for<'v> FnOnce(Place<'v, T>) -> Place<'v, T>,
+    ) -> Option<Vec<T>> {
+        let start = self.values.as_mut_ptr();
+        let filled = fill(Place::empty(start, self.len));
+        if !ptr::eq(filled.start, start) || filled.written != self.len {
+            return None;
+        }
+        filled.release();
+        // SAFETY: the capacity is at least `len`. `filled` begins where the vector does and had
+        // `len` positions written, which by the invariant of `Place` are initialized; it has just
+        // given up their ownership, so the vector is their only owner.
+        unsafe { self.values.set_len(self.len) };
+        Some(self.values)
+    }
+}
+
+/// A stretch of a room, of which the first `written` positions hold values.
+///
+/// Invariants: `start` points to `len` positions that no other place and nobody else uses during
+/// `'v`; the first `written` of them are initialized and owned by this place; `written <= len`.
+pub(super) struct Place<'v, T> {
+    /// A raw pointer with the provenance of the whole allocation, so that neighbours can be joined;
+    /// a slice could not grow again.
+    start: *mut T,
+    len: usize,
+    written: usize,
+    /// The room is borrowed, and the values are owned.
+    room: PhantomData<(&'v mut Room<T>, T)>,
+}
+
+// SAFETY: a place is a unique borrow of positions together with ownership of the values in them,
+// like `(&mut [MaybeUninit<T>], Vec<T>)`, and that is `Send` if `T` is.
+unsafe impl<T: Send> Send for Place<'_, T> {}
+
+impl<T> Place<'_, T> {
+    fn empty(start: *mut T, len: usize) -> Self {
+        Place {
+            start,
+            len,
+            written: 0,
+            room: PhantomData,
+        }
+    }
+
+    /// Gives up the ownership of the values, and returns how many they are.
+    fn release(mut self) -> usize {
+        std::mem::take(&mut self.written)
+    }
+}
+
+impl<T: Send> Gather for Place<'_, T> {
+    type Value = T;
+
+    fn split_at(self, mid: usize) -> (Self, Self) {
+        assert!(mid <= self.len, "an iterator was split beyond its length");
+        assert_eq!(self.written, 0, "an iterator was split after it was read");
+        // SAFETY: `mid <= len`, so the sum stays inside the allocation or one past its end.
+        let middle = unsafe { self.start.add(mid) };
+        // The halves do not overlap, and this place, which owns nothing, ends here.
+        (
+            Place::empty(self.start, mid),
+            Place::empty(middle, self.len - mid),
+        )
+    }
+
+    fn split_off_left(&self) -> Self {
+        panic!("an iterator that knows its length was driven as if it did not");
+    }
+
+    #[inline]
+    fn push(&mut self, value: T) {
+        assert!(
+            self.written < self.len,
+            "an iterator gave more items than its length"
+        );
+        // SAFETY: `written < len`, so the position is one of this place's own and, by the
+        // invariant, not initialized: nothing is overwritten without being dropped.
+        unsafe { self.start.add(self.written).write(value) };
+        self.written += 1;
+    }
+
+    fn join(mut self, right: Self) -> Self {
+        // SAFETY: `len` positions start here, so their end is in or one past the allocation.
+        let end = unsafe { self.start.add(self.len) };
+        if self.written == self.len && ptr::eq(end, right.start) {
+            // The stretches touch and were split from one vector, so together they are one. The
+            // left one is full, so the values of both are its first `written`.
+            self.len += right.len;
+            self.written += right.release();
+        }
+        self
+    }
+}
+
+impl<T> Drop for Place<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: by the invariant these values are initialized and owned here; nobody uses them
+        // after the drop of their owner.
+        unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(self.start, self.written)) };
+    }
+}

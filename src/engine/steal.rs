@@ -1,0 +1,182 @@
+//! The stealing engine: rayon's own splitting, for every parallel iterator.
+//!
+//! rayon splits the input and the consumer with it, lets idle threads steal the right halves, and
+//! at each leaf turns the consumer into a folder, which is given the leaf's items. All of them
+//! borrow the [`Run`]. The folder looks at the token with each item in hand: an item in hand when
+//! the run is cancelled is dropped, and proves that the run is not complete. From then on the
+//! consumers are `full`, and rayon produces nothing more.
+//!
+//! The items of one leaf run one after another on one thread. How small leaves are is the
+//! iterator's affair (`with_max_len`).
+
+use std::iter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rayon::iter::ParallelIterator;
+use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
+
+use super::gather::{Gather, Nothing, Pieces};
+use super::place::Room;
+use crate::run::{PanicWatch, Run};
+use crate::token::CancelToken;
+
+/// Calls `f` for every item.
+pub(crate) fn for_each<I, F, E>(items: I, run: &Run<E>, f: &F)
+where
+    I: ParallelIterator,
+    F: Fn(&CancelToken, I::Item) -> Result<(), E> + Sync,
+    E: Send,
+{
+    let Nothing = items.drive_unindexed(Stretch::new(run, f, Nothing));
+}
+
+/// The values of `f` in the order of the items; an incomplete vector if the run does not end well.
+pub(crate) fn map<I, F, T, E>(items: I, run: &Run<E>, f: &F) -> Vec<T>
+where
+    I: ParallelIterator,
+    F: Fn(&CancelToken, I::Item) -> Result<T, E> + Sync,
+    T: Send,
+    E: Send,
+{
+    // An input too long for the memory may still fail early, or be cancelled.
+    let Some(room) = items.opt_len().and_then(Room::new) else {
+        let pieces = items.drive_unindexed(Stretch::new(run, f, Pieces::new()));
+        return pieces.into_vec();
+    };
+    let values = room.fill(|place| items.drive_unindexed(Stretch::new(run, f, place)));
+    values.unwrap_or_else(|| {
+        assert!(
+            run.is_spoilt(),
+            "an iterator gave fewer items than its length"
+        );
+        Vec::new()
+    })
+}
+
+/// A stretch of the input: rayon's consumer while it may still be split, the folder afterwards.
+struct Stretch<'r, F, G, E> {
+    watch: PanicWatch<'r, E>,
+    f: &'r F,
+    gathered: G,
+}
+
+impl<'r, F, G, E> Stretch<'r, F, G, E> {
+    fn new(run: &'r Run<E>, f: &'r F, gathered: G) -> Self {
+        Stretch {
+            watch: PanicWatch::new(run),
+            f,
+            gathered,
+        }
+    }
+
+    fn with(&self, gathered: G) -> Self {
+        Stretch::new(self.watch.run(), self.f, gathered)
+    }
+}
+
+impl<I, F, G, E> Consumer<I> for Stretch<'_, F, G, E>
+where
+    F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
+    G: Gather,
+    E: Send,
+{
+    type Folder = Self;
+    type Reducer = Join;
+    type Result = G;
+
+    fn split_at(self, mid: usize) -> (Self, Self, Join) {
+        let (run, f) = (self.watch.run(), self.f);
+        let (left, right) = self.gathered.split_at(mid);
+        (
+            Stretch::new(run, f, left),
+            Stretch::new(run, f, right),
+            Join,
+        )
+    }
+
+    fn into_folder(self) -> Self {
+        self.watch.rearm();
+        self
+    }
+
+    fn full(&self) -> bool {
+        // rayon asks this first on whichever thread is to work on the stretch.
+        self.watch.rearm();
+        self.watch.run().is_over()
+    }
+}
+
+impl<I, F, G, E> UnindexedConsumer<I> for Stretch<'_, F, G, E>
+where
+    F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
+    G: Gather,
+    E: Send,
+{
+    fn split_off_left(&self) -> Self {
+        self.with(self.gathered.split_off_left())
+    }
+
+    fn to_reducer(&self) -> Join {
+        Join
+    }
+}
+
+impl<I, F, G, E> Folder<I> for Stretch<'_, F, G, E>
+where
+    F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
+    G: Gather,
+    E: Send,
+{
+    type Result = G;
+
+    #[inline]
+    fn consume(self, item: I) -> Self {
+        self.consume_iter(iter::once(item))
+    }
+
+    /// The default would move the folder through every item.
+    #[inline]
+    fn consume_iter<S>(mut self, items: S) -> Self
+    where
+        S: IntoIterator<Item = I>,
+    {
+        let (run, f, gathered) = (self.watch.run(), self.f, &mut self.gathered);
+        let token = run.token();
+        let mut items = items.into_iter();
+        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+        // that a second panic, from the drop of an item, does not abort the process.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            for item in items.by_ref() {
+                if token.is_cancelled() {
+                    return run.skip();
+                }
+                match f(token, item) {
+                    Ok(value) => gathered.push(value),
+                    Err(error) => return run.fail(error),
+                }
+            }
+        }));
+        if let Err(payload) = unwound {
+            run.panicked(payload);
+        }
+        self
+    }
+
+    fn complete(self) -> G {
+        self.gathered
+    }
+
+    #[inline]
+    fn full(&self) -> bool {
+        self.watch.run().is_over()
+    }
+}
+
+/// Joins the gathered values of neighbouring stretches.
+struct Join;
+
+impl<G: Gather> Reducer<G> for Join {
+    fn reduce(self, left: G, right: G) -> G {
+        left.join(right)
+    }
+}

@@ -1,0 +1,170 @@
+//! The extension trait: a table of contents.
+
+use rayon::iter::ParallelIterator;
+
+use crate::engine::steal;
+use crate::group::ErrGroup;
+use crate::run;
+use crate::token::CancelToken;
+use crate::with_group::WithGroup;
+
+/// Go's errgroup on every rayon parallel iterator.
+///
+/// The first three methods return the item's own error type: nothing but an item can fail them. To
+/// be able to stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
+///
+/// They have no order of their own: items start in any order, and of several errors the earliest
+/// *in time* comes back, the one that caused the others. On one thread that is what the sequential
+/// loop would return.
+pub trait ErrGroupExt: ParallelIterator {
+    /// Calls `f` for every item in parallel, and stops at the first failure.
+    ///
+    /// # Order
+    ///
+    /// Items start in any order. Of several errors the earliest in time is returned.
+    ///
+    /// # Cancellation
+    ///
+    /// After the first error or panic each other worker begins at most one more item. The items
+    /// that run are waited for; the rest are dropped, and rayon produces no more. Items that take
+    /// long can stop earlier with [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of an item with its payload, after the other items have ended. A panic
+    /// outranks every error. With `panic = "abort"` the process ends.
+    ///
+    /// # Errors
+    ///
+    /// The error of the earliest failure. `Ok` if and only if `f` returned `Ok` for every item.
+    ///
+    /// # Cost
+    ///
+    /// That of rayon's `try_for_each`, and one small allocation for each call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::prelude::*;
+    ///
+    /// let words = ["1", "2", "three", "4"];
+    /// let result = words.par_iter().err_group(|word| word.parse::<i32>().map(drop));
+    /// assert_eq!(result.unwrap_err().to_string(), "invalid digit found in string");
+    /// ```
+    fn err_group<F, E>(self, f: F) -> Result<(), E>
+    where
+        F: Fn(Self::Item) -> Result<(), E> + Sync + Send,
+        E: Send,
+    {
+        self.try_for_each_group(|_, item| f(item))
+    }
+
+    /// As [`err_group`](ErrGroupExt::err_group), with the run's token for items that take long.
+    ///
+    /// # Order
+    ///
+    /// As [`err_group`](ErrGroupExt::err_group).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`err_group`](ErrGroupExt::err_group), and the items that run can see it: by
+    /// [`is_cancelled`](CancelToken::is_cancelled), [`sleep`](CancelToken::sleep),
+    /// [`done`](CancelToken::done) or [`on_cancel`](CancelToken::on_cancel). An item that stops
+    /// early must say so with an `Err`, which is never the one returned.
+    ///
+    /// # Panics
+    ///
+    /// As [`err_group`](ErrGroupExt::err_group). Also if `f` cancels the token itself, items were
+    /// skipped, and none returned an error: then there is nothing to return. `with_group` has an
+    /// error for that.
+    ///
+    /// # Errors
+    ///
+    /// As [`err_group`](ErrGroupExt::err_group).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::prelude::*;
+    ///
+    /// let result = (0..9).into_par_iter().try_for_each_group(|token, n| {
+    ///     if n == 0 { return Err("zero") }
+    ///     while !token.is_cancelled() { std::hint::spin_loop() }
+    ///     Err("a consequence")
+    /// });
+    /// assert_eq!(result, Err("zero"));
+    /// ```
+    fn try_for_each_group<F, E>(self, f: F) -> Result<(), E>
+    where
+        F: Fn(&CancelToken, Self::Item) -> Result<(), E> + Sync + Send,
+        E: Send,
+    {
+        run::bare(|run| steal::for_each(self, run, &f))
+    }
+
+    /// Calls `f` for every item in parallel, and returns the values in the order of the items.
+    ///
+    /// # Order
+    ///
+    /// The values are in the order of the items, as with rayon's `collect`. The items start in any
+    /// order, and of several errors the earliest in time is returned.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group). The values that were ready are
+    /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    ///
+    /// # Errors
+    ///
+    /// As [`err_group`](ErrGroupExt::err_group).
+    ///
+    /// # Cost
+    ///
+    /// Where the length is known beforehand the vector is allocated once and each value is written
+    /// to its place: about the cost of rayon's `collect` into a `Vec`. Else each leaf fills a vector
+    /// of its own, and they are concatenated.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::prelude::*;
+    ///
+    /// let words = ["1", "2", "3"];
+    /// let numbers = words.par_iter().try_map_group(|_, word| word.parse::<i32>());
+    /// assert_eq!(numbers, Ok(vec![1, 2, 3]));
+    /// ```
+    fn try_map_group<F, T, E>(self, f: F) -> Result<Vec<T>, E>
+    where
+        F: Fn(&CancelToken, Self::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+    {
+        run::bare(|run| steal::map(self, run, &f))
+    }
+
+    /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let group = ErrGroup::new().timeout(Duration::from_secs(60));
+    /// let lengths = ["a", "bc"].par_iter().with_group(&group).try_map(|_, s| Ok::<_, ()>(s.len()));
+    /// assert_eq!(lengths.unwrap(), [1, 2]);
+    /// ```
+    fn with_group(self, group: &ErrGroup) -> WithGroup<'_, Self> {
+        WithGroup::new(self, group)
+    }
+}
+
+impl<I: ParallelIterator> ErrGroupExt for I {}

@@ -1,0 +1,54 @@
+//! `DropGuard`: cancels when it goes out of scope.
+
+use std::mem;
+
+use super::CancelToken;
+use crate::error::Cause;
+
+/// Cancels a token when dropped, unless disarmed. Made by
+/// [`CancelToken::drop_guard`](crate::CancelToken::drop_guard).
+///
+/// # Examples
+///
+/// ```
+/// use rayon_errgroup::{CancelToken, Cause};
+///
+/// let token = CancelToken::new();
+/// drop(token.clone().drop_guard());
+/// assert!(matches!(token.cause(), Some(Cause::Dropped)));
+/// ```
+#[derive(Debug)]
+#[must_use = "an unused guard cancels at once"]
+pub struct DropGuard {
+    token: CancelToken,
+    armed: bool,
+}
+
+impl DropGuard {
+    pub(super) fn new(token: CancelToken) -> DropGuard {
+        DropGuard { token, armed: true }
+    }
+
+    /// Gives the token back, not cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon_errgroup::CancelToken;
+    ///
+    /// let token = CancelToken::new().drop_guard().disarm();
+    /// assert!(!token.is_cancelled());
+    /// ```
+    pub fn disarm(mut self) -> CancelToken {
+        self.armed = false;
+        self.token.clone()
+    }
+}
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        if mem::take(&mut self.armed) {
+            self.token.cancel_for(Cause::Dropped);
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The tree of nodes behind the tokens.
+//!
+//! A node is active until it is cancelled or finished, and then stays so for ever. Cancelling
+//! walks down the tree, finishing too; nothing ever goes up.
+//!
+//! Invariants:
+//!
+//! 1. `state` changes only under the lock of `links`, and only away from `ACTIVE`. Whoever changes
+//!    it decides the trigger, and what the trigger leaves behind (an item's error) is stored first.
+//! 2. A node stands in its parent's `children` from its birth under the parent's lock until it is
+//!    dropped or *its whole subtree is flagged*. So a walk from above meets every descendant that
+//!    nobody has flagged yet, even below a node that is finished or that somebody else is
+//!    cancelling, and when `cancel` returns, every active descendant has been cancelled.
+//! 3. A child owns its parent, a parent only knows its children: dropping a token in the middle of
+//!    the tree cuts nobody off, and dropping the last handle of a leaf frees the path above it.
+//! 4. `callbacks`, `done` and `timer` are emptied by the first walk that comes by, so each
+//!    callback runs at most once.
+//!
+//! Lock order: a node's `links`, then the run's failure or the timer's queue. No two nodes are ever
+//! locked at once. Callbacks, channel closing and every drop of user data happen with no lock held.
+//!
+//! Memory order: `state` is stored with `Release` and loaded with `Acquire`, so who sees the
+//! cancellation sees what its cause wrote before. Everything else is behind the lock.
+//!
+//! Walks and drops are loops over an explicit list: a tree may be as deep as memory allows.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::mem;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::callback::Callback;
+use super::timer;
+use crate::error::{Cause, Payload, keep_first};
+use crate::lock::lock;
+
+const ACTIVE: u8 = 0;
+const CANCELLED: u8 = 1;
+const FINISHED: u8 = 2;
+
+/// Whose a node is: this decides what becomes of it when the run above it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// A token that the user made. It ends with the run that it hangs below.
+    User,
+    /// The token of a run. It goes on without its parent, as its own run does.
+    Run,
+}
+
+pub(crate) struct Node {
+    state: AtomicU8,
+    owner: Owner,
+    /// The parent, and this node's key among its children.
+    parent: Option<(Arc<Node>, u64)>,
+    links: Mutex<Links>,
+    /// The receiving end of `Links::done`, made when first asked for.
+    done: OnceLock<Receiver<Infallible>>,
+    /// A panic of a callback that was run where nobody could be told; the run takes it.
+    stray_panic: Mutex<Option<Payload>>,
+}
+
+#[derive(Default)]
+struct Links {
+    cause: Option<Cause>,
+    next_key: u64,
+    children: BTreeMap<u64, Weak<Node>>,
+    callbacks: BTreeMap<u64, Arc<Callback>>,
+    /// Dropped to wake whoever waits on `Node::done`.
+    done: Option<Sender<Infallible>>,
+    deadline: Option<Instant>,
+    timer: Option<timer::Key>,
+}
+
+impl Links {
+    fn new_key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+}
+
+/// What became of a registration.
+pub(super) enum Registered {
+    /// It waits, under this key.
+    Waiting(u64),
+    /// The node is cancelled already.
+    Late,
+    /// The node's run is over; nothing will ever cancel it.
+    Never,
+}
+
+impl Node {
+    fn new(owner: Owner, parent: Option<(Arc<Node>, u64)>) -> Node {
+        Node {
+            state: AtomicU8::new(ACTIVE),
+            owner,
+            parent,
+            links: Mutex::default(),
+            done: OnceLock::new(),
+            stray_panic: Mutex::default(),
+        }
+    }
+
+    pub(super) fn root() -> Arc<Node> {
+        Arc::new(Node::new(Owner::User, None))
+    }
+
+    pub(super) fn child(self: &Arc<Self>) -> Arc<Node> {
+        self.born(Owner::User)
+    }
+
+    /// The node of a run, below the token that the policy names. The token of a run that is over
+    /// can no longer cancel anything; the tokens above it can.
+    pub(super) fn of_run(mut parent: Option<&Arc<Node>>) -> Arc<Node> {
+        while let Some(above) = parent {
+            let node = above.born(Owner::Run);
+            if !node.is_finished() {
+                return node;
+            }
+            parent = above.parent.as_ref().map(|(parent, _)| parent);
+        }
+        Arc::new(Node::new(Owner::Run, None))
+    }
+
+    fn born(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
+        let mut links = self.links();
+        match self.state_under(&links) {
+            ACTIVE => {
+                let key = links.new_key();
+                let child = Arc::new(Node::new(owner, Some((Arc::clone(self), key))));
+                links.children.insert(key, Arc::downgrade(&child));
+                child
+            }
+            CANCELLED => {
+                let cause = links.cause.as_ref().map(Cause::inherited);
+                drop(links);
+                Arc::new(Node::new(owner, Some((Arc::clone(self), 0))).settled(CANCELLED, cause))
+            }
+            _ => Arc::new(Node::new(owner, None).settled(FINISHED, None)),
+        }
+    }
+
+    /// The same node, born in its last state.
+    fn settled(mut self, state: u8, cause: Option<Cause>) -> Node {
+        self.state = AtomicU8::new(state);
+        lock(&self.links).cause = cause;
+        self
+    }
+
+    fn links(&self) -> MutexGuard<'_, Links> {
+        lock(&self.links)
+    }
+
+    /// The state, for one who holds the lock: stable, since every change is made under it.
+    fn state_under(&self, _links: &Links) -> u8 {
+        // Relaxed: the lock orders this load after the store that it reads.
+        self.state.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        // Acquire pairs with the Release store in `trigger`.
+        self.state.load(Ordering::Acquire) == CANCELLED
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        // Relaxed: a finished node publishes nothing.
+        self.state.load(Ordering::Relaxed) == FINISHED
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.links().cause.clone()
+    }
+
+    /// Cancels this node and everything below it, unless it has ended already.
+    ///
+    /// `record` runs if and only if this call is the trigger, before anybody can see it (law 1). It
+    /// runs under the lock and only moves a value into its slot. `on_panic` is given what a
+    /// callback's panic carried, and the node the callback was registered at, before whoever waits
+    /// for that callback goes on.
+    pub(crate) fn cancel(
+        self: &Arc<Self>,
+        cause: Cause,
+        record: impl FnOnce(),
+        mut on_panic: impl FnMut(&Node, Payload),
+    ) -> bool {
+        if !self.trigger(&cause, record) {
+            return false;
+        }
+        for (node, callback) in self.flag_descendants(&cause) {
+            callback.run(|payload| on_panic(&node, payload));
+        }
+        true
+    }
+
+    /// Cancels this node if it is active (invariant 1).
+    fn trigger(&self, cause: &Cause, record: impl FnOnce()) -> bool {
+        let mut links = self.links();
+        let active = self.state_under(&links) == ACTIVE;
+        if active {
+            record();
+            links.cause = Some(cause.clone());
+            // Release pairs with the Acquire load in `is_cancelled`.
+            self.state.store(CANCELLED, Ordering::Release);
+        }
+        active
+    }
+
+    /// Flags the subtree, wakes its waiters, and returns the callbacks to be run.
+    fn flag_descendants(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
+        let inherited = OnceLock::new();
+        let mut callbacks = Vec::new();
+        let mut pending = vec![Arc::clone(self)];
+        while let Some(node) = pending.pop() {
+            if !Arc::ptr_eq(&node, self) {
+                // A child that is cancelled already is walked all the same (invariant 2).
+                node.trigger(inherited.get_or_init(|| cause.inherited()), || ());
+            }
+            let mut links = node.links();
+            pending.extend(links.children.values().filter_map(Weak::upgrade));
+            let due = mem::take(&mut links.callbacks);
+            let (done, timer) = (links.done.take(), links.timer.take());
+            drop(links);
+            drop(done);
+            timer.map(timer::Key::remove);
+            callbacks.extend(due.into_values().map(|due| (Arc::clone(&node), due)));
+        }
+        self.leave_parent();
+        callbacks
+    }
+
+    /// Ends the token of a run that nothing cancelled: wakes the waiters, drops the callbacks
+    /// unrun, and does the same to the tokens the user hung below it. Runs below it go on, and the
+    /// tokens above still reach them. A no-op if it was cancelled.
+    pub(super) fn finish(self: &Arc<Self>) {
+        let mut pending = vec![Arc::clone(self)];
+        while let Some(node) = pending.pop() {
+            let mut links = node.links();
+            if node.state_under(&links) != ACTIVE {
+                continue;
+            }
+            // Relaxed: nothing is published with it; `is_cancelled` answers as before.
+            node.state.store(FINISHED, Ordering::Relaxed);
+            let users = |child: &Arc<Node>| child.owner == Owner::User;
+            pending.extend(
+                links
+                    .children
+                    .values()
+                    .filter_map(Weak::upgrade)
+                    .filter(users),
+            );
+            let unrun = mem::take(&mut links.callbacks);
+            let (done, timer) = (links.done.take(), links.timer.take());
+            drop(links);
+            drop((done, unrun));
+            timer.map(timer::Key::remove);
+        }
+    }
+
+    fn leave_parent(&self) {
+        if let Some((parent, key)) = &self.parent {
+            parent.links().children.remove(key);
+        }
+    }
+
+    pub(super) fn done(&self) -> &Receiver<Infallible> {
+        self.done.get_or_init(|| {
+            let (sender, receiver) = bounded(0);
+            let mut links = self.links();
+            if self.state_under(&links) == ACTIVE {
+                links.done = Some(sender);
+            }
+            receiver
+        })
+    }
+
+    /// Makes `at` the deadline, unless an earlier one is set. `false` if it has passed already:
+    /// then the caller cancels.
+    pub(super) fn set_deadline(self: &Arc<Self>, at: Instant) -> bool {
+        let passed = at <= Instant::now();
+        let mut links = self.links();
+        let earliest = links.deadline.is_none_or(|earlier| at < earlier);
+        if earliest && self.state_under(&links) == ACTIVE {
+            links.deadline = Some(at);
+            let earlier = links.timer.take();
+            if !passed {
+                links.timer = Some(timer::Key::add(at, Arc::downgrade(self)));
+            }
+            drop(links);
+            earlier.map(timer::Key::remove);
+        }
+        !passed
+    }
+
+    /// The earliest deadline on the way to the root.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let mut earliest: Option<Instant> = None;
+        let mut next = Some(self);
+        while let Some(node) = next {
+            let links = node.links();
+            if node.state_under(&links) != FINISHED {
+                earliest = earliest.into_iter().chain(links.deadline).min();
+            }
+            drop(links);
+            next = node.parent.as_ref().map(|(parent, _)| &**parent);
+        }
+        earliest
+    }
+
+    /// The timer's call. A panic of a callback goes to the run it was registered in.
+    pub(super) fn expire(self: &Arc<Self>) {
+        self.cancel(
+            Cause::Deadline,
+            || (),
+            |node, payload| {
+                keep_first(&node.nearest_run().unwrap_or(node).stray_panic, payload);
+            },
+        );
+    }
+
+    fn nearest_run(&self) -> Option<&Node> {
+        let mut next = Some(self);
+        while let Some(node) = next {
+            if node.owner == Owner::Run {
+                return Some(node);
+            }
+            next = node.parent.as_ref().map(|(parent, _)| &**parent);
+        }
+        None
+    }
+
+    pub(crate) fn take_stray_panic(&self) -> Option<Payload> {
+        lock(&self.stray_panic).take()
+    }
+
+    pub(super) fn register(&self, callback: &Arc<Callback>) -> Registered {
+        let mut links = self.links();
+        match self.state_under(&links) {
+            ACTIVE => {
+                let key = links.new_key();
+                links.callbacks.insert(key, Arc::clone(callback));
+                Registered::Waiting(key)
+            }
+            CANCELLED => Registered::Late,
+            _ => Registered::Never,
+        }
+    }
+
+    pub(super) fn unregister(&self, key: u64) {
+        let callback = self.links().callbacks.remove(&key);
+        drop(callback);
+    }
+
+    /// How many tokens hang below this one.
+    #[cfg(test)]
+    pub(super) fn children(&self) -> usize {
+        self.links().children.len()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let links = self
+            .links
+            .get_mut()
+            .unwrap_or_else(|poison| poison.into_inner());
+        links.timer.take().map(timer::Key::remove);
+        // Parents that only this node held are taken apart here, one by one, not by recursion.
+        let mut next = self.take_parent();
+        while let Some(mut node) = next.and_then(Arc::into_inner) {
+            next = node.take_parent();
+        }
+    }
+}
+
+impl Node {
+    fn take_parent(&mut self) -> Option<Arc<Node>> {
+        self.leave_parent();
+        self.parent.take().map(|(parent, _)| parent)
+    }
+}

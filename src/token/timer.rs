@@ -1,0 +1,114 @@
+//! The timer: one thread that cancels tokens when their deadlines pass.
+//!
+//! The thread is started by the first deadline and then waits for the process to end. Entries are
+//! taken out when their token ends, so a million runs with a timeout of an hour leave nothing.
+//!
+//! Lock order: the queue is the last lock taken, and is free while a token is cancelled.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Instant;
+
+use super::node::Node;
+use crate::lock::lock;
+
+static TIMER: Timer = Timer {
+    queue: Mutex::new(Queue {
+        entries: BTreeMap::new(),
+        added: 0,
+        running: false,
+    }),
+    earlier: Condvar::new(),
+};
+
+struct Timer {
+    queue: Mutex<Queue>,
+    /// Notified when an entry has become the first.
+    earlier: Condvar,
+}
+
+struct Queue {
+    entries: BTreeMap<Key, Weak<Node>>,
+    /// Tells entries of the same instant apart.
+    added: u64,
+    running: bool,
+}
+
+/// An entry of the queue.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    at: Instant,
+    number: u64,
+}
+
+impl Key {
+    /// Has `node` cancelled at the given time.
+    ///
+    /// # Panics
+    ///
+    /// If the timer thread cannot be started.
+    pub(super) fn add(at: Instant, node: Weak<Node>) -> Key {
+        let mut queue = lock(&TIMER.queue);
+        if !queue.running {
+            thread::Builder::new()
+                .name("errgroup-timer".into())
+                .spawn(|| TIMER.serve())
+                .expect("the timer thread for deadlines cannot be started");
+            queue.running = true;
+        }
+        queue.added += 1;
+        let key = Key {
+            at,
+            number: queue.added,
+        };
+        queue.entries.insert(key, node);
+        if queue
+            .entries
+            .first_key_value()
+            .is_some_and(|(first, _)| *first == key)
+        {
+            TIMER.earlier.notify_one();
+        }
+        key
+    }
+
+    /// Takes the entry out, if it is still in.
+    pub(super) fn remove(self) {
+        let entry = lock(&TIMER.queue).entries.remove(&self);
+        drop(entry);
+    }
+}
+
+impl Timer {
+    fn serve(&self) {
+        let mut queue = lock(&self.queue);
+        loop {
+            let now = Instant::now();
+            let due = queue.entries.first_entry().map(|first| first.key().at);
+            queue = match due {
+                Some(at) if at <= now => {
+                    let node = queue.entries.pop_first().map(|(_, node)| node);
+                    drop(queue);
+                    // Callbacks' panics are kept for their run. What is caught here can only come
+                    // from the drop of user data, and must not end the timer.
+                    let _ = catch_unwind(AssertUnwindSafe(|| {
+                        if let Some(node) = node.and_then(|node| node.upgrade()) {
+                            node.expire();
+                        }
+                    }));
+                    lock(&self.queue)
+                }
+                Some(at) => {
+                    let wait = self.earlier.wait_timeout(queue, at - now);
+                    wait.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self
+                    .earlier
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}

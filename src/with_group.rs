@@ -1,0 +1,118 @@
+//! `WithGroup`: an iterator and its policy; the terminal methods.
+
+use rayon::iter::ParallelIterator;
+
+use crate::engine::steal;
+use crate::error::GroupError;
+use crate::group::ErrGroup;
+use crate::token::CancelToken;
+
+/// A parallel iterator together with the policy of its run. Made by
+/// [`with_group`](crate::ErrGroupExt::with_group).
+///
+/// # Examples
+///
+/// ```
+/// use rayon::prelude::*;
+/// use rayon_errgroup::{ErrGroup, prelude::*};
+///
+/// let group = ErrGroup::new().concurrency(2);
+/// let squares = (1..4).into_par_iter().with_group(&group).try_map(|_, n| Ok::<_, ()>(n * n));
+/// assert_eq!(squares.unwrap(), [1, 4, 9]);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a group does nothing until one of its `try_` methods is called"]
+pub struct WithGroup<'g, S> {
+    source: S,
+    group: &'g ErrGroup,
+}
+
+impl<'g, S> WithGroup<'g, S> {
+    pub(crate) fn new(source: S, group: &'g ErrGroup) -> Self {
+        WithGroup { source, group }
+    }
+}
+
+impl<I: ParallelIterator> WithGroup<'_, I> {
+    /// Calls `f` for every item in parallel, under the group's policy.
+    ///
+    /// # Order
+    ///
+    /// Items start in any order. Of several errors the earliest in time is returned.
+    ///
+    /// # Cancellation
+    ///
+    /// By the first error or panic, by the group's token or deadline, or by the token that `f` is
+    /// given. Afterwards each other worker begins at most one more item; the items that run are
+    /// waited for, the rest are dropped. An item that stops early because of the cancellation must
+    /// say so with an `Err`, whose value is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of an item, which outranks every error; see
+    /// [`catch_panics`](ErrGroup::catch_panics).
+    ///
+    /// # Errors
+    ///
+    /// Names the one event that cancelled the run. `Ok` if and only if every item returned `Ok`.
+    /// Behind an adaptor that drops items, such as `filter`, a run that is cancelled from outside
+    /// gives up after 20 milliseconds in which no item came through, and reports the cancellation
+    /// without knowing whether one would have come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let group = ErrGroup::new().timeout(Duration::from_secs(60));
+    /// let result = (0..9).into_par_iter().with_group(&group).try_for_each(|token, n| {
+    ///     if n == 0 { return Err("zero") }
+    ///     token.sleep(Duration::from_secs(3600)).map_err(|_| "woken")
+    /// });
+    /// assert_eq!(result.unwrap_err().into_error(), Some("zero"));
+    /// ```
+    pub fn try_for_each<F, E>(self, f: F) -> Result<(), GroupError<E>>
+    where
+        F: Fn(&CancelToken, I::Item) -> Result<(), E> + Sync + Send,
+        E: Send,
+    {
+        let WithGroup { source, group } = self;
+        group.run(|run| steal::for_each(source, run, &f))
+    }
+
+    /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
+    /// the order of the items.
+    ///
+    /// In order, cancellation, panics and errors it is as [`try_for_each`](WithGroup::try_for_each).
+    /// In cost it is as [`try_map_group`](crate::ErrGroupExt::try_map_group).
+    ///
+    /// # Panics
+    ///
+    /// As [`try_for_each`](WithGroup::try_for_each).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_for_each`](WithGroup::try_for_each). The values that were ready are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let words = ["1", "2", "3"];
+    /// let numbers = words.par_iter().with_group(&ErrGroup::new()).try_map(|_, word| word.parse::<u8>());
+    /// assert_eq!(numbers.unwrap(), [1, 2, 3]);
+    /// ```
+    pub fn try_map<F, T, E>(self, f: F) -> Result<Vec<T>, GroupError<E>>
+    where
+        F: Fn(&CancelToken, I::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+    {
+        let WithGroup { source, group } = self;
+        group.run(|run| steal::map(source, run, &f))
+    }
+}
