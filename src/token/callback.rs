@@ -44,7 +44,7 @@ impl Callback {
     }
 
     /// Takes the closure, so that it never runs.
-    fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
+    pub(super) fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
         self.replace_waiting(State::Ended)
     }
 

@@ -212,14 +212,15 @@ impl Node {
     /// Flags the subtree, wakes its waiters, and returns the callbacks to be run.
     fn flag_descendants(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
         let inherited = OnceLock::new();
-        let mut callbacks = Vec::new();
-        let mut pending = vec![Arc::clone(self)];
-        while let Some(node) = pending.pop() {
+        let (mut callbacks, mut pending) = (Vec::new(), Vec::new());
+        let mut next = Some(Arc::clone(self));
+        while let Some(node) = next {
             if !Arc::ptr_eq(&node, self) {
                 // A child that is cancelled already is walked all the same (invariant 2).
                 node.trigger(inherited.get_or_init(|| cause.inherited()), || ());
             }
             let mut links = node.links();
+            // Whatever is upgraded here is dropped without the lock, which its drop would take.
             pending.extend(links.children.values().filter_map(Weak::upgrade));
             let due = mem::take(&mut links.callbacks);
             let (done, timer) = (links.done.take(), links.timer.take());
@@ -227,6 +228,7 @@ impl Node {
             drop(done);
             timer.map(timer::Key::remove);
             callbacks.extend(due.into_values().map(|due| (Arc::clone(&node), due)));
+            next = pending.pop();
         }
         self.leave_parent();
         callbacks
@@ -236,27 +238,31 @@ impl Node {
     /// unrun, and does the same to the tokens the user hung below it. Runs below it go on, and the
     /// tokens above still reach them. A no-op if it was cancelled.
     pub(super) fn finish(self: &Arc<Self>) {
-        let mut pending = vec![Arc::clone(self)];
-        while let Some(node) = pending.pop() {
-            let mut links = node.links();
-            if node.state_under(&links) != ACTIVE {
-                continue;
+        let mut pending = Vec::new();
+        let mut next = Some(Arc::clone(self));
+        while let Some(node) = next {
+            if Arc::ptr_eq(&node, self) || node.owner == Owner::User {
+                node.release(&mut pending);
             }
-            // Relaxed: nothing is published with it; `is_cancelled` answers as before.
-            node.state.store(FINISHED, Ordering::Relaxed);
-            let users = |child: &Arc<Node>| child.owner == Owner::User;
-            pending.extend(
-                links
-                    .children
-                    .values()
-                    .filter_map(Weak::upgrade)
-                    .filter(users),
-            );
-            let unrun = mem::take(&mut links.callbacks);
-            let (done, timer) = (links.done.take(), links.timer.take());
-            drop(links);
-            drop((done, unrun));
-            timer.map(timer::Key::remove);
+            next = pending.pop();
+        }
+    }
+
+    fn release(&self, pending: &mut Vec<Arc<Node>>) {
+        let mut links = self.links();
+        if self.state_under(&links) != ACTIVE {
+            return;
+        }
+        // Relaxed: nothing is published with it; `is_cancelled` answers as before.
+        self.state.store(FINISHED, Ordering::Relaxed);
+        pending.extend(links.children.values().filter_map(Weak::upgrade));
+        let unrun = mem::take(&mut links.callbacks);
+        let (done, timer) = (links.done.take(), links.timer.take());
+        drop(links);
+        drop(done);
+        timer.map(timer::Key::remove);
+        for callback in unrun.into_values() {
+            drop(callback.take());
         }
     }
 
@@ -353,12 +359,6 @@ impl Node {
         let callback = self.links().callbacks.remove(&key);
         drop(callback);
     }
-
-    /// How many tokens hang below this one.
-    #[cfg(test)]
-    pub(super) fn children(&self) -> usize {
-        self.links().children.len()
-    }
 }
 
 impl Drop for Node {
@@ -380,5 +380,57 @@ impl Node {
     fn take_parent(&mut self) -> Option<Arc<Node>> {
         self.leave_parent();
         self.parent.take().map(|(parent, _)| parent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Derived from golang/go TestCancelRemoves and TestParentFinishesChild (BSD licence).
+    #[test]
+    fn a_node_forgets_what_is_gone() {
+        let parent = Node::root();
+        let children = |count| assert_eq!(parent.links().children.len(), count);
+
+        let (child, grandchild) = (parent.child(), parent.child().child());
+        children(2);
+        drop(child);
+        children(1);
+        drop(grandchild);
+        children(0);
+
+        let cancelled = parent.child();
+        cancelled.cancel(Cause::Failed, || (), |_, _| ());
+        children(0);
+
+        for _ in 0..1000 {
+            let run = Node::of_run(Some(&parent));
+            let helper = run.child();
+            children(1);
+            run.finish();
+            assert!(helper.is_finished());
+        }
+        children(0);
+        assert_eq!(parent.links().callbacks.len(), 0);
+    }
+
+    #[test]
+    fn the_timer_forgets_what_is_gone() {
+        let hour = Instant::now() + Duration::from_secs(3600);
+        let parent = Node::root();
+        for _ in 0..1000 {
+            let (dropped, cancelled) = (parent.child(), parent.child());
+            let finished = Node::of_run(Some(&parent));
+            for node in [&dropped, &cancelled, &finished] {
+                assert!(node.set_deadline(hour));
+                assert!(node.set_deadline(hour - Duration::from_secs(1)));
+            }
+            cancelled.cancel(Cause::Failed, || (), |_, _| ());
+            finished.finish();
+        }
+        assert_eq!(timer::waiting_until(hour), 0);
     }
 }

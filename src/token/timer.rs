@@ -112,3 +112,10 @@ impl Timer {
         }
     }
 }
+
+/// How many entries lie an hour or so ahead.
+#[cfg(test)]
+pub(super) fn waiting_until(at: Instant) -> usize {
+    let near = |key: &&Key| key.at <= at && at - key.at < std::time::Duration::from_secs(60);
+    lock(&TIMER.queue).entries.keys().filter(near).count()
+}

@@ -1,0 +1,103 @@
+//! What a run allocates does not depend on how many items it has.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use rayon::prelude::*;
+use rayon_errgroup::{ErrGroup, prelude::*};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        // SAFETY: as promised by the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as promised by the caller.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// The fewest allocations of several tries: other threads allocate now and then.
+fn allocations<R>(run: impl Fn() -> R) -> usize {
+    let once = || {
+        let before = ALLOCATIONS.load(Relaxed);
+        black_box(run());
+        ALLOCATIONS.load(Relaxed) - before
+    };
+    (0..5).map(|_| once()).min().unwrap()
+}
+
+/// One test, so that nothing else runs in the process.
+#[test]
+fn no_item_allocates() {
+    for threads in [1, 2, 8] {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let group = ErrGroup::new();
+            let ok = |n: u64| {
+                if black_box(n) == u64::MAX {
+                    Err(n)
+                } else {
+                    Ok(n)
+                }
+            };
+            let runs: [(&str, Box<dyn Fn(u64) + Sync>); 4] = [
+                (
+                    "err_group",
+                    Box::new(|length| {
+                        (0..length)
+                            .into_par_iter()
+                            .err_group(|n| ok(n).map(drop))
+                            .unwrap();
+                    }),
+                ),
+                (
+                    "try_for_each_group",
+                    Box::new(|length| {
+                        let filtered = (0..length).into_par_iter().filter(|n| n % 2 == 0);
+                        filtered.try_for_each_group(|_, n| ok(n).map(drop)).unwrap();
+                    }),
+                ),
+                (
+                    "try_map_group",
+                    Box::new(|length| {
+                        let values = (0..length)
+                            .into_par_iter()
+                            .try_map_group(|_, n| ok(n))
+                            .unwrap();
+                        assert_eq!(values.len() as u64, length);
+                    }),
+                ),
+                (
+                    "with_group",
+                    Box::new(|length| {
+                        let items = (0..length).into_par_iter().with_group(&group);
+                        items.try_map(|_, n| ok(n)).unwrap();
+                    }),
+                ),
+            ];
+            for (name, run) in runs {
+                let (few, many) = (allocations(|| run(1_000)), allocations(|| run(1_000_000)));
+                println!("{name} on {threads} threads: {few} for a thousand, {many} for a million");
+                assert!(
+                    many <= few.max(4),
+                    "{name} on {threads} threads: {few}, {many}"
+                );
+            }
+        });
+    }
+}

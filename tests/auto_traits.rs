@@ -1,0 +1,42 @@
+//! What may be sent, shared and kept.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use crossbeam_channel::Receiver;
+use rayon_errgroup::{
+    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, GroupError, OnCancel, Panicked, WithGroup,
+};
+use static_assertions::{assert_impl_all, assert_not_impl_any};
+
+assert_impl_all!(CancelToken: Send, Sync, UnwindSafe, RefUnwindSafe, Unpin, Clone, Default, Debug, Eq, Hash);
+assert_impl_all!(Receiver<Infallible>: Send, Sync);
+assert_impl_all!(DropGuard: Send, Sync, UnwindSafe, Debug);
+assert_impl_all!(OnCancel: Send, Sync, Debug);
+assert_impl_all!(ErrGroup: Send, Sync, Clone, Default, Debug);
+assert_impl_all!(Cause: Send, Sync, Clone, Debug, Display);
+assert_impl_all!(Cancelled: Send, Sync, Clone, Debug, Display, std::error::Error);
+assert_impl_all!(Panicked: Send, Sync, Debug, Display, std::error::Error);
+assert_impl_all!(GroupError<std::io::Error>: Send, Sync, Debug, Display, std::error::Error);
+assert_impl_all!(GroupError<Cell<u8>>: Send, Debug, Display);
+assert_not_impl_any!(GroupError<Cell<u8>>: Sync);
+assert_impl_all!(WithGroup<'static, rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
+
+/// What a box of any error asks.
+#[test]
+fn errors_fit_into_boxes() {
+    fn fits(
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> Box<dyn std::error::Error + Send + Sync> {
+        error.into()
+    }
+    let token = CancelToken::new();
+    token.cancel();
+    let cancelled = token.check().unwrap_err();
+    assert!(fits(cancelled.clone()).is::<Cancelled>());
+    let group: GroupError<std::io::Error> = cancelled.into();
+    assert!(fits(group).is::<GroupError<std::io::Error>>());
+}

@@ -1,0 +1,341 @@
+//! Laws 3 and 8: the call returns when everything has ended and been dropped once; it works
+//! everywhere and blocks no pool.
+
+mod harness;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+use harness::{Drops, on_pool, on_pools, payload_of, pool, watched};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+/// How a run ends in the tests below.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Well,
+    Error,
+    Panic,
+    Cancel,
+    Late,
+}
+
+const ENDS: [End; 5] = [End::Well, End::Error, End::Panic, End::Cancel, End::Late];
+
+/// Derived from oneTBB TestCancelation4: as many are destroyed as were made.
+#[test]
+fn items_values_and_errors_are_dropped_once() {
+    const LENGTH: usize = 2000;
+    on_pools(|_| {
+        for end in ENDS {
+            for at in [0, 100, LENGTH - 1] {
+                for shape in 0..5 {
+                    let (items, values, errors) =
+                        (Drops::new(LENGTH), Drops::new(LENGTH), Drops::new(LENGTH));
+                    let made = [const { Mutex::new(Vec::new()) }; 2];
+                    let stop = CancelToken::new();
+                    let group = ErrGroup::new().token(&stop).catch_panics();
+                    let things = items.things().into_par_iter();
+                    let ended = AtomicUsize::new(0);
+                    let run = |_: &CancelToken, item: harness::Thing| {
+                        let number = item.number;
+                        let last = ended.fetch_add(1, SeqCst) + 1 == LENGTH;
+                        match end {
+                            End::Error if number >= at => {
+                                made[1].lock().unwrap().push(number);
+                                return Err(errors.thing(number));
+                            }
+                            End::Panic if number >= at => panic!("on purpose"),
+                            End::Cancel if number >= at => _ = stop.cancel(),
+                            End::Late if last => _ = stop.cancel(),
+                            _ => {}
+                        }
+                        made[0].lock().unwrap().push(number);
+                        Ok(values.thing(number))
+                    };
+                    let result = match shape {
+                        0 => things.with_group(&group).try_map(run),
+                        1 => things.filter(|_| true).with_group(&group).try_map(run),
+                        2 => things.with_max_len(1).with_group(&group).try_map(run),
+                        3 => items
+                            .things()
+                            .into_iter()
+                            .par_bridge()
+                            .with_group(&group)
+                            .try_map(run),
+                        _ => {
+                            let each = things.with_group(&group);
+                            each.try_for_each(|token, item| run(token, item).map(drop))
+                                .map(|()| vec![])
+                        }
+                    };
+                    items.assert_each_once();
+                    match (&result, end) {
+                        (Ok(_), End::Well | End::Late) => {}
+                        (Err(GroupError::Failed { error, .. }), End::Error) => {
+                            assert_eq!(errors.of(error.number), 0);
+                        }
+                        (Err(GroupError::Panicked(_)), End::Panic) => {}
+                        (Err(GroupError::Cancelled(_)), End::Cancel) => {}
+                        // The item that cancelled was the last to end.
+                        (Ok(values), End::Cancel) => assert!(values.len() == LENGTH || shape == 4),
+                        _ => panic!("{end:?} {shape}: {}", result.is_ok()),
+                    }
+                    drop(result);
+                    for (made, drops) in made.into_iter().zip([values, errors]) {
+                        for number in made.into_inner().unwrap() {
+                            assert_eq!(drops.of(number), 1, "{end:?} {shape}");
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// The closure is dropped with the call, and borrows what it likes.
+#[test]
+fn closures_borrow_and_are_dropped() {
+    on_pools(|_| {
+        let (drops, mut numbers) = (Drops::new(1), vec![1, 2, 3]);
+        let sum = Mutex::new(0);
+        let thing = drops.thing(0);
+        numbers
+            .par_iter_mut()
+            .err_group(|n| {
+                let _ = &thing;
+                *n *= 2;
+                *sum.lock().unwrap() += *n;
+                Ok::<_, &str>(())
+            })
+            .unwrap();
+        assert_eq!(drops.of(0), 0);
+        let owned = numbers.par_iter().try_map_group(move |_, n| {
+            let _ = &thing;
+            Ok::<_, ()>(n + thing.number)
+        });
+        assert_eq!(owned.unwrap(), [2, 4, 6]);
+        drops.assert_each_once();
+        assert_eq!(sum.into_inner().unwrap(), 12);
+    });
+}
+
+/// Derived from oneTBB's stack test: nested runs inside nested runs, on one thread.
+#[test]
+fn nested_runs_need_no_second_thread() {
+    on_pools(|_| {
+        let runs = AtomicUsize::new(0);
+        let result = (0..30).into_par_iter().try_for_each_group(|token, _| {
+            let group = ErrGroup::new().token(token);
+            (0..30)
+                .into_par_iter()
+                .with_group(&group)
+                .try_for_each(|_, n: usize| {
+                    let values = (0..n)
+                        .into_par_iter()
+                        .try_map_group(|_, n| Ok::<_, ()>(n))
+                        .unwrap();
+                    runs.fetch_add(1, SeqCst);
+                    assert_eq!(values.len(), n);
+                    Ok::<_, ()>(())
+                })
+        });
+        assert!(result.is_ok());
+        assert_eq!(runs.into_inner(), 900);
+    });
+}
+
+#[test]
+fn a_run_may_start_anywhere() {
+    watched(|| {
+        let names = || {
+            let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
+            (0..16)
+                .into_par_iter()
+                .with_group(&ErrGroup::new())
+                .try_map(name)
+                .unwrap()
+        };
+        // Outside any pool: on the global one.
+        assert_eq!(names().len(), 16);
+        // In a pool, and from a worker of another: on the innermost.
+        let named = |name: &'static str| {
+            let builder = rayon::ThreadPoolBuilder::new().num_threads(1);
+            builder.thread_name(move |_| name.into()).build().unwrap()
+        };
+        let (one, two) = (named("one"), named("two"));
+        assert!(
+            one.install(names)
+                .iter()
+                .all(|name| name.as_deref() == Some("one"))
+        );
+        let inner = one.install(|| two.install(names));
+        assert!(inner.iter().all(|name| name.as_deref() == Some("two")));
+        // With a group's own threads: on these, from everywhere, also from themselves.
+        let group = ErrGroup::new().concurrency(1);
+        let on_own = || {
+            let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
+            (0..16)
+                .into_par_iter()
+                .with_group(&group)
+                .try_map(name)
+                .unwrap()
+        };
+        let expected = vec![Some("errgroup-0".to_string()); 16];
+        assert_eq!(on_own(), expected);
+        assert_eq!(one.install(on_own), expected);
+        let nested = [0]
+            .par_iter()
+            .with_group(&group)
+            .try_map(|_, _| Ok::<_, ()>(on_own()));
+        assert_eq!(nested.unwrap(), [expected]);
+    });
+}
+
+/// Derived from golang/sync TestGoLimit (BSD licence) and sourcegraph/conc's "limit" tests (MIT).
+#[test]
+fn the_limit_is_reached_and_never_exceeded() {
+    for limit in [1, 2, 3, 8, 32] {
+        on_pool(4, move || {
+            let (active, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let group = ErrGroup::new().concurrency(limit);
+            let all = std::sync::Barrier::new(limit);
+            let items = (0..limit * 20)
+                .into_par_iter()
+                .with_max_len(1)
+                .with_group(&group);
+            let result = items.try_for_each(|_, _| {
+                most.fetch_max(active.fetch_add(1, SeqCst) + 1, SeqCst);
+                // Opens only when `limit` items run at once; their number is a multiple of it.
+                all.wait();
+                active.fetch_sub(1, SeqCst);
+                Ok::<_, ()>(())
+            });
+            assert!(result.is_ok());
+            assert_eq!((active.into_inner(), most.into_inner()), (0, limit));
+        });
+    }
+}
+
+#[test]
+fn a_limit_of_zero_is_refused_at_once() {
+    let payload = payload_of(|| ErrGroup::new().concurrency(0));
+    let message = payload.downcast_ref::<&str>().unwrap();
+    assert!(message.contains("at least 1"));
+}
+
+/// A panic, an error and a cancellation leave the group's threads as they were.
+#[test]
+fn a_group_with_threads_of_its_own_survives_every_end() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().concurrency(2).catch_panics();
+        for end in ENDS.into_iter().chain(ENDS) {
+            let child = stop.child();
+            let result = (0..50)
+                .into_par_iter()
+                .with_group(&group.clone().token(&child))
+                .try_for_each(|_, n| match end {
+                    End::Error => Err(()),
+                    End::Panic => panic!("on purpose"),
+                    End::Cancel if n == 0 => Ok(_ = child.cancel()),
+                    _ => Ok(()),
+                });
+            assert_eq!(result.is_ok(), matches!(end, End::Well | End::Late));
+        }
+    });
+}
+
+/// Derived from rayon issue 1142: the source of a bridge runs rayon itself.
+#[test]
+fn a_bridged_source_may_run_groups() {
+    on_pool(2, || {
+        let source = (0..50).map(|n: usize| {
+            let values = (0..n)
+                .into_par_iter()
+                .try_map_group(|_, n| Ok::<_, ()>(n))
+                .unwrap();
+            values.len()
+        });
+        let result = source.par_bridge().try_map_group(|_, n| {
+            (0..n).into_par_iter().err_group(|_| Ok::<_, ()>(()))?;
+            Ok::<_, ()>(n)
+        });
+        let mut values = result.unwrap();
+        values.sort_unstable();
+        assert!(values.into_iter().eq(0..50));
+    });
+}
+
+/// A user's own parallel iterator that lies about its length must not break memory safety.
+#[test]
+fn a_length_that_lies_panics() {
+    use rayon::iter::plumbing::UnindexedConsumer;
+
+    struct Liar {
+        items: usize,
+        says: usize,
+    }
+    impl ParallelIterator for Liar {
+        type Item = String;
+        fn drive_unindexed<C: UnindexedConsumer<String>>(self, consumer: C) -> C::Result {
+            (0..self.items)
+                .into_par_iter()
+                .map(|n| n.to_string())
+                .drive_unindexed(consumer)
+        }
+        fn opt_len(&self) -> Option<usize> {
+            Some(self.says)
+        }
+    }
+
+    on_pools(|_| {
+        let run = |items, says| Liar { items, says }.try_map_group(|_, text| Ok::<_, ()>(text));
+        assert_eq!(run(5, 5).unwrap().len(), 5);
+        for (items, says) in [(5, 4), (4, 5), (0, 1), (1, 0), (1000, 1), (1000, 1001)] {
+            let payload = payload_of(|| run(items, says));
+            let text = payload
+                .downcast_ref::<&str>()
+                .expect("a message of the crate");
+            assert!(text.contains("length"), "{text}");
+        }
+        // Driven as if it did not know its length.
+        struct Unindexed;
+        impl ParallelIterator for Unindexed {
+            type Item = u32;
+            fn drive_unindexed<C: UnindexedConsumer<u32>>(self, consumer: C) -> C::Result {
+                (0..100)
+                    .into_par_iter()
+                    .filter(|_| true)
+                    .chain([1].into_par_iter().filter(|_| true))
+                    .drive_unindexed(consumer)
+            }
+            fn opt_len(&self) -> Option<usize> {
+                Some(101)
+            }
+        }
+        payload_of(|| Unindexed.try_map_group(|_, n| Ok::<_, ()>(n)));
+    });
+}
+
+/// Keys in a map, for what has no order.
+#[test]
+fn hash_maps_run_once_each() {
+    on_pools(|_| {
+        let map: HashMap<usize, usize> = (0..500).map(|n| (n, 2 * n)).collect();
+        let mut values = map
+            .par_iter()
+            .try_map_group(|_, (k, v)| Ok::<_, ()>(v - k))
+            .unwrap();
+        values.sort_unstable();
+        assert!(values.into_iter().eq(0..500));
+        assert_eq!(
+            map.into_par_iter()
+                .err_group(|(k, _)| if k == 7 { Err(k) } else { Ok(()) }),
+            Err(7)
+        );
+        drop(pool(1));
+    });
+}

@@ -1,0 +1,100 @@
+//! What the tests share: pools of a given size, a watchdog, and values that count their drops.
+#![expect(clippy::allow_attributes, reason = "each test file uses a part")]
+#![allow(dead_code)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// Every law is tested on pools of these sizes.
+pub const POOLS: [usize; 3] = [1, 2, 8];
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn pool(threads: usize) -> ThreadPool {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
+}
+
+/// Runs `body` on a thread of its own, and fails if it does not end: a hang is a failure.
+pub fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(catch_unwind(AssertUnwindSafe(body))));
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(Ok(result)) => result,
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(_) => panic!("the test hangs"),
+    }
+}
+
+/// Runs `body` inside a pool of `threads`, watched.
+pub fn on_pool<R: Send + 'static>(threads: usize, body: impl FnOnce() -> R + Send + 'static) -> R {
+    watched(move || pool(threads).install(body))
+}
+
+/// Runs `body` inside pools of one, two and many threads, and tells it which.
+pub fn on_pools(body: impl Fn(usize) + Send + Sync + 'static) {
+    let body = Arc::new(body);
+    for threads in POOLS {
+        let body = Arc::clone(&body);
+        on_pool(threads, move || body(threads));
+    }
+}
+
+/// The payload of the panic that `body` must end with.
+pub fn payload_of<R>(body: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(_) => panic!("a panic was expected"),
+        Err(payload) => payload,
+    }
+}
+
+/// Counts how often each of a number of things was dropped.
+#[derive(Clone)]
+pub struct Drops(Arc<[AtomicUsize]>);
+
+impl Drops {
+    pub fn new(count: usize) -> Self {
+        Drops((0..count).map(|_| AtomicUsize::new(0)).collect())
+    }
+
+    /// The thing with this number.
+    pub fn thing(&self, number: usize) -> Thing {
+        Thing {
+            number,
+            drops: self.clone(),
+        }
+    }
+
+    pub fn things(&self) -> Vec<Thing> {
+        (0..self.0.len()).map(|number| self.thing(number)).collect()
+    }
+
+    pub fn of(&self, number: usize) -> usize {
+        self.0[number].load(Ordering::SeqCst)
+    }
+
+    pub fn assert_each_once(&self) {
+        for number in 0..self.0.len() {
+            assert_eq!(self.of(number), 1, "drops of thing {number}");
+        }
+    }
+}
+
+pub struct Thing {
+    pub number: usize,
+    drops: Drops,
+}
+
+impl Drop for Thing {
+    fn drop(&mut self) {
+        self.drops.0[self.number].fetch_add(1, Ordering::SeqCst);
+    }
+}

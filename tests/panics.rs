@@ -1,0 +1,320 @@
+//! Law 5: a panic cancels the run at once, and its payload goes to the caller.
+#![cfg(panic = "unwind")]
+
+mod harness;
+
+use std::panic::panic_any;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use harness::{on_pool, on_pools, payload_of};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+#[derive(Debug, PartialEq)]
+struct Mine(u8);
+
+/// Derived from rayon-core's panic_propagate tests (MIT / Apache-2.0).
+#[test]
+fn the_payload_is_the_original_one() {
+    on_pools(|_| {
+        let one = 1;
+        let items = || (0..100).into_par_iter();
+        let run = |f: &(dyn Fn() + Sync)| {
+            payload_of(|| {
+                items().err_group(|n| {
+                    Ok::<_, ()>(if n == 50 {
+                        f()
+                    })
+                })
+            })
+        };
+        assert_eq!(run(&|| panic_any(Mine(42))).downcast_ref(), Some(&Mine(42)));
+        assert_eq!(
+            run(&|| panic!("x {one}")).downcast_ref(),
+            Some(&String::from("x 1"))
+        );
+        assert_eq!(run(&|| panic!("static")).downcast_ref(), Some(&"static"));
+
+        let map =
+            payload_of(|| items().try_map_group(|_, _| -> Result<(), ()> { panic_any(Mine(1)) }));
+        assert_eq!(map.downcast_ref(), Some(&Mine(1)));
+        let nested = payload_of(|| {
+            items().err_group(|_| items().err_group(|_| -> Result<(), ()> { panic_any(Mine(2)) }))
+        });
+        assert_eq!(nested.downcast_ref(), Some(&Mine(2)));
+        let group = ErrGroup::new().concurrency(2);
+        let own_pool = payload_of(|| {
+            items()
+                .with_group(&group)
+                .try_for_each(|_, _| -> Result<(), ()> { panic_any(Mine(3)) })
+        });
+        assert_eq!(own_pool.downcast_ref(), Some(&Mine(3)));
+    });
+}
+
+/// Derived from .NET's Exception_FromMoveNext tests: the source belongs to the run.
+#[test]
+fn a_panic_of_the_source_is_a_panic_of_the_run() {
+    fn check<I: ParallelIterator>(source: impl Fn() -> I) {
+        let ok = |_: &CancelToken, _: I::Item| Ok::<_, ()>(());
+        let payload = payload_of(|| source().try_for_each_group(ok));
+        assert_eq!(payload.downcast_ref(), Some(&Mine(4)));
+        let payload = payload_of(|| source().try_map_group(ok));
+        assert_eq!(payload.downcast_ref(), Some(&Mine(4)));
+        let caught = source()
+            .with_group(&ErrGroup::new().catch_panics())
+            .try_map(ok);
+        let Err(GroupError::Panicked(panicked)) = caught else {
+            panic!("{caught:?}")
+        };
+        assert_eq!(panicked.message(), None);
+        assert_eq!(panicked.into_payload().downcast_ref(), Some(&Mine(4)));
+    }
+    let bang = |n: i32| if n == 4 { panic_any(Mine(4)) } else { n };
+    on_pools(move |_| {
+        check(|| (0..100).into_par_iter().map(bang));
+        check(|| (0..100).into_par_iter().filter(move |n| bang(*n) % 2 == 0));
+        check(|| (0..100).into_par_iter().flat_map(move |n| [bang(n); 3]));
+        check(|| (0..100).map(bang).par_bridge());
+        check(|| {
+            (0..100)
+                .into_par_iter()
+                .chunks(2)
+                .map(move |chunk| bang(chunk[0]))
+        });
+    });
+}
+
+/// Derived from sourcegraph/conc "WithCancelOnError and panic" (MIT): the others are told at once.
+/// They wait for it: if the cancellation came only with the panic's arrival at the caller, who
+/// waits for them, the run would never end.
+#[test]
+fn a_panic_cancels_the_others_at_once() {
+    fn check<I: ParallelIterator<Item = usize>>(source: I) {
+        let (all, woken) = (Barrier::new(3), AtomicUsize::new(0));
+        let payload = payload_of(|| {
+            source.try_for_each_group(|token, n| {
+                all.wait();
+                if n == 1 {
+                    panic_any(Mine(5));
+                }
+                token.done().recv().unwrap_err();
+                woken.fetch_add(1, SeqCst);
+                token.check()
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Mine(5)));
+        assert_eq!(woken.into_inner(), 2);
+    }
+    on_pool(4, || {
+        let items = || (0..3_usize).into_par_iter().with_max_len(1);
+        check(items());
+        check(items().filter(|_| true));
+        check((0..3).par_bridge());
+        check(items().flat_map(|n| [n]));
+    });
+}
+
+/// The same where the panic comes from an adaptor before the group, and not from the item.
+#[test]
+fn a_panic_of_an_adaptor_cancels_the_others_at_once() {
+    fn check<I: ParallelIterator<Item = usize>>(source: impl FnOnce(Bang) -> I) {
+        let all = std::sync::Arc::new(Barrier::new(3));
+        let woken = AtomicUsize::new(0);
+        let payload = payload_of(|| {
+            source(Bang(all.clone())).try_for_each_group(|token, _| {
+                all.wait();
+                token.done().recv().unwrap_err();
+                woken.fetch_add(1, SeqCst);
+                token.check()
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Mine(6)));
+        assert_eq!(woken.into_inner(), 2);
+    }
+    #[derive(Clone)]
+    struct Bang(std::sync::Arc<Barrier>);
+    impl Bang {
+        fn on_one(&self, n: usize) -> usize {
+            if n == 1 {
+                self.0.wait();
+                panic_any(Mine(6));
+            }
+            n
+        }
+    }
+    on_pool(4, || {
+        let items = || (0..3_usize).into_par_iter().with_max_len(1);
+        check(|bang| items().map(move |n| bang.on_one(n)));
+        check(|bang| items().filter(move |n| bang.on_one(*n) < 3));
+        check(|bang| items().flat_map(move |n| [bang.on_one(n)]));
+        check(|bang| items().flat_map_iter(move |n| [bang.on_one(n)]));
+        check(|bang| items().inspect(move |n| _ = bang.on_one(*n)));
+    });
+}
+
+/// Derived from cpython's test_taskgroup_20: a bug is not masked by an expected error.
+#[test]
+fn a_panic_outranks_an_error_that_came_first() {
+    on_pool(2, || {
+        for catch in [false, true] {
+            let barrier = Barrier::new(2);
+            let group = ErrGroup::new();
+            let group = if catch { group.catch_panics() } else { group };
+            let run = || {
+                let items = (0..2).into_par_iter().with_max_len(1).with_group(&group);
+                items.try_map(|token, n| {
+                    barrier.wait();
+                    if n == 0 {
+                        return Err::<(), _>("first");
+                    }
+                    token.done().recv().unwrap_err();
+                    panic_any(Mine(7))
+                })
+            };
+            if catch {
+                assert!(matches!(run(), Err(GroupError::Panicked(_))));
+            } else {
+                assert_eq!(payload_of(run).downcast_ref(), Some(&Mine(7)));
+            }
+        }
+    });
+}
+
+/// Of several panics the earliest in time is resumed.
+#[test]
+fn of_two_panics_the_first_goes_on() {
+    on_pool(2, || {
+        for first in [0, 1] {
+            let barrier = Barrier::new(2);
+            let payload = payload_of(|| {
+                (0..2)
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .try_for_each_group(|token, n| {
+                        barrier.wait();
+                        if n != first {
+                            token.done().recv().unwrap_err();
+                        }
+                        if n < 2 {
+                            panic_any(n)
+                        }
+                        Ok::<_, ()>(())
+                    })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&first));
+        }
+    });
+}
+
+/// Derived from tokio's UnwindSafe impls: what a panic touched is as good as before.
+#[test]
+fn nothing_is_poisoned() {
+    struct CallsInDrop<'t>(&'t CancelToken);
+    impl Drop for CallsInDrop<'_> {
+        fn drop(&mut self) {
+            let child = self.0.child();
+            assert!(child.check().is_ok() && child.cancel() && self.0.cause().is_none());
+            // A whole run, in a destructor, while the thread unwinds.
+            let result = (0..100)
+                .into_par_iter()
+                .try_map_group(|_, n| Ok::<_, ()>(n));
+            assert_eq!(result.unwrap().len(), 100);
+        }
+    }
+
+    on_pools(|_| {
+        let token = CancelToken::new();
+        let group = ErrGroup::new().token(&token).concurrency(2);
+        for _ in 0..3 {
+            let payload = payload_of(|| {
+                let _calls = CallsInDrop(&token);
+                (0..9)
+                    .into_par_iter()
+                    .with_group(&group)
+                    .try_for_each(|_, n| {
+                        let _calls = CallsInDrop(&token);
+                        if n == 4 {
+                            panic_any(Mine(8))
+                        } else {
+                            Ok::<_, ()>(())
+                        }
+                    })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&Mine(8)));
+            let good = (0..9)
+                .into_par_iter()
+                .with_group(&group)
+                .try_map(|_, n| Ok::<_, ()>(n));
+            assert_eq!(good.unwrap().len(), 9);
+        }
+        assert!(!token.is_cancelled());
+    });
+}
+
+/// A panic of an item, and then one of the drop of another item that was never begun: two panics,
+/// one after the other and not one inside the other, which would abort the process.
+#[test]
+fn an_item_whose_drop_panics_does_not_abort() {
+    struct Bomb(usize);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 == 9 {
+                panic_any("drop");
+            }
+        }
+    }
+
+    on_pools(|_| {
+        let bombs = || (0..10).map(Bomb).collect::<Vec<_>>();
+        let bang = |bomb: Bomb| -> Result<(), ()> {
+            let number = bomb.0;
+            std::mem::forget(bomb);
+            if number == 0 {
+                panic_any(Mine(9))
+            } else {
+                Err(())
+            }
+        };
+        for _ in 0..20 {
+            payload_of(|| bombs().into_par_iter().with_min_len(10).err_group(bang));
+            payload_of(|| bombs().into_par_iter().filter(|_| true).err_group(bang));
+            // The error is outranked by the panic of the drop.
+            let payload = payload_of(|| {
+                bombs().into_par_iter().with_min_len(10).err_group(|bomb| {
+                    std::mem::forget(bomb);
+                    Err(())
+                })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&"drop"));
+        }
+    });
+}
+
+/// A payload, and an error, whose drop panics.
+#[test]
+fn a_payload_that_cannot_be_dropped_is_harmless() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any("drop");
+        }
+    }
+    on_pool(2, || {
+        let barrier = Barrier::new(2);
+        let payload = payload_of(|| {
+            (0..2)
+                .into_par_iter()
+                .with_max_len(1)
+                .err_group(|n| -> Result<(), ()> {
+                    barrier.wait();
+                    if n < 2 {
+                        panic_any(Bomb)
+                    }
+                    Ok(())
+                })
+        });
+        std::mem::forget(payload);
+    });
+}

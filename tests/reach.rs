@@ -1,0 +1,471 @@
+//! Laws 3, 4 and 6: whom a cancellation reaches, how soon, and what the return waits for.
+
+mod harness;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Barrier, Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{never, select};
+use harness::{on_pool, on_pools};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
+
+/// Derived from oneTBB's rule (Apache-2.0): executed <= executed at the cancellation + threads.
+#[test]
+fn each_other_worker_begins_at_most_one_item_after_the_trigger() {
+    for threads in [1, 2, 4, 8] {
+        on_pool(threads, move || {
+            for round in 0..500 {
+                let late = AtomicUsize::new(0);
+                let result = (0..4096).into_par_iter().try_for_each_group(|token, n| {
+                    if token.is_cancelled() {
+                        late.fetch_add(1, SeqCst);
+                    }
+                    if n % 1024 == round { Err(()) } else { Ok(()) }
+                });
+                assert_eq!(result, Err(()));
+                assert!(late.into_inner() < threads);
+
+                // From outside, and counted where the items are made as well.
+                let (stop, late, made) =
+                    (CancelToken::new(), AtomicUsize::new(0), AtomicUsize::new(0));
+                let (group, run) = (ErrGroup::new().token(&stop), OnceLock::new());
+                let items = (0..4096).into_par_iter().map(|n| {
+                    let over = run.get().is_some_and(CancelToken::is_cancelled);
+                    made.fetch_add(usize::from(over), SeqCst);
+                    n
+                });
+                let result = items.with_group(&group).try_map(|token, n| {
+                    run.get_or_init(|| token.clone());
+                    late.fetch_add(usize::from(token.is_cancelled()), SeqCst);
+                    if n % 1024 == round {
+                        stop.cancel();
+                    }
+                    Ok::<_, ()>(())
+                });
+                assert!(matches!(result, Err(GroupError::Cancelled(_))));
+                assert!(late.into_inner() < threads);
+                assert!(made.into_inner() <= threads, "one item to learn of it");
+            }
+        });
+    }
+}
+
+/// Derived from .NET's Exception_ImplicitlyCancelsOtherWorkers tests (MIT).
+#[test]
+fn infinite_sources_end() {
+    on_pools(|_| {
+        fn check<I: ParallelIterator>(source: impl Fn() -> I) {
+            let calls = AtomicUsize::new(0);
+            let result = source().err_group(|_| {
+                if calls.fetch_add(1, SeqCst) == 1000 {
+                    Err("enough")
+                } else {
+                    Ok(())
+                }
+            });
+            assert_eq!(result, Err("enough"));
+
+            let (stop, calls) = (CancelToken::new(), AtomicUsize::new(0));
+            let group = ErrGroup::new().token(&stop);
+            let result = source().with_group(&group).try_for_each(|_, _| {
+                if calls.fetch_add(1, SeqCst) == 1000 {
+                    stop.cancel();
+                }
+                Ok::<_, ()>(())
+            });
+            assert!(matches!(result, Err(GroupError::Cancelled(_))));
+
+            let group = ErrGroup::new().timeout(Duration::from_millis(5));
+            let result = source()
+                .with_group(&group)
+                .try_for_each(|_, _| Ok::<_, ()>(()));
+            let Err(GroupError::Cancelled(cancelled)) = result else {
+                panic!("{result:?}")
+            };
+            assert!(matches!(cancelled.cause(), Cause::Deadline));
+        }
+        check(|| rayon::iter::repeat(()));
+        check(|| (0..u64::MAX).into_par_iter());
+        check(|| (0_u64..).par_bridge());
+        check(|| rayon::iter::repeat(1).filter(|n| *n == 1));
+        check(|| rayon::iter::repeat(0).flat_map(|n| [n; 3]));
+    });
+}
+
+/// Derived from oneTBB ParForBodyToCancel2: hangs if the flag is not seen.
+#[test]
+fn running_items_see_a_cancellation_from_outside() {
+    for threads in [1, 2, 8] {
+        on_pool(threads, move || {
+            let (stop, started) = (CancelToken::new(), Barrier::new(threads + 1));
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    started.wait();
+                    stop.cancel();
+                });
+                let group = ErrGroup::new().token(&stop);
+                let items = (0..threads)
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .with_group(&group);
+                let result = items.try_for_each(|token, _| {
+                    started.wait();
+                    while !token.is_cancelled() {
+                        thread::yield_now();
+                    }
+                    Ok::<_, ()>(())
+                });
+                assert!(result.is_ok(), "all items ran");
+            });
+        });
+    }
+}
+
+#[test]
+fn blocked_items_wake_when_another_fails() {
+    on_pool(4, || {
+        let (started, woken) = (Barrier::new(4), AtomicUsize::new(0));
+        let result = (0..4)
+            .into_par_iter()
+            .with_max_len(1)
+            .try_for_each_group(|token, n| {
+                started.wait();
+                match n {
+                    0 => return Err("the root"),
+                    1 => token.sleep(Duration::MAX).unwrap_err(),
+                    2 => {
+                        select! {
+                            recv(never::<()>()) -> _ => unreachable!(),
+                            recv(token.done()) -> _ => {}
+                        }
+                        select! {
+                            recv(never::<()>()) -> _ => unreachable!("it stays ready"),
+                            recv(token.done()) -> _ => token.check().unwrap_err(),
+                        }
+                    }
+                    _ => {
+                        let (sender, receiver) = channel();
+                        let _wake = token.on_cancel(move || sender.send(()).unwrap());
+                        receiver.recv().unwrap();
+                        token.check().unwrap_err()
+                    }
+                };
+                woken.fetch_add(1, SeqCst);
+                Err("a consequence")
+            });
+        assert_eq!(result, Err("the root"));
+        assert_eq!(woken.into_inner(), 3);
+    });
+}
+
+/// Derived from Java's StructuredTaskScope tests: the return waits for those that do not look.
+#[test]
+fn items_that_ignore_the_cancellation_end_before_the_return() {
+    on_pool(2, || {
+        for _ in 0..200 {
+            let (barrier, written) = (Barrier::new(2), Mutex::new(vec![]));
+            let result = (0..2)
+                .into_par_iter()
+                .with_max_len(1)
+                .try_for_each_group(|token, n| {
+                    barrier.wait();
+                    if n == 0 {
+                        return Err("at once");
+                    }
+                    token.done().recv().unwrap_err();
+                    written.lock().unwrap().push(n);
+                    Ok(())
+                });
+            assert_eq!(result, Err("at once"));
+            assert_eq!(written.into_inner().unwrap(), [1]);
+        }
+    });
+}
+
+/// Derived from oneTBB's nested cancellation, test 4.
+#[test]
+fn an_inner_failure_that_is_handled_changes_nothing_outside() {
+    on_pools(|_| {
+        let ran = AtomicUsize::new(0);
+        let outer = (0..50).into_par_iter().try_for_each_group(|token, i| {
+            let group = ErrGroup::new().token(token);
+            let inner = (0..50)
+                .into_par_iter()
+                .with_group(&group)
+                .try_for_each(|_, j| {
+                    ran.fetch_add(usize::from(i != 13), SeqCst);
+                    if (i, j) == (13, 7) {
+                        Err("handled")
+                    } else {
+                        Ok(())
+                    }
+                });
+            assert_eq!(inner.is_err(), i == 13);
+            assert!(!token.is_cancelled());
+            Ok::<_, ()>(())
+        });
+        assert_eq!(outer, Ok(()));
+        assert_eq!(ran.into_inner(), 49 * 50);
+    });
+}
+
+/// Derived from oneTBB's nested cancellation, test 2.
+#[test]
+fn an_inner_failure_that_is_passed_on_cancels_the_outer_run() {
+    on_pool(1, || {
+        let entered = AtomicUsize::new(0);
+        let outer = (0..50).into_par_iter().try_for_each_group(|token, i| {
+            entered.fetch_add(1, SeqCst);
+            let group = ErrGroup::new().token(token);
+            let items = (0..50).into_par_iter().with_group(&group);
+            items.try_for_each(|_, j| {
+                if (i, j) == (13, 7) {
+                    Err("inner")
+                } else {
+                    Ok(())
+                }
+            })
+        });
+        assert_eq!(outer.unwrap_err().into_error(), Some("inner"));
+        assert_eq!(entered.into_inner(), 14);
+    });
+    on_pool(4, || {
+        // The others wait inside their inner runs, and pass on what they were woken with.
+        let (all, inner_causes) = (Barrier::new(4), Mutex::new(vec![]));
+        let outer = (0..4)
+            .into_par_iter()
+            .with_max_len(1)
+            .try_for_each_group(|token, i| {
+                let group = ErrGroup::new().token(token);
+                let inner = [i].par_iter().with_group(&group).try_for_each(|token, i| {
+                    all.wait();
+                    if *i == 2 {
+                        return Err("inner");
+                    }
+                    token.sleep(Duration::MAX).map_err(|_| "woken")
+                });
+                if let Err(GroupError::Cancelled(cancelled)) = &inner {
+                    inner_causes.lock().unwrap().push(cancelled.cause().clone());
+                }
+                inner
+            });
+        assert_eq!(outer.unwrap_err().into_error(), Some("inner"));
+        let causes = inner_causes.into_inner().unwrap();
+        assert_eq!(causes.len(), 3);
+        for cause in causes {
+            assert!(matches!(&cause, Cause::Parent(root) if matches!(**root, Cause::Failed)));
+        }
+    });
+}
+
+/// Derived from Trio's test_cancel_inheritance (MIT / Apache-2.0).
+#[test]
+fn a_cancellation_reaches_the_leaves_of_nested_runs() {
+    on_pool(6, || {
+        let (stop, started) = (CancelToken::new(), Barrier::new(5));
+        let leaves = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                started.wait();
+                stop.cancel();
+            });
+            let outer = ErrGroup::new().token(&stop);
+            let pair = || (0..2).into_par_iter().with_max_len(1);
+            let result = pair().with_group(&outer).try_for_each(|token, _| {
+                let inner = ErrGroup::new().token(token);
+                pair().with_group(&inner).try_for_each(|token, _| {
+                    started.wait();
+                    token.done().recv().unwrap_err();
+                    leaves.fetch_add(1, SeqCst);
+                    let cause = token.cause().unwrap();
+                    assert!(matches!(cause.root(), Cause::Requested(None)));
+                    token.check()
+                })
+            });
+            assert!(matches!(result, Err(GroupError::Cancelled(_))));
+        });
+        assert_eq!(leaves.into_inner(), 4);
+    });
+}
+
+/// An inner run that is not given the token is not cancelled.
+#[test]
+fn a_run_of_its_own_goes_on() {
+    on_pools(|_| {
+        let (stop, cleaned) = (CancelToken::new(), AtomicUsize::new(0));
+        let group = ErrGroup::new().token(&stop);
+        let result = [0].par_iter().with_group(&group).try_for_each(|token, _| {
+            stop.cancel();
+            (0..100)
+                .into_par_iter()
+                .err_group(|_| Ok(_ = cleaned.fetch_add(1, SeqCst)))?;
+            token.check()
+        });
+        assert!(matches!(result, Err(GroupError::Cancelled(_))));
+        assert_eq!(cleaned.into_inner(), 100);
+    });
+}
+
+/// Law 4, and golang/go TestChildFinishesFirst (BSD licence).
+#[test]
+fn a_run_never_cancels_its_parent() {
+    on_pools(|_| {
+        let parent = CancelToken::new();
+        let group = ErrGroup::new().token(&parent).catch_panics();
+        let run = |f: fn() -> Result<(), u8>| {
+            (0..100)
+                .into_par_iter()
+                .with_group(&group)
+                .try_for_each(move |_, _| f())
+        };
+        assert!(run(|| Err(1)).is_err());
+        assert!(!parent.is_cancelled());
+        assert!(matches!(
+            run(|| panic!("caught")),
+            Err(GroupError::Panicked(_))
+        ));
+        assert!(!parent.is_cancelled());
+        assert!(run(|| Ok(())).is_ok());
+        assert!(!parent.is_cancelled());
+    });
+}
+
+#[test]
+fn the_token_of_a_run_that_ended_well_is_released() {
+    on_pools(|_| {
+        let called = std::sync::Arc::new(AtomicBool::new(false));
+        let kept = Mutex::new(None);
+        let result = [0].par_iter().try_for_each_group(|token, _| {
+            let called = std::sync::Arc::clone(&called);
+            let registration = token.on_cancel(move || called.store(true, SeqCst));
+            let (waiter, child) = (token.clone(), token.child());
+            let waiting = thread::spawn(move || waiter.done().recv().unwrap_err());
+            *kept.lock().unwrap() = Some((token.clone(), child, registration, waiting));
+            Ok::<_, ()>(())
+        });
+        assert_eq!(result, Ok(()));
+        let (token, child, registration, waiting) = kept.into_inner().unwrap().unwrap();
+        waiting.join().unwrap();
+        for token in [&token, &child, &token.child()] {
+            assert!(!token.is_cancelled());
+            assert!(token.cause().is_none());
+            token.done().recv().unwrap_err();
+            let ended = token.sleep(Duration::MAX).unwrap_err();
+            assert!(matches!(ended.cause(), Cause::Finished));
+            assert!(!token.cancel(), "too late");
+            assert!(!token.is_cancelled());
+        }
+        assert!(!registration.unregister());
+        assert!(!token.on_cancel(|| unreachable!()).unregister());
+        assert!(!called.load(SeqCst));
+    });
+}
+
+/// The token of an ended run does not stand between a later run and the tokens above.
+#[test]
+fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
+    on_pools(|_| {
+        let (top, kept) = (CancelToken::new(), Mutex::new(None));
+        let group = ErrGroup::new().token(&top);
+        let keep = |token: &CancelToken| *kept.lock().unwrap() = Some(token.clone());
+        [0].par_iter()
+            .with_group(&group)
+            .try_for_each(|token, _| Ok::<_, ()>(keep(token)))
+            .unwrap();
+        let ended = kept.into_inner().unwrap().unwrap();
+
+        let group = ErrGroup::new().token(&ended);
+        let run = |f: &(dyn Fn() + Sync)| {
+            (0..100)
+                .into_par_iter()
+                .with_group(&group)
+                .try_for_each(|_, _| Ok::<_, ()>(f()))
+        };
+        assert!(run(&|| ()).is_ok());
+        assert!(matches!(
+            run(&|| _ = top.cancel()),
+            Err(GroupError::Cancelled(_))
+        ));
+        assert!(matches!(
+            run(&|| unreachable!()),
+            Err(GroupError::Cancelled(_))
+        ));
+    });
+}
+
+/// Derived from .NET's linked sources: runs that share a token fail alone and are cancelled together.
+#[test]
+fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
+    harness::watched(|| {
+        let (shared, pool) = (CancelToken::new(), harness::pool(4));
+        let (failed, waiting) = (Barrier::new(2), Barrier::new(9));
+        thread::scope(|scope| {
+            for run in 0..8 {
+                let (shared, pool, failed, waiting) = (&shared, &pool, &failed, &waiting);
+                scope.spawn(move || {
+                    let group = ErrGroup::new().token(shared);
+                    if run == 0 {
+                        let result = pool.install(|| {
+                            [0].par_iter()
+                                .with_group(&group)
+                                .try_for_each(|_, _| Err("alone"))
+                        });
+                        assert_eq!(result.unwrap_err().into_error(), Some("alone"));
+                        failed.wait();
+                        waiting.wait();
+                        return;
+                    }
+                    // On the thread itself: seven that wait would fill the pool of four.
+                    waiting.wait();
+                    let result = pool.install(|| {
+                        rayon::iter::repeat(())
+                            .with_group(&group)
+                            .try_for_each(|_, ()| Ok::<_, ()>(()))
+                    });
+                    assert!(matches!(result, Err(GroupError::Cancelled(_))));
+                });
+            }
+            failed.wait();
+            assert!(!shared.is_cancelled());
+            waiting.wait();
+            shared.cancel();
+        });
+    });
+}
+
+/// A run that was started on the token by another thread ends while the token's own run ends.
+#[test]
+fn runs_that_end_together_do_not_deadlock() {
+    on_pools(|_| {
+        for _ in 0..500 {
+            let threads = Mutex::new(vec![]);
+            let result = [0].par_iter().try_for_each_group(|token, _| {
+                let (token, begun) = (token.clone(), std::sync::Arc::new(Barrier::new(2)));
+                let wait = std::sync::Arc::clone(&begun);
+                threads.lock().unwrap().push(thread::spawn(move || {
+                    let group = ErrGroup::new().token(&token);
+                    begun.wait();
+                    for _ in 0..20 {
+                        [0].iter()
+                            .par_bridge()
+                            .with_group(&group)
+                            .try_for_each(|_, _| Ok::<_, ()>(()))
+                            .unwrap();
+                    }
+                }));
+                wait.wait();
+                Ok::<_, ()>(())
+            });
+            assert_eq!(result, Ok(()));
+            threads
+                .into_inner()
+                .unwrap()
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+        }
+    });
+}

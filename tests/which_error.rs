@@ -1,0 +1,302 @@
+//! Law 1: one trigger cancels a run, and what is returned names it.
+
+mod harness;
+
+use std::error::Error;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use harness::{on_pool, on_pools};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, Cancelled, Cause, ErrGroup, GroupError, prelude::*};
+
+#[test]
+fn the_error_of_the_only_failure_is_returned() {
+    on_pools(|_| {
+        for failing in [0, 1, 499, 998, 999] {
+            let fail = |n| if n == failing { Err(n) } else { Ok(n) };
+            let items = || (0..1000).into_par_iter();
+            assert_eq!(items().err_group(|n| fail(n).map(drop)), Err(failing));
+            assert_eq!(
+                items().try_for_each_group(|_, n| fail(n).map(drop)),
+                Err(failing)
+            );
+            assert_eq!(items().try_map_group(|_, n| fail(n)), Err(failing));
+            let group = ErrGroup::new();
+            let each = items()
+                .with_group(&group)
+                .try_for_each(|_, n| fail(n).map(drop));
+            assert_eq!(each.unwrap_err().into_error(), Some(failing));
+            let map = items().with_group(&group).try_map(|_, n| fail(n));
+            assert_eq!(map.unwrap_err().into_error(), Some(failing));
+        }
+    });
+}
+
+/// Derived from golang/sync errgroup_test.go, TestZeroGroup (BSD licence): the earliest error wins
+/// where the tasks run one after another.
+#[test]
+fn in_time_and_in_order_agree_on_one_thread() {
+    on_pool(1, || {
+        let cases: [(&[Result<(), u8>], Result<(), u8>); 5] = [
+            (&[], Ok(())),
+            (&[Ok(())], Ok(())),
+            (&[Err(1)], Err(1)),
+            (&[Err(1), Ok(())], Err(1)),
+            (&[Ok(()), Err(1), Ok(()), Err(2)], Err(1)),
+        ];
+        for (tasks, expected) in cases {
+            assert_eq!(tasks.par_iter().err_group(|task| *task), expected);
+        }
+    });
+}
+
+/// Derived from the .NET suite ParallelForEachAsyncTests (MIT), Exception_FromLoopBody.
+#[test]
+fn of_two_failures_at_once_one_is_returned() {
+    on_pool(2, || {
+        for _ in 0..200 {
+            let barrier = Barrier::new(2);
+            let result = (0..2).into_par_iter().with_max_len(1).err_group(|n| {
+                barrier.wait();
+                Err::<(), i32>(n)
+            });
+            assert!(matches!(result, Err(0 | 1)));
+        }
+    });
+}
+
+/// An item that fails because it saw the cancellation is never the one that is returned.
+#[test]
+fn a_consequence_is_never_returned() {
+    #[derive(Debug, PartialEq)]
+    enum Failure {
+        Root,
+        Consequence,
+    }
+
+    for (threads, tries) in [(1, 2_000), (2, 10_000), (4, 8_000)] {
+        on_pool(threads, move || {
+            for round in 0..tries {
+                // On one thread those that wait must come after the one that they wait for.
+                let root = if threads == 1 { 0 } else { round % threads };
+                let items = (0..threads).into_par_iter().with_max_len(1);
+                let run = |token: &CancelToken, n: usize| {
+                    if n == root {
+                        return Err(Failure::Root);
+                    }
+                    if n % 2 == 0 {
+                        token.done().recv().unwrap_err();
+                    } else {
+                        while !token.is_cancelled() {
+                            std::thread::yield_now();
+                        }
+                    }
+                    Err(Failure::Consequence)
+                };
+                match round % 4 {
+                    0 => assert_eq!(items.try_for_each_group(run), Err(Failure::Root)),
+                    1 => assert_eq!(items.try_map_group(run), Err(Failure::Root)),
+                    2 => {
+                        let result = items.with_group(&ErrGroup::new()).try_for_each(run);
+                        assert_eq!(result.unwrap_err().into_error(), Some(Failure::Root));
+                    }
+                    _ => {
+                        let result = items.filter(|_| true).try_map_group(run);
+                        assert_eq!(result, Err(Failure::Root));
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Derived from golang/go context tests, TestCause, "parent cause after child" (BSD licence).
+#[test]
+fn an_item_fails_and_then_the_parent_is_cancelled() {
+    on_pool(2, || {
+        let (parent, barrier) = (CancelToken::new(), Barrier::new(2));
+        let seen = std::sync::Mutex::new(None);
+        let group = ErrGroup::new().token(&parent);
+        let items = (0..2).into_par_iter().with_max_len(1).with_group(&group);
+        let result = items.try_for_each(|token, n| {
+            barrier.wait();
+            if n == 0 {
+                return Err("the root");
+            }
+            token.done().recv().unwrap_err();
+            parent.cancel_with("too late");
+            *seen.lock().unwrap() = Some(token.clone());
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().into_error(), Some("the root"));
+        let token = seen.into_inner().unwrap().unwrap();
+        assert!(matches!(token.cause(), Some(Cause::Failed)));
+        assert!(matches!(parent.cause(), Some(Cause::Requested(Some(_)))));
+    });
+}
+
+#[test]
+fn the_parent_is_cancelled_and_then_an_item_fails() {
+    on_pools(|_| {
+        let parent = CancelToken::new();
+        let group = ErrGroup::new().token(&parent);
+        let result = [0].par_iter().with_group(&group).try_for_each(|_, _| {
+            parent.cancel_with("enough");
+            Err("a consequence, for all anybody knows")
+        });
+        let Err(GroupError::Cancelled(cancelled)) = result else {
+            panic!("{result:?}")
+        };
+        assert!(matches!(
+            cancelled.cause().root(),
+            Cause::Requested(Some(_))
+        ));
+        assert_eq!(cancelled.source().unwrap().to_string(), "enough");
+    });
+}
+
+/// Derived from dotnet/runtime issue 58981: an error is judged by when it came, never by its type.
+#[test]
+fn the_crates_own_error_is_an_ordinary_failure() {
+    on_pools(|_| {
+        let elsewhere = CancelToken::new();
+        elsewhere.cancel();
+        let result = (0..10).into_par_iter().err_group(|_| elsewhere.check());
+        assert!(matches!(
+            result.unwrap_err().cause(),
+            Cause::Requested(None)
+        ));
+        let group = ErrGroup::new();
+        let result = [0]
+            .par_iter()
+            .with_group(&group)
+            .try_for_each(|_, _| elsewhere.check());
+        assert!(matches!(
+            result,
+            Err(GroupError::Failed {
+                error: Cancelled { .. },
+                ..
+            })
+        ));
+    });
+}
+
+#[test]
+fn any_error_type_is_returned_as_it_is() {
+    // Not Sync, not Clone, not Error, not 'static.
+    #[derive(Debug, PartialEq)]
+    struct Borrowed<'a>(&'a str, std::cell::Cell<u8>);
+
+    on_pools(|_| {
+        let words = [String::from("one")];
+        let result = words
+            .par_iter()
+            .err_group(|word| Err(Borrowed(word, 7.into())));
+        assert_eq!(result, Err(Borrowed("one", 7.into())));
+
+        let address = AtomicUsize::new(0);
+        let result = [0].par_iter().err_group(|_| {
+            let error: Box<dyn Error + Send + Sync> = "boxed".into();
+            address.store(&raw const *error as *const u8 as usize, Ordering::Relaxed);
+            Err(error)
+        });
+        let error = result.unwrap_err();
+        assert_eq!(
+            &raw const *error as *const u8 as usize,
+            address.into_inner()
+        );
+
+        let large = [0].par_iter().err_group(|_| Err([7_u64; 512]));
+        assert_eq!(large, Err([7; 512]));
+    });
+}
+
+#[test]
+fn errors_of_several_types_convert() {
+    on_pools(|_| {
+        let parse = |text: &&str| -> Result<i32, Box<dyn Error + Send + Sync>> {
+            let bytes = text
+                .strip_prefix("0x")
+                .map(|hex| i32::from_str_radix(hex, 16));
+            Ok(bytes.unwrap_or_else(|| text.parse())?
+                + std::str::from_utf8(b"1")?.parse::<i32>()?)
+        };
+        let good = ["1", "0x10"]
+            .par_iter()
+            .try_map_group(|_, text| parse(text));
+        assert_eq!(good.unwrap(), [2, 17]);
+        assert!(
+            ["1", "x"]
+                .par_iter()
+                .try_map_group(|_, text| parse(text))
+                .is_err()
+        );
+    });
+}
+
+/// With no policy there is only the item's error to return.
+#[test]
+fn a_closure_that_cancels_its_own_run_returns_its_error() {
+    on_pools(|_| {
+        let result = (0..1000).into_par_iter().try_for_each_group(|token, _| {
+            token.cancel();
+            Err("stopped")
+        });
+        assert_eq!(result, Err("stopped"));
+
+        let payload = harness::payload_of(|| {
+            (0..1000).into_par_iter().try_for_each_group(|token, _| {
+                token.cancel();
+                Ok::<_, ()>(())
+            })
+        });
+        assert!(payload.downcast::<String>().unwrap().contains("with_group"));
+    });
+}
+
+#[test]
+fn messages_and_sources() {
+    let token = CancelToken::new();
+    token.cancel_with(std::io::Error::other("inner"));
+    let child = token.child();
+    let cancelled = child.check().unwrap_err();
+    assert_eq!(cancelled.to_string(), "cancelled: requested (parent token)");
+    assert_eq!(cancelled.source().unwrap().to_string(), "inner");
+    let error: GroupError<std::io::Error> = cancelled.into();
+    assert_eq!(error.to_string(), "cancelled: requested (parent token)");
+    assert_eq!(error.source().unwrap().to_string(), "inner");
+
+    let failed = [0]
+        .par_iter()
+        .with_group(&ErrGroup::new())
+        .try_for_each(|_, _| Err(std::fmt::Error));
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.to_string(), "an item failed");
+    assert!(failed.source().unwrap().is::<std::fmt::Error>());
+    assert_eq!(failed.index(), None);
+}
+
+/// `Interrupted` would make the standard library try again, for ever.
+#[test]
+fn a_cancelled_reader_ends_a_copy() {
+    struct Endless(CancelToken);
+    impl std::io::Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0.check()?;
+            self.0.cancel();
+            Ok(buffer.len())
+        }
+    }
+
+    harness::watched(|| {
+        let error = std::io::copy(&mut Endless(CancelToken::new()), &mut std::io::sink());
+        let error = error.unwrap_err();
+        assert!(error.get_ref().unwrap().is::<Cancelled>());
+
+        let late = CancelToken::new();
+        late.cancel_after(std::time::Duration::ZERO);
+        let error = std::io::copy(&mut Endless(late.child()), &mut std::io::sink()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    });
+}
