@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, prelude::*};
 
+/// A run over so many items.
+type Run<'g> = Box<dyn Fn(u64) + Sync + 'g>;
+
 struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -55,7 +58,7 @@ fn no_item_allocates() {
                     Ok(n)
                 }
             };
-            let runs: [(&str, Box<dyn Fn(u64) + Sync>); 4] = [
+            let runs: [(&str, Run); 4] = [
                 (
                     "err_group",
                     Box::new(|length| {

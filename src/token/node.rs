@@ -72,7 +72,7 @@ struct Links {
     /// Dropped to wake whoever waits on `Node::done`.
     done: Option<Sender<Infallible>>,
     deadline: Option<Instant>,
-    timer: Option<timer::Key>,
+    timer: Option<timer::Entry>,
 }
 
 impl Links {
@@ -225,8 +225,7 @@ impl Node {
             let due = mem::take(&mut links.callbacks);
             let (done, timer) = (links.done.take(), links.timer.take());
             drop(links);
-            drop(done);
-            timer.map(timer::Key::remove);
+            drop((done, timer));
             callbacks.extend(due.into_values().map(|due| (Arc::clone(&node), due)));
             next = pending.pop();
         }
@@ -259,8 +258,7 @@ impl Node {
         let unrun = mem::take(&mut links.callbacks);
         let (done, timer) = (links.done.take(), links.timer.take());
         drop(links);
-        drop(done);
-        timer.map(timer::Key::remove);
+        drop((done, timer));
         for callback in unrun.into_values() {
             drop(callback.take());
         }
@@ -291,12 +289,7 @@ impl Node {
         let earliest = links.deadline.is_none_or(|earlier| at < earlier);
         if earliest && self.state_under(&links) == ACTIVE {
             links.deadline = Some(at);
-            let earlier = links.timer.take();
-            if !passed {
-                links.timer = Some(timer::Key::add(at, Arc::downgrade(self)));
-            }
-            drop(links);
-            earlier.map(timer::Key::remove);
+            links.timer = (!passed).then(|| timer::Entry::new(at, Arc::downgrade(self)));
         }
         !passed
     }
@@ -363,11 +356,6 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let links = self
-            .links
-            .get_mut()
-            .unwrap_or_else(|poison| poison.into_inner());
-        links.timer.take().map(timer::Key::remove);
         // Parents that only this node held are taken apart here, one by one, not by recursion.
         let mut next = self.take_parent();
         while let Some(mut node) = next.and_then(Arc::into_inner) {

@@ -36,20 +36,22 @@ struct Queue {
     running: bool,
 }
 
-/// An entry of the queue.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+struct Key {
     at: Instant,
     number: u64,
 }
 
-impl Key {
+/// A place in the queue, which is left when the entry is dropped.
+pub(super) struct Entry(Key);
+
+impl Entry {
     /// Has `node` cancelled at the given time.
     ///
     /// # Panics
     ///
     /// If the timer thread cannot be started.
-    pub(super) fn add(at: Instant, node: Weak<Node>) -> Key {
+    pub(super) fn new(at: Instant, node: Weak<Node>) -> Entry {
         let mut queue = lock(&TIMER.queue);
         if !queue.running {
             thread::Builder::new()
@@ -64,20 +66,17 @@ impl Key {
             number: queue.added,
         };
         queue.entries.insert(key, node);
-        if queue
-            .entries
-            .first_key_value()
-            .is_some_and(|(first, _)| *first == key)
-        {
+        if queue.entries.keys().next() == Some(&key) {
             TIMER.earlier.notify_one();
         }
-        key
+        Entry(key)
     }
+}
 
-    /// Takes the entry out, if it is still in.
-    pub(super) fn remove(self) {
-        let entry = lock(&TIMER.queue).entries.remove(&self);
-        drop(entry);
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let node = lock(&TIMER.queue).entries.remove(&self.0);
+        drop(node);
     }
 }
 

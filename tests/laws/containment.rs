@@ -1,14 +1,12 @@
 //! Laws 3 and 8: the call returns when everything has ended and been dropped once; it works
 //! everywhere and blocks no pool.
 
-mod harness;
-
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use harness::{Drops, on_pool, on_pools, payload_of, pool, watched};
+use crate::harness::{Drops, on_pool, on_pools, payload_of, pool, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
@@ -39,7 +37,7 @@ fn items_values_and_errors_are_dropped_once() {
                     let group = ErrGroup::new().token(&stop).catch_panics();
                     let things = items.things().into_par_iter();
                     let ended = AtomicUsize::new(0);
-                    let run = |_: &CancelToken, item: harness::Thing| {
+                    let run = |_: &CancelToken, item: crate::harness::Thing| {
                         let number = item.number;
                         let last = ended.fetch_add(1, SeqCst) + 1 == LENGTH;
                         match end {

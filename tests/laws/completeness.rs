@@ -1,11 +1,9 @@
 //! Law 2: `Ok` if and only if every item ran to its end and returned `Ok`.
 
-mod harness;
-
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use harness::{Drops, on_pool, on_pools};
+use crate::harness::{Drops, on_pool, on_pools};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 

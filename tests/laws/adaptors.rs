@@ -1,11 +1,9 @@
 //! Every adaptor of rayon, every call of this crate, against the sequential loop.
 
-mod harness;
-
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use harness::{POOLS, on_pools, pool};
+use crate::harness::{POOLS, on_pools, pool};
 use proptest::prelude::*;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};

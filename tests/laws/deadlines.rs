@@ -1,13 +1,11 @@
 //! Deadlines: fired by a timer, without anybody looking.
 
-mod harness;
-
 use std::sync::Arc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use harness::{on_pool, on_pools, watched};
+use crate::harness::{on_pool, on_pools, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 

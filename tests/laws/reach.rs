@@ -1,15 +1,13 @@
 //! Laws 3, 4 and 6: whom a cancellation reaches, how soon, and what the return waits for.
 
-mod harness;
-
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use crate::harness::{on_pool, on_pools};
 use crossbeam_channel::{never, select};
-use harness::{on_pool, on_pools};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -374,7 +372,10 @@ fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
         let keep = |token: &CancelToken| *kept.lock().unwrap() = Some(token.clone());
         [0].par_iter()
             .with_group(&group)
-            .try_for_each(|token, _| Ok::<_, ()>(keep(token)))
+            .try_for_each(|token, _| {
+                keep(token);
+                Ok::<_, ()>(())
+            })
             .unwrap();
         let ended = kept.into_inner().unwrap().unwrap();
 
@@ -383,7 +384,10 @@ fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
             (0..100)
                 .into_par_iter()
                 .with_group(&group)
-                .try_for_each(|_, _| Ok::<_, ()>(f()))
+                .try_for_each(|_, _| {
+                    f();
+                    Ok::<_, ()>(())
+                })
         };
         assert!(run(&|| ()).is_ok());
         assert!(matches!(
@@ -400,8 +404,8 @@ fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
 /// Derived from .NET's linked sources: runs that share a token fail alone and are cancelled together.
 #[test]
 fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
-    harness::watched(|| {
-        let (shared, pool) = (CancelToken::new(), harness::pool(4));
+    crate::harness::watched(|| {
+        let (shared, pool) = (CancelToken::new(), crate::harness::pool(4));
         let (failed, waiting) = (Barrier::new(2), Barrier::new(9));
         thread::scope(|scope| {
             for run in 0..8 {

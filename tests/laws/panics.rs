@@ -1,13 +1,9 @@
 //! Law 5: a panic cancels the run at once, and its payload goes to the caller.
-#![cfg(panic = "unwind")]
-
-mod harness;
-
 use std::panic::panic_any;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use harness::{on_pool, on_pools, payload_of};
+use crate::harness::{on_pool, on_pools, payload_of};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
@@ -23,9 +19,10 @@ fn the_payload_is_the_original_one() {
         let run = |f: &(dyn Fn() + Sync)| {
             payload_of(|| {
                 items().err_group(|n| {
-                    Ok::<_, ()>(if n == 50 {
-                        f()
-                    })
+                    if n == 50 {
+                        f();
+                    }
+                    Ok::<_, ()>(())
                 })
             })
         };

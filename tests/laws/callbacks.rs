@@ -1,14 +1,12 @@
 //! `on_cancel`: callbacks that run at most once, on the thread that cancels.
 
-mod harness;
-
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use harness::{Drops, on_pools, payload_of, watched};
+use crate::harness::{Drops, on_pools, payload_of, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, OnCancel, prelude::*};
 

@@ -1,15 +1,13 @@
 //! The tree of tokens.
 
-mod harness;
-
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::harness::watched;
 use crossbeam_channel::TryRecvError;
-use harness::watched;
 use rayon_errgroup::{CancelToken, Cause};
 
 fn is_closed(token: &CancelToken) -> bool {
@@ -194,6 +192,7 @@ fn equality_is_identity() {
     assert_eq!(token, token.clone());
     assert_ne!(token, token.child());
     assert_ne!(token, CancelToken::new());
+    #[expect(clippy::mutable_key_type, reason = "the hash is that of the identity")]
     let set: HashSet<_> = [token.clone(), token.clone(), token.child()].into();
     assert_eq!(set.len(), 2);
     assert!(set.contains(&token));
@@ -264,7 +263,7 @@ fn a_drop_guard_cancels_unless_disarmed() {
     assert_eq!(token, same);
     assert!(!token.is_cancelled());
     let unwinding = token.clone();
-    harness::payload_of(move || {
+    crate::harness::payload_of(move || {
         let _guard = unwinding.drop_guard();
         panic!("on purpose");
     });
@@ -276,7 +275,7 @@ fn a_drop_guard_cancels_unless_disarmed() {
 fn a_drop_guard_and_a_callback_may_both_panic() {
     let token = CancelToken::new();
     let _registration = token.on_cancel(|| panic!("second"));
-    let payload = harness::payload_of(|| {
+    let payload = crate::harness::payload_of(|| {
         let _guard = token.clone().drop_guard();
         panic!("first");
     });

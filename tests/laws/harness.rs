@@ -1,6 +1,4 @@
 //! What the tests share: pools of a given size, a watchdog, and values that count their drops.
-#![expect(clippy::allow_attributes, reason = "each test file uses a part")]
-#![allow(dead_code)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

@@ -1,0 +1,21 @@
+//! How the benchmarks measure.
+
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
+
+pub fn group<'c>(
+    criterion: &'c mut Criterion,
+    operation: &str,
+    elements: u64,
+) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = criterion.benchmark_group(operation);
+    group
+        .throughput(Throughput::Elements(elements))
+        .sampling_mode(SamplingMode::Flat)
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3));
+    group
+}

@@ -1,0 +1,13 @@
+//! The laws of the crate, each on pools of one, two and many threads.
+
+mod adaptors;
+mod callbacks;
+mod completeness;
+mod containment;
+mod deadlines;
+mod harness;
+#[cfg(panic = "unwind")]
+mod panics;
+mod reach;
+mod tokens;
+mod which_error;
