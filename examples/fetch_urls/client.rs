@@ -1,0 +1,87 @@
+//! One request.
+
+use std::io;
+use std::time::Duration;
+
+use rayon_errgroup::{CancelToken, Cancelled};
+use ureq::Agent;
+
+/// How much later than the run itself a request gives up, so that a run that is out of time says
+/// so, and does not blame the URL that happened to be connecting.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// What came back of a request.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) bytes: u64,
+}
+
+/// How long a request may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connect: Duration,
+    pub(crate) request: Option<Duration>,
+}
+
+/// Why an item of the run ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{url}: {cause}")]
+    Request { url: String, cause: ureq::Error },
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// The client of one run; aborting the run uses it up.
+pub(crate) fn agent(concurrency: usize) -> Agent {
+    Agent::config_builder()
+        .max_idle_connections(concurrency)
+        .max_idle_connections_per_host(concurrency)
+        .build()
+        .new_agent()
+}
+
+/// Reads a page to its end. A status of 400 or more is a failure.
+pub(crate) fn get(
+    agent: &Agent,
+    url: &str,
+    limits: Limits,
+    token: &CancelToken,
+) -> Result<Page, Error> {
+    let page = request(agent, url, limits, token);
+    // After a cancellation the page may be cut short, and an error is only that of the abort.
+    token.check()?;
+    page.map_err(|cause| Error::Request {
+        url: url.to_owned(),
+        cause,
+    })
+}
+
+fn request(
+    agent: &Agent,
+    url: &str,
+    limits: Limits,
+    token: &CancelToken,
+) -> Result<Page, ureq::Error> {
+    // Shutting the agent down does not interrupt connecting, so that is kept to the time left.
+    let left = token
+        .remaining()
+        .map_or(Duration::MAX, |left| left.saturating_add(GRACE));
+    let connect = limits.connect.min(left);
+    let mut response = agent
+        .get(url)
+        .config()
+        .timeout_resolve(Some(connect))
+        .timeout_connect(Some(connect))
+        .timeout_global(limits.request)
+        .build()
+        .call()?;
+    let bytes = io::copy(&mut response.body_mut().as_reader(), &mut io::sink())?;
+    Ok(Page {
+        status: response.status().as_u16(),
+        bytes,
+    })
+}

@@ -1,0 +1,138 @@
+//! What happens without arguments: a server on the loopback, fetched from twice.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError};
+use ureq::Agent;
+
+use crate::batch;
+use crate::client::{Error, Limits};
+use crate::server::{PAGE_DELAY, Server};
+use crate::tally::Tally;
+
+const PAGES: u32 = 200;
+const CONCURRENCY: usize = 32;
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(5),
+    request: None,
+};
+
+/// A run that is over.
+struct Report {
+    result: Result<(), GroupError<Error>>,
+    tally: Tally,
+    elapsed: Duration,
+    /// How long the request that hangs was in flight when it was aborted.
+    hung: Option<Duration>,
+}
+
+pub(crate) fn run(stop: &CancelToken) -> anyhow::Result<ExitCode> {
+    let server = Server::start()?;
+    let first = all_is_well(&server, stop)?;
+    if first.result.is_err() {
+        return Ok(ExitCode::from(crate::explain(first.result, &first.tally)));
+    }
+    let second = one_hangs(&server, stop)?;
+    if let Err(GroupError::Cancelled(_)) = second.result {
+        return Ok(ExitCode::from(crate::explain(second.result, &second.tally)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn all_is_well(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
+    tell(format_args!(
+        "{PAGES} pages of {PAGE_DELAY:?} each, {CONCURRENCY} at a time:"
+    ));
+    let page = |n| server.url(&format!("/page/{n}"));
+    let urls: Vec<_> = (0..PAGES).map(page).collect();
+    let report = fetch(&urls, stop)?;
+    let (tally, alone) = (&report.tally, PAGE_DELAY * PAGES);
+    row("result", outcome(&report.result));
+    row("requests", format_args!("{tally}, {} bytes", tally.bytes()));
+    row(
+        "time",
+        format_args!("{:.2?}, one by one at least {alone:?}", report.elapsed),
+    );
+    Ok(report)
+}
+
+fn one_hangs(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
+    tell(format_args!(
+        "The same, but every 20th page fails and one never answers:"
+    ));
+    let page = |n| match n {
+        0 => server.url("/hang"),
+        _ if n % 20 == 10 => server.url(&format!("/fail/{n}")),
+        _ => server.url(&format!("/page/{n}")),
+    };
+    let urls: Vec<_> = (0..PAGES).map(page).collect();
+    let report = fetch(&urls, stop)?;
+    let tally = &report.tally;
+    row("result", outcome(&report.result));
+    row("begun", format_args!("{} of {PAGES}", tally.begun()));
+    row("fetched", tally.fetched());
+    row("failed", tally.failed());
+    row("aborted", tally.aborted());
+    row("never begun", tally.never_begun());
+    if let Some(hung) = report.hung {
+        row(
+            "/hang",
+            format_args!("in flight for {hung:.2?}, then aborted by on_cancel"),
+        );
+    }
+    row("time", format_args!("{:.2?}", report.elapsed));
+    Ok(report)
+}
+
+fn fetch(urls: &[String], stop: &CancelToken) -> anyhow::Result<Report> {
+    let group = ErrGroup::new().token(stop).concurrency(CONCURRENCY);
+    // No proxy on the way to the loopback. No connections kept: tiny_http may leave a new one
+    // waiting until another is closed.
+    let agent = Agent::config_builder()
+        .proxy(None)
+        .max_idle_connections(0)
+        .build()
+        .new_agent();
+    let tally = Tally::new(urls.len());
+    let hung = OnceLock::new();
+    let progress = crate::progress_bar(urls.len())?;
+
+    let begun = Instant::now();
+    let result = batch::run(urls, &agent, LIMITS, &group, &tally, |ended| {
+        progress.inc(1);
+        let aborted = matches!(ended.result, Err(Error::Cancelled(_)));
+        if aborted && urls[ended.index].ends_with("/hang") {
+            _ = hung.set(ended.elapsed);
+        }
+        ended.result.map(drop)
+    });
+    let elapsed = begun.elapsed();
+    progress.finish_and_clear();
+    Ok(Report {
+        result,
+        tally,
+        elapsed,
+        hung: hung.into_inner(),
+    })
+}
+
+fn outcome(result: &Result<(), GroupError<Error>>) -> String {
+    match result {
+        Ok(()) => "Ok".to_owned(),
+        Err(GroupError::Failed { error, .. }) => format!("Err: {error}"),
+        Err(other) => format!("Err: {other}"),
+    }
+}
+
+fn row(name: &str, value: impl fmt::Display) {
+    tell(format_args!("  {name:<14} {value}"));
+}
+
+/// `println!`, but a reader that has gone is no reason to panic.
+fn tell(line: fmt::Arguments<'_>) {
+    _ = writeln!(io::stdout(), "{line}");
+}

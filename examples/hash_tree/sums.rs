@@ -1,0 +1,46 @@
+//! The output, as `sha256sum` and `b3sum` write and check it.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::walk::File;
+
+/// Prints a line for each file and its sum.
+pub(crate) fn print(files: &[File], sums: &[String]) -> anyhow::Result<()> {
+    match write(io::stdout().lock(), files, sums) {
+        // `hash_tree … | head -1`: the reader has what it wanted.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+fn write(out: impl Write, files: &[File], sums: &[String]) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    for (file, sum) in files.iter().zip(sums) {
+        let name = name(&file.path);
+        // A backslash in front says that the name is not written as it is.
+        if name.contains(&b'\\') {
+            out.write_all(b"\\")?;
+        }
+        write!(out, "{sum}  ")?;
+        out.write_all(&name)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// The bytes of a path, which need not be text, with what would break a line escaped.
+fn name(path: &Path) -> Vec<u8> {
+    let mut name = Vec::new();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' => name.extend(b"\\\\"),
+            b'\n' => name.extend(b"\\n"),
+            b'\r' => name.extend(b"\\r"),
+            _ => name.push(byte),
+        }
+    }
+    name
+}
