@@ -10,18 +10,18 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, prelude::*};
 
-const SLEEPS: u64 = 256;
+const SLEEPS: u32 = 256;
 const SLEEP: Duration = Duration::from_millis(20);
 
 fn blocking(criterion: &mut Criterion) {
-    let mut group = settings::group(criterion, "blocking", SLEEPS);
+    let mut group = settings::group(criterion, "blocking", SLEEPS.into());
     let sleep = || -> Result<(), ()> {
         thread::sleep(SLEEP);
         Ok(())
     };
     for concurrency in [64, 256] {
         let errgroup = ErrGroup::new().concurrency(concurrency);
-        let items = || (0..SLEEPS as usize).into_par_iter();
+        let items = || (0..SLEEPS).into_par_iter();
         group.bench_function(BenchmarkId::new("with_group", concurrency), |b| {
             b.iter(|| items().with_group(&errgroup).try_for_each(|_, _| sleep()));
         });

@@ -24,7 +24,7 @@ fn many(criterion: &mut Criterion) {
             b.iter(|| {
                 items
                     .par_iter()
-                    .for_each(|x| _ = black_box(work(*x, rounds)))
+                    .for_each(|x| _ = black_box(work(*x, rounds)));
             });
         });
         group.bench_function(BenchmarkId::new("rayon_try_for_each", cost), |b| {

@@ -177,6 +177,7 @@ impl Cause {
     /// parent.cancel_at(Instant::now());
     /// assert!(matches!(grandchild.cause().unwrap().root(), Cause::Deadline));
     /// ```
+    #[must_use]
     pub fn root(&self) -> &Cause {
         match self {
             Cause::Parent(cause) => cause.root(),
@@ -249,6 +250,7 @@ impl Cancelled {
     /// drop(token.clone().drop_guard());
     /// assert!(matches!(token.check().unwrap_err().cause(), Cause::Dropped));
     /// ```
+    #[must_use]
     pub fn cause(&self) -> &Cause {
         &self.cause
     }

@@ -34,6 +34,7 @@ use crate::token::CancelToken;
 /// assert_eq!(run(0).unwrap(), [], "nothing was skipped");
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use = "a policy does nothing until it is given to `with_group`"]
 pub struct ErrGroup {
     parent: Option<CancelToken>,
     timeout: Option<Duration>,

@@ -1,6 +1,112 @@
-//! Go's `errgroup` for rayon.
-
-#![deny(unsafe_code)]
+//! Go's `errgroup` for rayon: parallel iterators whose closures can fail, stopping at the first
+//! failure.
+//!
+//! ```
+//! use rayon::prelude::*;
+//! use rayon_errgroup::prelude::*;
+//! # fn fetch(url: &str) -> Result<(), String> {
+//! #     if url.starts_with("https://") { Ok(()) } else { Err(format!("{url}: no scheme")) }
+//! # }
+//!
+//! let urls = ["https://example.org", "example.com"];
+//! let result = urls.par_iter().err_group(|url| fetch(url));
+//! assert_eq!(result, Err("example.com: no scheme".to_string()));
+//! ```
+//!
+//! It runs on the rayon pool. As soon as one closure fails, the others are told, nothing new is
+//! begun, and the error that came first is returned.
+//!
+//! # The tour
+//!
+//! Values come back in the order of the items, and the vector is filled in place:
+//!
+//! ```
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! let squares = (1..5).into_par_iter().try_map_group(|_, n: i32| n.checked_mul(n).ok_or(n));
+//! assert_eq!(squares, Ok(vec![1, 4, 9, 16]));
+//! ```
+//!
+//! Closures are given the run's [`CancelToken`], so that those that take long can stop early:
+//!
+//! ```
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! use std::time::Duration;
+//!
+//! let result = (0..100).into_par_iter().try_for_each_group(|token, n| {
+//!     if n == 0 { return Err("the root of it") }
+//!     token.sleep(Duration::from_secs(3600)).map_err(|_| "a consequence") // wakes at once
+//! });
+//! assert_eq!(result, Err("the root of it"));
+//! ```
+//!
+//! A policy says what else may stop a run, and how many items run at once:
+//!
+//! ```
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! use rayon_errgroup::{CancelToken, ErrGroup, GroupError};
+//! use std::time::Duration;
+//!
+//! let stop = CancelToken::new(); // cancelled by Ctrl-C, say
+//! let group = ErrGroup::new().token(&stop).timeout(Duration::from_secs(60)).concurrency(8);
+//! let result = (0..100).into_par_iter().with_group(&group).try_for_each(|_, n| {
+//!     if n == 50 { stop.cancel_with("Ctrl-C"); }
+//!     Ok::<_, std::io::Error>(())
+//! });
+//! assert!(matches!(result, Err(GroupError::Cancelled(_)) | Ok(())));
+//! ```
+//!
+//! What cannot look at a token is stopped from outside by a callback; see
+//! [`CancelToken::on_cancel`].
+//!
+//! # Which call do I want?
+//!
+//! | I want | call |
+//! | --- | --- |
+//! | run a closure on every item, stop at the first failure | [`err_group`](ErrGroupExt::err_group) |
+//! | the same, with the token in the closure | [`try_for_each_group`](ErrGroupExt::try_for_each_group) |
+//! | values, in order | [`try_map_group`](ErrGroupExt::try_map_group) |
+//! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
+//! | items that block (requests, files) | `.with_max_len(1).with_group(&ErrGroup::new().concurrency(32))` |
+//! | no errors at all | rayon's `for_each` and `collect` |
+//!
+//! # Guarantees
+//!
+//! 1. **Cause.** One event cancels a run, and it is what is returned: never an error that is itself
+//!    a consequence of the cancellation.
+//! 2. **Completeness.** `Ok` if and only if every item ran to its end and returned `Ok`. A
+//!    cancellation that comes too late to skip anything is no error, and empty input is always `Ok`.
+//! 3. **Containment.** The call returns when every item that began has ended, and every other one
+//!    was dropped, each once. Closures borrow what they like.
+//! 4. **Down, not up.** A run never cancels the token it was given.
+//! 5. **Panics outrank errors.** A panic cancels at once; its payload is resumed in the caller.
+//! 6. **Promptness.** After the failure is visible each other worker begins at most one more item.
+//!    Endless iterators end.
+//! 7. **No blocking.** No worker waits for another one. Everything works on a pool of one thread, in
+//!    nested runs, inside and outside of pools.
+//!
+//! Of several errors the earliest *in time* is returned: the one that was recorded first. Which one
+//! that is can differ from run to run, except on one thread.
+//!
+//! # Cost
+//!
+//! One small allocation for each run and none for each item; one atomic load for each item. Measured
+//! with `cargo bench` on two cores of an AMD EPYC (Zen 3), four million items of a nanosecond:
+//! `err_group` takes COST_EACH of the time of rayon's `try_for_each`, `try_map_group` COST_RESULT of
+//! `collect::<Result<Vec<_>, _>>()` and COST_COLLECT of `collect` without errors.
+//!
+//! # Not promised
+//!
+//! - A closure that does not look at its token is not stopped, and the call waits for it.
+//! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
+//!   `.with_max_len(1)` before items that block.
+//! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items that
+//!   wait for each other may wait for ever on a small pool.
+//! - Nested `rayon` calls that are not given the token are not cancelled.
+//! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
+//!   not hold a lock across such a call.
 
 mod engine;
 mod error;
@@ -18,6 +124,68 @@ pub use token::{CancelToken, DropGuard, OnCancel};
 pub use with_group::WithGroup;
 
 /// The extension traits, to be imported with a `*` next to rayon's prelude.
+///
+/// ```
+/// use rayon::prelude::*;
+/// use rayon_errgroup::prelude::*;
+///
+/// assert_eq!([1, 2].par_iter().err_group(|_| Ok::<_, ()>(())), Ok(()));
+/// ```
 pub mod prelude {
     pub use crate::ErrGroupExt;
 }
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// What must not compile, next to a twin that does.
+///
+/// The token is lent to the closure for the call; a clone may be kept.
+///
+/// ```
+/// # use rayon::prelude::*; use rayon_errgroup::{CancelToken, prelude::*};
+/// let kept = std::sync::Mutex::new(None::<CancelToken>);
+/// let _ = [0].par_iter().try_for_each_group(|token, _| {
+///     *kept.lock().unwrap() = Some(token.clone());
+///     Ok::<_, ()>(())
+/// });
+/// ```
+///
+/// ```compile_fail,E0521
+/// # use rayon::prelude::*; use rayon_errgroup::{CancelToken, prelude::*};
+/// let kept = std::sync::Mutex::new(None::<&CancelToken>);
+/// let _ = [0].par_iter().try_for_each_group(|token, _| {
+///     *kept.lock().unwrap() = Some(token);
+///     Ok::<_, ()>(())
+/// });
+/// ```
+///
+/// Errors are sent between threads.
+///
+/// ```
+/// # use rayon::prelude::*; use rayon_errgroup::prelude::*;
+/// let _ = [0].par_iter().err_group(|_| Err(std::sync::Arc::new(0)));
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use rayon::prelude::*; use rayon_errgroup::prelude::*;
+/// let _ = [0].par_iter().err_group(|_| Err(std::rc::Rc::new(0)));
+/// ```
+///
+/// A callback may outlive the caller's frame, so it borrows nothing.
+///
+/// ```
+/// # use rayon_errgroup::CancelToken;
+/// let (token, text) = (CancelToken::new(), String::from("owned"));
+/// let _registration = token.on_cancel(move || println!("{text}"));
+/// ```
+///
+/// ```compile_fail,E0373
+/// # use rayon_errgroup::CancelToken;
+/// let (token, text) = (CancelToken::new(), String::from("borrowed"));
+/// let _registration = token.on_cancel(|| println!("{text}"));
+/// ```
+#[cfg(doctest)]
+struct CompileFail;

@@ -60,7 +60,7 @@ impl<E> Run<E> {
     #[cold]
     pub(crate) fn fail(&self, error: E) {
         let mut error = Some(error);
-        self.cancel(Cause::Failed, || *lock(&self.failure) = error.take());
+        self.cancel(&Cause::Failed, || *lock(&self.failure) = error.take());
         if error.is_some() {
             // Too late to be the trigger. A call that has only `E` to return may need it.
             let mut failure = lock(&self.failure);
@@ -81,7 +81,7 @@ impl<E> Run<E> {
     /// A panic is on its way to the caller of the run, who will record it.
     #[cold]
     pub(crate) fn unwinding(&self) {
-        self.cancel(Cause::Panicked, || ());
+        self.cancel(&Cause::Panicked, || ());
         self.spoil();
     }
 
@@ -102,7 +102,7 @@ impl<E> Run<E> {
         self.spoilt.load(Ordering::Relaxed)
     }
 
-    fn cancel(&self, cause: Cause, record: impl FnOnce()) {
+    fn cancel(&self, cause: &Cause, record: impl FnOnce()) {
         self.token
             .node()
             .cancel(cause, record, |_, payload| keep_first(&self.panic, payload));
@@ -171,11 +171,14 @@ impl<E> Run<E> {
 pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
     match Run::new(None).execute(body) {
         Ok(result) => Ok(result),
-        Err(Stopped::Failed(error)) => Err(error),
         Err(Stopped::Panicked(payload)) => resume_unwind(payload),
-        Err(Stopped::Cancelled {
-            late: Some(error), ..
-        }) => Err(error),
+        // No policy and no panic: only the closure itself can have cancelled before it failed.
+        Err(
+            Stopped::Failed(error)
+            | Stopped::Cancelled {
+                late: Some(error), ..
+            },
+        ) => Err(error),
         Err(Stopped::Cancelled {
             cancelled,
             late: None,

@@ -1,4 +1,5 @@
 //! What a run allocates does not depend on how many items it has.
+#![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -58,7 +59,7 @@ fn no_item_allocates() {
                     Ok(n)
                 }
             };
-            let runs: [(&str, Run); 4] = [
+            let runs: [(&str, Run<'_>); 4] = [
                 (
                     "err_group",
                     Box::new(|length| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
 
-pub fn group<'c>(
+pub(crate) fn group<'c>(
     criterion: &'c mut Criterion,
     operation: &str,
     elements: u64,

@@ -1,7 +1,5 @@
 //! Where the values of a run go: each leaf gathers its own, and neighbours are joined.
 
-use std::collections::LinkedList;
-
 /// The values of one stretch of the input.
 pub(super) trait Gather: Send + Sized {
     type Value;
@@ -41,14 +39,14 @@ pub(super) struct Pieces<T> {
     /// The leaf's own values.
     piece: Vec<T>,
     /// Those of joined neighbours to the right, in order.
-    rest: LinkedList<Vec<T>>,
+    rest: Vec<Vec<T>>,
 }
 
 impl<T> Pieces<T> {
     pub(super) fn new() -> Self {
         Pieces {
             piece: Vec::new(),
-            rest: LinkedList::new(),
+            rest: Vec::new(),
         }
     }
 
@@ -78,15 +76,14 @@ impl<T: Send> Gather for Pieces<T> {
         self.piece.push(value);
     }
 
-    fn join(mut self, right: Self) -> Self {
-        let Pieces { piece, mut rest } = right;
+    fn join(mut self, mut right: Self) -> Self {
         if self.piece.is_empty() && self.rest.is_empty() {
-            return Pieces { piece, rest };
+            return right;
         }
-        if !piece.is_empty() {
-            rest.push_front(piece);
+        if !right.piece.is_empty() {
+            self.rest.push(right.piece);
         }
-        self.rest.append(&mut rest);
+        self.rest.append(&mut right.rest);
         self
     }
 }

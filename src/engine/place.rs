@@ -111,7 +111,9 @@ impl<T: Send> Gather for Place<'_, T> {
         );
         // SAFETY: `written < len`, so the position is one of this place's own and, by the
         // invariant, not initialized: nothing is overwritten without being dropped.
-        unsafe { self.start.add(self.written).write(value) };
+        let position = unsafe { self.start.add(self.written) };
+        // SAFETY: as above; a write drops nothing.
+        unsafe { position.write(value) };
         self.written += 1;
     }
 

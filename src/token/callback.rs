@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
 use super::node::{Node, Registered};
@@ -67,7 +67,7 @@ impl Callback {
             state = self
                 .ended
                 .wait(state)
-                .unwrap_or_else(|poison| poison.into_inner());
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }

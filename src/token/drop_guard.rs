@@ -39,6 +39,7 @@ impl DropGuard {
     /// let token = CancelToken::new().drop_guard().disarm();
     /// assert!(!token.is_cancelled());
     /// ```
+    #[must_use]
     pub fn disarm(mut self) -> CancelToken {
         self.armed = false;
         self.token.clone()
@@ -48,7 +49,7 @@ impl DropGuard {
 impl Drop for DropGuard {
     fn drop(&mut self) {
         if mem::take(&mut self.armed) {
-            self.token.cancel_for(Cause::Dropped);
+            self.token.cancel_for(&Cause::Dropped);
         }
     }
 }

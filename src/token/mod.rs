@@ -60,6 +60,7 @@ impl CancelToken {
     /// ```
     /// assert!(!rayon_errgroup::CancelToken::new().is_cancelled());
     /// ```
+    #[must_use]
     pub fn new() -> Self {
         CancelToken { node: Node::root() }
     }
@@ -78,6 +79,7 @@ impl CancelToken {
     /// first.cancel();
     /// assert!(!token.is_cancelled() && !second.is_cancelled());
     /// ```
+    #[must_use]
     pub fn child(&self) -> Self {
         CancelToken {
             node: self.node.child(),
@@ -118,7 +120,7 @@ impl CancelToken {
     /// assert!(!token.cancel());
     /// ```
     pub fn cancel(&self) -> bool {
-        self.cancel_for(Cause::Requested(None))
+        self.cancel_for(&Cause::Requested(None))
     }
 
     /// As [`cancel`](CancelToken::cancel), with a reason: Go's `CancelCauseFunc`.
@@ -141,10 +143,10 @@ impl CancelToken {
     /// assert_eq!(reason.to_string(), "the disk is full");
     /// ```
     pub fn cancel_with(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
-        self.cancel_for(Cause::Requested(Some(reason.into().into())))
+        self.cancel_for(&Cause::Requested(Some(reason.into().into())))
     }
 
-    fn cancel_for(&self, cause: Cause) -> bool {
+    fn cancel_for(&self, cause: &Cause) -> bool {
         let panic = Mutex::new(None);
         let first = self
             .node
@@ -180,7 +182,7 @@ impl CancelToken {
     /// ```
     pub fn cancel_at(&self, at: Instant) {
         if !self.node.set_deadline(at) {
-            self.cancel_for(Cause::Deadline);
+            self.cancel_for(&Cause::Deadline);
         }
     }
 
@@ -220,6 +222,7 @@ impl CancelToken {
     /// assert!(token.is_cancelled());
     /// ```
     #[inline]
+    #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.node.is_cancelled()
     }
@@ -268,6 +271,7 @@ impl CancelToken {
     /// token.cancel();
     /// assert!(matches!(token.cause(), Some(Cause::Requested(None))));
     /// ```
+    #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         self.node.cause()
     }
@@ -286,6 +290,7 @@ impl CancelToken {
     /// child.cancel_after(late);
     /// assert_eq!(child.deadline(), token.deadline());
     /// ```
+    #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.node.deadline()
     }
@@ -302,6 +307,7 @@ impl CancelToken {
     /// token.cancel_after(Duration::from_secs(60));
     /// assert!(token.remaining().unwrap() <= Duration::from_secs(60));
     /// ```
+    #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let deadline = self.deadline()?;
         Some(deadline.saturating_duration_since(Instant::now()))
@@ -330,6 +336,7 @@ impl CancelToken {
     /// };
     /// assert!(stopped);
     /// ```
+    #[must_use]
     pub fn done(&self) -> &Receiver<Infallible> {
         self.node.done()
     }

@@ -183,14 +183,14 @@ impl Node {
     /// for that callback goes on.
     pub(crate) fn cancel(
         self: &Arc<Self>,
-        cause: Cause,
+        cause: &Cause,
         record: impl FnOnce(),
         mut on_panic: impl FnMut(&Node, Payload),
     ) -> bool {
-        if !self.trigger(&cause, record) {
+        if !self.trigger(cause, record) {
             return false;
         }
-        for (node, callback) in self.flag_descendants(&cause) {
+        for (node, callback) in self.flag_descendants(cause) {
             callback.run(|payload| on_panic(&node, payload));
         }
         true
@@ -312,7 +312,7 @@ impl Node {
     /// The timer's call. A panic of a callback goes to the run it was registered in.
     pub(super) fn expire(self: &Arc<Self>) {
         self.cancel(
-            Cause::Deadline,
+            &Cause::Deadline,
             || (),
             |node, payload| {
                 keep_first(&node.nearest_run().unwrap_or(node).stray_panic, payload);
@@ -391,7 +391,7 @@ mod tests {
         children(0);
 
         let cancelled = parent.child();
-        cancelled.cancel(Cause::Failed, || (), |_, _| ());
+        cancelled.cancel(&Cause::Failed, || (), |_, _| ());
         children(0);
 
         for _ in 0..1000 {
@@ -416,7 +416,7 @@ mod tests {
                 assert!(node.set_deadline(hour));
                 assert!(node.set_deadline(hour - Duration::from_secs(1)));
             }
-            cancelled.cancel(Cause::Failed, || (), |_, _| ());
+            cancelled.cancel(&Cause::Failed, || (), |_, _| ());
             finished.finish();
         }
         assert_eq!(timer::waiting_until(hour), 0);

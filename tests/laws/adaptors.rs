@@ -24,7 +24,9 @@ fn zoo(length: usize, visitor: &impl Check) {
     visitor.check(
         "range of u64",
         true,
-        (0..length as u64).into_par_iter().map(|n| n as usize),
+        (0..length as u64)
+            .into_par_iter()
+            .map(|n| usize::try_from(n).unwrap()),
     );
     visitor.check("slice", true, all.par_iter().copied());
     visitor.check("vec", true, all.clone().into_par_iter());
@@ -62,7 +64,7 @@ fn zoo(length: usize, visitor: &impl Check) {
         "flatten",
         true,
         all.chunks(7)
-            .map(|chunk| chunk.to_vec())
+            .map(<[usize]>::to_vec)
             .collect::<Vec<_>>()
             .into_par_iter()
             .flatten(),
@@ -80,7 +82,11 @@ fn zoo(length: usize, visitor: &impl Check) {
             .filter(|_| true)
             .chain((length / 3..length).into_par_iter().filter(|_| true)),
     );
-    visitor.check("zip", true, range().zip(range()).map(|(a, b)| (a + b) / 2));
+    visitor.check(
+        "zip",
+        true,
+        range().zip(range()).map(|(a, b)| a.midpoint(b)),
+    );
     visitor.check(
         "enumerate",
         true,
@@ -137,10 +143,10 @@ fn zoo(length: usize, visitor: &impl Check) {
         "tree map",
         true,
         all.iter()
-            .map(|n| (*n, ()))
+            .map(|n| (*n, *n))
             .collect::<BTreeMap<_, _>>()
             .into_par_iter()
-            .map(|(n, ())| n),
+            .map(|(n, _)| n),
     );
     visitor.check(
         "tree set",

@@ -10,11 +10,11 @@ use std::time::Duration;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Every law is tested on pools of these sizes.
-pub const POOLS: [usize; 3] = [1, 2, 8];
+pub(crate) const POOLS: [usize; 3] = [1, 2, 8];
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn pool(threads: usize) -> ThreadPool {
+pub(crate) fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
@@ -22,7 +22,7 @@ pub fn pool(threads: usize) -> ThreadPool {
 }
 
 /// Runs `body` on a thread of its own, and fails if it does not end: a hang is a failure.
-pub fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
     let (sender, receiver) = channel();
     thread::spawn(move || sender.send(catch_unwind(AssertUnwindSafe(body))));
     match receiver.recv_timeout(PATIENCE) {
@@ -33,12 +33,15 @@ pub fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> 
 }
 
 /// Runs `body` inside a pool of `threads`, watched.
-pub fn on_pool<R: Send + 'static>(threads: usize, body: impl FnOnce() -> R + Send + 'static) -> R {
+pub(crate) fn on_pool<R: Send + 'static>(
+    threads: usize,
+    body: impl FnOnce() -> R + Send + 'static,
+) -> R {
     watched(move || pool(threads).install(body))
 }
 
 /// Runs `body` inside pools of one, two and many threads, and tells it which.
-pub fn on_pools(body: impl Fn(usize) + Send + Sync + 'static) {
+pub(crate) fn on_pools(body: impl Fn(usize) + Send + Sync + 'static) {
     let body = Arc::new(body);
     for threads in POOLS {
         let body = Arc::clone(&body);
@@ -47,7 +50,7 @@ pub fn on_pools(body: impl Fn(usize) + Send + Sync + 'static) {
 }
 
 /// The payload of the panic that `body` must end with.
-pub fn payload_of<R>(body: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
+pub(crate) fn payload_of<R>(body: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(_) => panic!("a panic was expected"),
         Err(payload) => payload,
@@ -56,38 +59,38 @@ pub fn payload_of<R>(body: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> 
 
 /// Counts how often each of a number of things was dropped.
 #[derive(Clone)]
-pub struct Drops(Arc<[AtomicUsize]>);
+pub(crate) struct Drops(Arc<[AtomicUsize]>);
 
 impl Drops {
-    pub fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         Drops((0..count).map(|_| AtomicUsize::new(0)).collect())
     }
 
     /// The thing with this number.
-    pub fn thing(&self, number: usize) -> Thing {
+    pub(crate) fn thing(&self, number: usize) -> Thing {
         Thing {
             number,
             drops: self.clone(),
         }
     }
 
-    pub fn things(&self) -> Vec<Thing> {
+    pub(crate) fn things(&self) -> Vec<Thing> {
         (0..self.0.len()).map(|number| self.thing(number)).collect()
     }
 
-    pub fn of(&self, number: usize) -> usize {
+    pub(crate) fn of(&self, number: usize) -> usize {
         self.0[number].load(Ordering::SeqCst)
     }
 
-    pub fn assert_each_once(&self) {
+    pub(crate) fn assert_each_once(&self) {
         for number in 0..self.0.len() {
             assert_eq!(self.of(number), 1, "drops of thing {number}");
         }
     }
 }
 
-pub struct Thing {
-    pub number: usize,
+pub(crate) struct Thing {
+    pub(crate) number: usize,
     drops: Drops,
 }
 

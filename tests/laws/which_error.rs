@@ -197,12 +197,12 @@ fn any_error_type_is_returned_as_it_is() {
         let address = AtomicUsize::new(0);
         let result = [0].par_iter().err_group(|_| {
             let error: Box<dyn Error + Send + Sync> = "boxed".into();
-            address.store(&raw const *error as *const u8 as usize, Ordering::Relaxed);
+            address.store((&raw const *error).cast::<u8>() as usize, Ordering::Relaxed);
             Err(error)
         });
         let error = result.unwrap_err();
         assert_eq!(
-            &raw const *error as *const u8 as usize,
+            (&raw const *error).cast::<u8>() as usize,
             address.into_inner()
         );
 
