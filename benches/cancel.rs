@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
-use items::{COSTS, ITEMS, fallible, items};
+use items::{ITEMS, fallible, items};
 use settings::group;
 
 /// Where the failure lies.
@@ -24,7 +24,7 @@ fn each(item: u64, failing: u64) -> Result<(), u64> {
     if item == failing {
         return Err(item);
     }
-    fallible(item, COSTS[2].1).map(drop)
+    fallible::<100>(item).map(drop)
 }
 
 fn cancel(criterion: &mut Criterion) {

@@ -9,50 +9,53 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
-use items::{COSTS, ITEMS, fallible, items, work};
+use items::{ITEMS, fallible, items, work};
 use settings::group;
 
-fn many(criterion: &mut Criterion) {
+fn many<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     let items = items();
+    let cost = format!("{NANOSECONDS}ns");
+    let each = |x: &u64| fallible::<NANOSECONDS>(*x).map(drop);
     let mut group = group(criterion, "overhead", ITEMS);
-    for (cost, rounds) in COSTS {
-        let each = |x: &u64| fallible(*x, rounds).map(drop);
-        group.bench_function(BenchmarkId::new("sequential", cost), |b| {
-            b.iter(|| items.iter().try_for_each(each));
-        });
-        group.bench_function(BenchmarkId::new("rayon_for_each", cost), |b| {
-            b.iter(|| {
-                items
-                    .par_iter()
-                    .for_each(|x| _ = black_box(work(*x, rounds)));
-            });
-        });
-        group.bench_function(BenchmarkId::new("rayon_try_for_each", cost), |b| {
-            b.iter(|| items.par_iter().try_for_each(each));
-        });
-        group.bench_function(BenchmarkId::new("err_group", cost), |b| {
-            b.iter(|| items.par_iter().err_group(each));
-        });
-        group.bench_function(BenchmarkId::new("try_for_each_group", cost), |b| {
-            b.iter(|| items.par_iter().try_for_each_group(|_, x| each(x)));
-        });
-    }
+    group.bench_function(BenchmarkId::new("sequential", &cost), |b| {
+        b.iter(|| items.iter().try_for_each(each));
+    });
+    group.bench_function(BenchmarkId::new("rayon_for_each", &cost), |b| {
+        let each = |x: &u64| _ = black_box(work::<NANOSECONDS>(*x));
+        b.iter(|| items.par_iter().for_each(each));
+    });
+    group.bench_function(BenchmarkId::new("rayon_try_for_each", &cost), |b| {
+        b.iter(|| items.par_iter().try_for_each(each));
+    });
+    group.bench_function(BenchmarkId::new("err_group", &cost), |b| {
+        b.iter(|| items.par_iter().err_group(each));
+    });
+    group.bench_function(BenchmarkId::new("try_for_each_group", &cost), |b| {
+        b.iter(|| items.par_iter().try_for_each_group(|_, x| each(x)));
+    });
 }
 
 /// A hundred items, many times, from inside a pool.
-fn few(criterion: &mut Criterion) {
+fn few<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     let items: Vec<u64> = (0..100).collect();
+    let cost = format!("{NANOSECONDS}ns");
+    let each = |x: &u64| fallible::<NANOSECONDS>(*x).map(drop);
     let mut group = group(criterion, "few", 100);
-    for (cost, rounds) in COSTS {
-        let each = |x: &u64| fallible(*x, rounds).map(drop);
-        group.bench_function(BenchmarkId::new("rayon_try_for_each", cost), |b| {
-            rayon::scope(|_| b.iter(|| items.par_iter().try_for_each(each)));
-        });
-        group.bench_function(BenchmarkId::new("err_group", cost), |b| {
-            rayon::scope(|_| b.iter(|| items.par_iter().err_group(each)));
-        });
-    }
+    group.bench_function(BenchmarkId::new("rayon_try_for_each", &cost), |b| {
+        rayon::scope(|_| b.iter(|| items.par_iter().try_for_each(each)));
+    });
+    group.bench_function(BenchmarkId::new("err_group", &cost), |b| {
+        rayon::scope(|_| b.iter(|| items.par_iter().err_group(each)));
+    });
 }
 
-criterion_group!(overhead, many, few);
+criterion_group!(
+    overhead,
+    many::<1>,
+    many::<10>,
+    many::<100>,
+    few::<1>,
+    few::<10>,
+    few::<100>
+);
 criterion_main!(overhead);

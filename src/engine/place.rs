@@ -17,6 +17,8 @@ use std::ptr;
 
 use super::gather::Gather;
 
+const TOO_MANY: &str = "an iterator gave more items than its length";
+
 /// A vector that has memory for `len` values and holds none.
 pub(super) struct Room<T> {
     values: Vec<T>,
@@ -86,6 +88,7 @@ impl<T> Place<'_, T> {
 
 impl<T: Send> Gather for Place<'_, T> {
     type Value = T;
+    type Gathered = Self;
 
     fn split_at(self, mid: usize) -> (Self, Self) {
         assert!(mid <= self.len, "an iterator was split beyond its length");
@@ -105,10 +108,7 @@ impl<T: Send> Gather for Place<'_, T> {
 
     #[inline]
     fn push(&mut self, value: T) {
-        assert!(
-            self.written < self.len,
-            "an iterator gave more items than its length"
-        );
+        assert!(self.written < self.len, "{TOO_MANY}");
         // SAFETY: `written < len`, so the position is one of this place's own and, by the
         // invariant, not initialized: nothing is overwritten without being dropped.
         let position = unsafe { self.start.add(self.written) };
@@ -117,16 +117,48 @@ impl<T: Send> Gather for Place<'_, T> {
         self.written += 1;
     }
 
-    fn join(mut self, right: Self) -> Self {
+    /// The count is kept in a register, and put back however the loop ends.
+    #[inline]
+    fn extend(&mut self, mut next: impl FnMut() -> Option<T>) {
+        struct Count<'p> {
+            written: usize,
+            kept: &'p mut usize,
+        }
+        impl Drop for Count<'_> {
+            fn drop(&mut self) {
+                *self.kept = self.written;
+            }
+        }
+
+        let (start, len) = (self.start, self.len);
+        let mut count = Count {
+            written: self.written,
+            kept: &mut self.written,
+        };
+        while let Some(value) = next() {
+            assert!(count.written < len, "{TOO_MANY}");
+            // SAFETY: as in `push`; the place is borrowed, so its count is this one.
+            let position = unsafe { start.add(count.written) };
+            // SAFETY: as in `push`.
+            unsafe { position.write(value) };
+            count.written += 1;
+        }
+    }
+
+    fn finish(self) -> Self {
+        self
+    }
+
+    fn join(mut left: Self, right: Self) -> Self {
         // SAFETY: `len` positions start here, so their end is in or one past the allocation.
-        let end = unsafe { self.start.add(self.len) };
-        if self.written == self.len && ptr::eq(end, right.start) {
+        let end = unsafe { left.start.add(left.len) };
+        if left.written == left.len && ptr::eq(end, right.start) {
             // The stretches touch and were split from one vector, so together they are one. The
             // left one is full, so the values of both are its first `written`.
-            self.len += right.len;
-            self.written += right.release();
+            left.len += right.len;
+            left.written += right.release();
         }
-        self
+        left
     }
 }
 

@@ -9,13 +9,13 @@
 //! The items of one leaf run one after another on one thread. How small leaves are is the
 //! iterator's affair (`with_max_len`).
 
-use std::iter;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use super::gather::{Gather, Nothing, Pieces};
+use super::gather::{Gather, Nothing, Piece, concatenate};
 use super::place::Room;
 use crate::run::{PanicWatch, Run};
 use crate::token::CancelToken;
@@ -27,7 +27,7 @@ where
     F: Fn(&CancelToken, I::Item) -> Result<(), E> + Sync,
     E: Send,
 {
-    let Nothing = items.drive_unindexed(Stretch::new(run, f, Nothing));
+    items.drive_unindexed(Stretch::new(run, f, Nothing));
 }
 
 /// The values of `f` in the order of the items; an incomplete vector if the run does not end well.
@@ -40,8 +40,7 @@ where
 {
     // An input too long for the memory may still fail early, or be cancelled.
     let Some(room) = items.opt_len().and_then(Room::new) else {
-        let pieces = items.drive_unindexed(Stretch::new(run, f, Pieces::new()));
-        return pieces.into_vec();
+        return concatenate(items.drive_unindexed(Stretch::new(run, f, Piece::new())));
     };
     let values = room.fill(|place| items.drive_unindexed(Stretch::new(run, f, place)));
     values.unwrap_or_else(|| {
@@ -57,20 +56,20 @@ where
 struct Stretch<'r, F, G, E> {
     watch: PanicWatch<'r, E>,
     f: &'r F,
-    gathered: G,
+    gather: G,
 }
 
 impl<'r, F, G, E> Stretch<'r, F, G, E> {
-    fn new(run: &'r Run<E>, f: &'r F, gathered: G) -> Self {
+    fn new(run: &'r Run<E>, f: &'r F, gather: G) -> Self {
         Stretch {
             watch: PanicWatch::new(run),
             f,
-            gathered,
+            gather,
         }
     }
 
-    fn with(&self, gathered: G) -> Self {
-        Stretch::new(self.watch.run(), self.f, gathered)
+    fn with(&self, gather: G) -> Self {
+        Stretch::new(self.watch.run(), self.f, gather)
     }
 }
 
@@ -81,16 +80,16 @@ where
     E: Send,
 {
     type Folder = Self;
-    type Reducer = Join;
-    type Result = G;
+    type Reducer = Join<G>;
+    type Result = G::Gathered;
 
-    fn split_at(self, mid: usize) -> (Self, Self, Join) {
+    fn split_at(self, mid: usize) -> (Self, Self, Join<G>) {
         let (run, f) = (self.watch.run(), self.f);
-        let (left, right) = self.gathered.split_at(mid);
+        let (left, right) = self.gather.split_at(mid);
         (
             Stretch::new(run, f, left),
             Stretch::new(run, f, right),
-            Join,
+            Join(PhantomData),
         )
     }
 
@@ -113,11 +112,11 @@ where
     E: Send,
 {
     fn split_off_left(&self) -> Self {
-        self.with(self.gathered.split_off_left())
+        self.with(self.gather.split_off_left())
     }
 
-    fn to_reducer(&self) -> Join {
-        Join
+    fn to_reducer(&self) -> Join<G> {
+        Join(PhantomData)
     }
 }
 
@@ -127,34 +126,42 @@ where
     G: Gather,
     E: Send,
 {
-    type Result = G;
+    type Result = G::Gathered;
 
     #[inline]
-    fn consume(self, item: I) -> Self {
-        self.consume_iter(iter::once(item))
+    fn consume(mut self, item: I) -> Self {
+        let (run, f) = (self.watch.run(), self.f);
+        if run.token().is_cancelled() {
+            run.skip();
+            return self;
+        }
+        match catch_unwind(AssertUnwindSafe(|| f(run.token(), item))) {
+            Ok(Ok(value)) => self.gather.push(value),
+            Ok(Err(error)) => run.fail(error),
+            Err(payload) => run.panicked(payload),
+        }
+        self
     }
 
     /// The default would move the folder through every item.
-    #[inline]
     fn consume_iter<S>(mut self, items: S) -> Self
     where
         S: IntoIterator<Item = I>,
     {
-        let (run, f, gathered) = (self.watch.run(), self.f, &mut self.gathered);
-        let token = run.token();
+        let (run, f, gather) = (self.watch.run(), self.f, &mut self.gather);
+        let (token, cancelled) = (run.token(), run.token().node().flag());
         let mut items = items.into_iter();
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
-            for item in items.by_ref() {
-                if token.is_cancelled() {
-                    return run.skip();
+            gather.extend(|| {
+                let item = items.next()?;
+                if cancelled.is_raised() {
+                    run.skip();
+                    return None;
                 }
-                match f(token, item) {
-                    Ok(value) => gathered.push(value),
-                    Err(error) => return run.fail(error),
-                }
-            }
+                f(token, item).map_err(|error| run.fail(error)).ok()
+            });
         }));
         if let Err(payload) = unwound {
             run.panicked(payload);
@@ -162,8 +169,8 @@ where
         self
     }
 
-    fn complete(self) -> G {
-        self.gathered
+    fn complete(self) -> G::Gathered {
+        self.gather.finish()
     }
 
     #[inline]
@@ -172,11 +179,11 @@ where
     }
 }
 
-/// Joins the gathered values of neighbouring stretches.
-struct Join;
+/// Joins the gather values of neighbouring stretches.
+struct Join<G>(PhantomData<G>);
 
-impl<G: Gather> Reducer<G> for Join {
-    fn reduce(self, left: G, right: G) -> G {
-        left.join(right)
+impl<G: Gather> Reducer<G::Gathered> for Join<G> {
+    fn reduce(self, left: G::Gathered, right: G::Gathered) -> G::Gathered {
+        G::join(left, right)
     }
 }

@@ -51,6 +51,18 @@ enum Owner {
     Run,
 }
 
+/// Whether a node is cancelled.
+#[derive(Clone, Copy)]
+pub(crate) struct Flag<'n>(&'n AtomicU8);
+
+impl Flag<'_> {
+    #[inline]
+    pub(crate) fn is_raised(self) -> bool {
+        // Relaxed: who sees it drops an item and reads nothing that the trigger has written.
+        self.0.load(Ordering::Relaxed) == CANCELLED
+    }
+}
+
 pub(crate) struct Node {
     state: AtomicU8,
     owner: Owner,
@@ -164,6 +176,12 @@ impl Node {
     pub(crate) fn is_cancelled(&self) -> bool {
         // Acquire pairs with the Release store in `trigger`.
         self.state.load(Ordering::Acquire) == CANCELLED
+    }
+
+    /// The state alone, for a loop that asks before every item and would fetch the node each time.
+    #[inline]
+    pub(crate) fn flag(&self) -> Flag<'_> {
+        Flag(&self.state)
     }
 
     pub(super) fn is_finished(&self) -> bool {
