@@ -135,29 +135,26 @@ impl<E> Run<E> {
 
     /// Runs `body`, which returns when every item has ended, and says what came of it.
     pub(crate) fn execute<R>(self, body: impl FnOnce(&Run<E>) -> R) -> Result<R, Stopped<E>> {
-        let result = match catch_unwind(AssertUnwindSafe(|| body(&self))) {
-            Ok(result) => Some(result),
-            Err(payload) => {
-                self.panicked(payload);
-                None
-            }
-        };
-        self.token.finish();
-        if let Some(stray) = self.token.node().take_stray_panic() {
-            keep_first(&self.panic, stray);
-        }
-        if let Some(payload) = lock(&self.panic).take() {
-            return Err(Stopped::Panicked(payload));
-        }
-        match (result, self.token.cause()) {
-            (Some(result), _) if !self.is_spoilt() => Ok(result),
-            (_, cause) => Err(self.stopped(cause)),
+        let result = catch_unwind(AssertUnwindSafe(|| body(&self)));
+        let result = result.map_err(|payload| self.panicked(payload));
+        let stray = self.token.node().finish();
+        match result {
+            Ok(result) if !self.is_spoilt() && stray.is_none() => Ok(result),
+            _ => Err(self.stopped(stray)),
         }
     }
 
-    fn stopped(&self, cause: Option<Cause>) -> Stopped<E> {
+    /// What stopped a run that has ended; `stray` is a callback's panic that was left at its token.
+    #[cold]
+    fn stopped(self, stray: Option<Payload>) -> Stopped<E> {
+        if let Some(payload) = stray {
+            keep_first(&self.panic, payload);
+        }
+        if let Some(payload) = lock(&self.panic).take() {
+            return Stopped::Panicked(payload);
+        }
         let failure = lock(&self.failure).take();
-        match (cause, failure) {
+        match (self.token.cause(), failure) {
             (Some(Cause::Failed), Some(error)) => Stopped::Failed(error),
             (cause, late) => Stopped::Cancelled {
                 cancelled: Cancelled::new(cause.unwrap_or(Cause::Finished)),

@@ -1,5 +1,7 @@
 //! Where the values of a run go: each leaf gathers its own, and neighbours are joined.
 
+use std::iter;
+
 /// The values of one stretch of the input, while they are gathered.
 pub(super) trait Gather: Send + Sized {
     type Value;
@@ -10,13 +12,12 @@ pub(super) trait Gather: Send + Sized {
     fn split_at(self, mid: usize) -> (Self, Self);
     /// A stretch to the left of this one, of a length nobody knows.
     fn split_off_left(&self) -> Self;
-    fn push(&mut self, value: Self::Value);
-    /// Pushes until there is no next value.
+    /// Gathers values until there is no next one.
+    fn extend(&mut self, next: impl FnMut() -> Option<Self::Value>);
     #[inline]
-    fn extend(&mut self, mut next: impl FnMut() -> Option<Self::Value>) {
-        while let Some(value) = next() {
-            self.push(value);
-        }
+    fn push(&mut self, value: Self::Value) {
+        let mut value = Some(value);
+        self.extend(|| value.take());
     }
     fn finish(self) -> Self::Gathered;
     /// Joins two neighbours.
@@ -39,7 +40,9 @@ impl Gather for Nothing {
     }
 
     #[inline]
-    fn push(&mut self, (): ()) {}
+    fn extend(&mut self, mut next: impl FnMut() -> Option<()>) {
+        while next().is_some() {}
+    }
 
     fn finish(self) {}
 
@@ -73,6 +76,11 @@ impl<T: Send> Gather for Piece<T> {
 
     fn split_off_left(&self) -> Self {
         Piece::new()
+    }
+
+    #[inline]
+    fn extend(&mut self, next: impl FnMut() -> Option<T>) {
+        self.0.extend(iter::from_fn(next));
     }
 
     #[inline]

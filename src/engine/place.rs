@@ -17,7 +17,13 @@ use std::ptr;
 
 use super::gather::Gather;
 
-const TOO_MANY: &str = "an iterator gave more items than its length";
+/// How many values are written between two looks at the room that is left.
+const BLOCK: usize = 4;
+
+#[cold]
+fn too_many() -> ! {
+    panic!("an iterator gave more items than its length");
+}
 
 /// A vector that has memory for `len` values and holds none.
 pub(super) struct Room<T> {
@@ -106,17 +112,6 @@ impl<T: Send> Gather for Place<'_, T> {
         panic!("an iterator that knows its length was driven as if it did not");
     }
 
-    #[inline]
-    fn push(&mut self, value: T) {
-        assert!(self.written < self.len, "{TOO_MANY}");
-        // SAFETY: `written < len`, so the position is one of this place's own and, by the
-        // invariant, not initialized: nothing is overwritten without being dropped.
-        let position = unsafe { self.start.add(self.written) };
-        // SAFETY: as above; a write drops nothing.
-        unsafe { position.write(value) };
-        self.written += 1;
-    }
-
     /// The count is kept in a register, and put back however the loop ends.
     #[inline]
     fn extend(&mut self, mut next: impl FnMut() -> Option<T>) {
@@ -135,11 +130,26 @@ impl<T: Send> Gather for Place<'_, T> {
             written: self.written,
             kept: &mut self.written,
         };
+        // Room is looked for once for several values; a short loop body the compiler then unrolls.
+        while len - count.written >= BLOCK {
+            for _ in 0..BLOCK {
+                let Some(value) = next() else { return };
+                // SAFETY: there was room for `BLOCK` values, so `written < len`, and the place is
+                // borrowed, so its count is this one: the position is one of the place's own.
+                let position = unsafe { start.add(count.written) };
+                // SAFETY: by the invariant the position is not initialized, so that no value is
+                // overwritten without being dropped.
+                unsafe { position.write(value) };
+                count.written += 1;
+            }
+        }
         while let Some(value) = next() {
-            assert!(count.written < len, "{TOO_MANY}");
-            // SAFETY: as in `push`; the place is borrowed, so its count is this one.
+            if count.written >= len {
+                too_many();
+            }
+            // SAFETY: `written < len`, and then as above.
             let position = unsafe { start.add(count.written) };
-            // SAFETY: as in `push`.
+            // SAFETY: as above.
             unsafe { position.write(value) };
             count.written += 1;
         }

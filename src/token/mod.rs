@@ -2,6 +2,7 @@
 
 mod callback;
 mod drop_guard;
+mod links;
 mod node;
 mod timer;
 
@@ -95,11 +96,6 @@ impl CancelToken {
 
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
-    }
-
-    /// Releases the token of a run that has ended.
-    pub(crate) fn finish(&self) {
-        self.node.finish();
     }
 
     /// Cancels this token and everything below it. `true` for exactly one caller.

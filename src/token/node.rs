@@ -13,8 +13,8 @@
 //!    cancelling, and when `cancel` returns, every active descendant has been cancelled.
 //! 3. A child owns its parent, a parent only knows its children: dropping a token in the middle of
 //!    the tree cuts nobody off, and dropping the last handle of a leaf frees the path above it.
-//! 4. `callbacks`, `done` and `timer` are emptied by the first walk that comes by, so each
-//!    callback runs at most once.
+//! 4. Callbacks, the `done` channel and the timer's entry are taken by the first walk that comes by,
+//!    so each callback runs at most once.
 //!
 //! Lock order: a node's `links`, then the run's failure or the timer's queue. No two nodes are ever
 //! locked at once. Callbacks, channel closing and every drop of user data happen with no lock held.
@@ -24,23 +24,32 @@
 //!
 //! Walks and drops are loops over an explicit list: a tree may be as deep as memory allows.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, bounded};
 
 use super::callback::Callback;
+use super::links::Links;
 use super::timer;
-use crate::error::{Cause, Payload, keep_first};
+use crate::error::{Cause, Payload, discard};
 use crate::lock::lock;
 
 const ACTIVE: u8 = 0;
 const CANCELLED: u8 = 1;
 const FINISHED: u8 = 2;
+
+pub(crate) struct Node {
+    state: AtomicU8,
+    owner: Owner,
+    /// The parent, and this node's key among its children.
+    parent: Option<(Arc<Node>, u64)>,
+    links: Mutex<Links>,
+    /// The receiving end of the `done` channel, made when first asked for.
+    done: OnceLock<Receiver<Infallible>>,
+}
 
 /// Whose a node is: this decides what becomes of it when the run above it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,37 +72,6 @@ impl Flag<'_> {
     }
 }
 
-pub(crate) struct Node {
-    state: AtomicU8,
-    owner: Owner,
-    /// The parent, and this node's key among its children.
-    parent: Option<(Arc<Node>, u64)>,
-    links: Mutex<Links>,
-    /// The receiving end of `Links::done`, made when first asked for.
-    done: OnceLock<Receiver<Infallible>>,
-    /// A panic of a callback that was run where nobody could be told; the run takes it.
-    stray_panic: Mutex<Option<Payload>>,
-}
-
-#[derive(Default)]
-struct Links {
-    cause: Option<Cause>,
-    next_key: u64,
-    children: BTreeMap<u64, Weak<Node>>,
-    callbacks: BTreeMap<u64, Arc<Callback>>,
-    /// Dropped to wake whoever waits on `Node::done`.
-    done: Option<Sender<Infallible>>,
-    deadline: Option<Instant>,
-    timer: Option<timer::Entry>,
-}
-
-impl Links {
-    fn new_key(&mut self) -> u64 {
-        self.next_key += 1;
-        self.next_key
-    }
-}
-
 /// What became of a registration.
 pub(super) enum Registered {
     /// It waits, under this key.
@@ -104,20 +82,20 @@ pub(super) enum Registered {
     Never,
 }
 
+/// Birth and death.
 impl Node {
-    fn new(owner: Owner, parent: Option<(Arc<Node>, u64)>) -> Node {
+    fn new(owner: Owner, state: u8, parent: Option<(Arc<Node>, u64)>) -> Node {
         Node {
-            state: AtomicU8::new(ACTIVE),
+            state: AtomicU8::new(state),
             owner,
             parent,
             links: Mutex::default(),
             done: OnceLock::new(),
-            stray_panic: Mutex::default(),
         }
     }
 
     pub(super) fn root() -> Arc<Node> {
-        Arc::new(Node::new(Owner::User, None))
+        Arc::new(Node::new(Owner::User, ACTIVE, None))
     }
 
     pub(super) fn child(self: &Arc<Self>) -> Arc<Node> {
@@ -134,34 +112,56 @@ impl Node {
             }
             parent = above.parent.as_ref().map(|(parent, _)| parent);
         }
-        Arc::new(Node::new(Owner::Run, None))
+        Arc::new(Node::new(Owner::Run, ACTIVE, None))
     }
 
     fn born(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
         let mut links = self.links();
-        match self.state_under(&links) {
-            ACTIVE => {
-                let key = links.new_key();
-                let child = Arc::new(Node::new(owner, Some((Arc::clone(self), key))));
-                links.children.insert(key, Arc::downgrade(&child));
-                child
-            }
-            CANCELLED => {
-                let cause = links.cause.as_ref().map(Cause::inherited);
-                drop(links);
-                Arc::new(Node::new(owner, Some((Arc::clone(self), 0))).settled(CANCELLED, cause))
-            }
-            _ => Arc::new(Node::new(owner, None).settled(FINISHED, None)),
+        let state = self.state_under(&links);
+        if state == ACTIVE {
+            let attached = links.attached();
+            let key = attached.new_key();
+            let child = Arc::new(Node::new(owner, ACTIVE, Some((Arc::clone(self), key))));
+            attached.children.insert(key, Arc::downgrade(&child));
+            return child;
+        }
+        let inherited = links.cause.as_ref().map(Cause::inherited);
+        drop(links);
+        // Key 0 is no child's: nobody above needs to reach a node that has ended.
+        let child = Node::new(owner, state, Some((Arc::clone(self), 0)));
+        child.links().cause = inherited;
+        Arc::new(child)
+    }
+
+    fn leave_parent(&self) {
+        if let Some((parent, key)) = &self.parent {
+            let mut links = parent.links();
+            let child = links
+                .peek()
+                .and_then(|attached| attached.children.remove(key));
+            drop(links);
+            drop(child);
         }
     }
 
-    /// The same node, born in its last state.
-    fn settled(mut self, state: u8, cause: Option<Cause>) -> Node {
-        self.state = AtomicU8::new(state);
-        lock(&self.links).cause = cause;
-        self
+    fn take_parent(&mut self) -> Option<Arc<Node>> {
+        self.leave_parent();
+        self.parent.take().map(|(parent, _)| parent)
     }
+}
 
+impl Drop for Node {
+    fn drop(&mut self) {
+        // Parents that only this node held are taken apart here, one by one, not by recursion.
+        let mut next = self.take_parent();
+        while let Some(mut node) = next.and_then(Arc::into_inner) {
+            next = node.take_parent();
+        }
+    }
+}
+
+/// State and cause.
+impl Node {
     fn links(&self) -> MutexGuard<'_, Links> {
         lock(&self.links)
     }
@@ -190,9 +190,16 @@ impl Node {
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
-        self.links().cause.clone()
+        self.is_cancelled().then(|| self.links().cause.clone())?
     }
 
+    fn above(&self) -> Option<&Node> {
+        self.parent.as_ref().map(|(parent, _)| &**parent)
+    }
+}
+
+/// Cancelling and finishing.
+impl Node {
     /// Cancels this node and everything below it, unless it has ended already.
     ///
     /// `record` runs if and only if this call is the trigger, before anybody can see it (law 1). It
@@ -238,127 +245,76 @@ impl Node {
                 node.trigger(inherited.get_or_init(|| cause.inherited()), || ());
             }
             let mut links = node.links();
-            // Whatever is upgraded here is dropped without the lock, which its drop would take.
-            pending.extend(links.children.values().filter_map(Weak::upgrade));
-            let due = mem::take(&mut links.callbacks);
-            let (done, timer) = (links.done.take(), links.timer.take());
+            let settled = links.peek().map(|attached| {
+                // What is upgraded is dropped without the lock, which its drop would take.
+                pending.extend(attached.living_children());
+                attached.settle()
+            });
             drop(links);
-            drop((done, timer));
-            callbacks.extend(due.into_values().map(|due| (Arc::clone(&node), due)));
+            for callback in settled.unwrap_or_default().into_callbacks() {
+                callbacks.push((Arc::clone(&node), callback));
+            }
             next = pending.pop();
         }
         self.leave_parent();
         callbacks
     }
 
-    /// Ends the token of a run that nothing cancelled: wakes the waiters, drops the callbacks
+    /// Ends the token of a run, unless it was cancelled: wakes the waiters, drops the callbacks
     /// unrun, and does the same to the tokens the user hung below it. Runs below it go on, and the
-    /// tokens above still reach them. A no-op if it was cancelled.
-    pub(super) fn finish(self: &Arc<Self>) {
+    /// tokens above still reach them. Returns a panic that was left here for the run.
+    pub(crate) fn finish(&self) -> Option<Payload> {
         let mut pending = Vec::new();
-        let mut next = Some(Arc::clone(self));
-        while let Some(node) = next {
-            if Arc::ptr_eq(&node, self) || node.owner == Owner::User {
+        let stray_panic = self.release(&mut pending);
+        while let Some(node) = pending.pop() {
+            if node.owner == Owner::User {
                 node.release(&mut pending);
             }
-            next = pending.pop();
         }
+        stray_panic
     }
 
-    fn release(&self, pending: &mut Vec<Arc<Node>>) {
+    fn release(&self, pending: &mut Vec<Arc<Node>>) -> Option<Payload> {
         let mut links = self.links();
-        if self.state_under(&links) != ACTIVE {
-            return;
+        let active = self.state_under(&links) == ACTIVE;
+        if active {
+            // Relaxed: nothing is published with it; `is_cancelled` answers as before.
+            self.state.store(FINISHED, Ordering::Relaxed);
         }
-        // Relaxed: nothing is published with it; `is_cancelled` answers as before.
-        self.state.store(FINISHED, Ordering::Relaxed);
-        pending.extend(links.children.values().filter_map(Weak::upgrade));
-        let unrun = mem::take(&mut links.callbacks);
-        let (done, timer) = (links.done.take(), links.timer.take());
-        drop(links);
-        drop((done, timer));
-        for callback in unrun.into_values() {
-            drop(callback.take());
+        let attached = links.peek()?;
+        let stray_panic = attached.stray_panic.take();
+        if active {
+            pending.extend(attached.living_children());
+            let settled = attached.settle();
+            drop(links);
+            for callback in settled.into_callbacks() {
+                drop(callback.take());
+            }
         }
+        stray_panic
     }
+}
 
-    fn leave_parent(&self) {
-        if let Some((parent, key)) = &self.parent {
-            parent.links().children.remove(key);
-        }
-    }
-
+/// What can be hung on a node.
+impl Node {
     pub(super) fn done(&self) -> &Receiver<Infallible> {
         self.done.get_or_init(|| {
             let (sender, receiver) = bounded(0);
             let mut links = self.links();
             if self.state_under(&links) == ACTIVE {
-                links.done = Some(sender);
+                links.attached().done = Some(sender);
             }
             receiver
         })
-    }
-
-    /// Makes `at` the deadline, unless an earlier one is set. `false` if it has passed already:
-    /// then the caller cancels.
-    pub(super) fn set_deadline(self: &Arc<Self>, at: Instant) -> bool {
-        let passed = at <= Instant::now();
-        let mut links = self.links();
-        let earliest = links.deadline.is_none_or(|earlier| at < earlier);
-        if earliest && self.state_under(&links) == ACTIVE {
-            links.deadline = Some(at);
-            links.timer = (!passed).then(|| timer::Entry::new(at, Arc::downgrade(self)));
-        }
-        !passed
-    }
-
-    /// The earliest deadline on the way to the root.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let mut earliest: Option<Instant> = None;
-        let mut next = Some(self);
-        while let Some(node) = next {
-            let links = node.links();
-            if node.state_under(&links) != FINISHED {
-                earliest = earliest.into_iter().chain(links.deadline).min();
-            }
-            drop(links);
-            next = node.parent.as_ref().map(|(parent, _)| &**parent);
-        }
-        earliest
-    }
-
-    /// The timer's call. A panic of a callback goes to the run it was registered in.
-    pub(super) fn expire(self: &Arc<Self>) {
-        self.cancel(
-            &Cause::Deadline,
-            || (),
-            |node, payload| {
-                keep_first(&node.nearest_run().unwrap_or(node).stray_panic, payload);
-            },
-        );
-    }
-
-    fn nearest_run(&self) -> Option<&Node> {
-        let mut next = Some(self);
-        while let Some(node) = next {
-            if node.owner == Owner::Run {
-                return Some(node);
-            }
-            next = node.parent.as_ref().map(|(parent, _)| &**parent);
-        }
-        None
-    }
-
-    pub(crate) fn take_stray_panic(&self) -> Option<Payload> {
-        lock(&self.stray_panic).take()
     }
 
     pub(super) fn register(&self, callback: &Arc<Callback>) -> Registered {
         let mut links = self.links();
         match self.state_under(&links) {
             ACTIVE => {
-                let key = links.new_key();
-                links.callbacks.insert(key, Arc::clone(callback));
+                let attached = links.attached();
+                let key = attached.new_key();
+                attached.callbacks.insert(key, Arc::clone(callback));
                 Registered::Waiting(key)
             }
             CANCELLED => Registered::Late,
@@ -367,25 +323,71 @@ impl Node {
     }
 
     pub(super) fn unregister(&self, key: u64) {
-        let callback = self.links().callbacks.remove(&key);
+        let mut links = self.links();
+        let callback = links
+            .peek()
+            .and_then(|attached| attached.callbacks.remove(&key));
+        drop(links);
         drop(callback);
     }
-}
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        // Parents that only this node held are taken apart here, one by one, not by recursion.
-        let mut next = self.take_parent();
-        while let Some(mut node) = next.and_then(Arc::into_inner) {
-            next = node.take_parent();
+    /// Makes `at` the deadline, unless an earlier one is set. `false` if it has passed already:
+    /// then the caller cancels.
+    pub(super) fn set_deadline(self: &Arc<Self>, at: Instant) -> bool {
+        let passed = at <= Instant::now();
+        let mut links = self.links();
+        if self.state_under(&links) == ACTIVE {
+            let attached = links.attached();
+            if attached.deadline.is_none_or(|earlier| at < earlier) {
+                attached.deadline = Some(at);
+                attached.timer = (!passed).then(|| timer::Entry::new(at, Arc::downgrade(self)));
+            }
         }
+        !passed
     }
-}
 
-impl Node {
-    fn take_parent(&mut self) -> Option<Arc<Node>> {
-        self.leave_parent();
-        self.parent.take().map(|(parent, _)| parent)
+    /// The earliest deadline on the way to the root.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let (mut earliest, mut next) = (None, Some(self));
+        while let Some(node) = next {
+            let mut links = node.links();
+            if node.state_under(&links) != FINISHED {
+                let own = links.peek().and_then(|attached| attached.deadline);
+                earliest = own.into_iter().chain(earliest).min();
+            }
+            drop(links);
+            next = node.above();
+        }
+        earliest
+    }
+
+    /// The timer's call. A panic of a callback is left at the run it was registered in.
+    pub(super) fn expire(self: &Arc<Self>) {
+        self.cancel(
+            &Cause::Deadline,
+            || (),
+            |node, payload| {
+                let mut next = Some(node);
+                while let Some(node) = next {
+                    if node.owner == Owner::Run {
+                        return node.leave_panic(payload);
+                    }
+                    next = node.above();
+                }
+                discard(payload);
+            },
+        );
+    }
+
+    fn leave_panic(&self, payload: Payload) {
+        let mut links = self.links();
+        let first = &mut links.attached().stray_panic;
+        if first.is_none() {
+            *first = Some(payload);
+        } else {
+            drop(links);
+            discard(payload);
+        }
     }
 }
 
@@ -399,7 +401,7 @@ mod tests {
     #[test]
     fn a_node_forgets_what_is_gone() {
         let parent = Node::root();
-        let children = |count| assert_eq!(parent.links().children.len(), count);
+        let children = |count| assert_eq!(parent.links().attached().children.len(), count);
 
         let (child, grandchild) = (parent.child(), parent.child().child());
         children(2);
@@ -420,19 +422,20 @@ mod tests {
             assert!(helper.is_finished());
         }
         children(0);
-        assert_eq!(parent.links().callbacks.len(), 0);
+        assert_eq!(parent.links().attached().callbacks.len(), 0);
     }
 
     #[test]
     fn the_timer_forgets_what_is_gone() {
         let hour = Instant::now() + Duration::from_secs(3600);
+        let sooner = hour.checked_sub(Duration::from_secs(1)).unwrap();
         let parent = Node::root();
         for _ in 0..1000 {
             let (dropped, cancelled) = (parent.child(), parent.child());
             let finished = Node::of_run(Some(&parent));
             for node in [&dropped, &cancelled, &finished] {
                 assert!(node.set_deadline(hour));
-                assert!(node.set_deadline(hour - Duration::from_secs(1)));
+                assert!(node.set_deadline(sooner));
             }
             cancelled.cancel(&Cause::Failed, || (), |_, _| ());
             finished.finish();
