@@ -4,6 +4,7 @@ mod callback;
 mod drop_guard;
 mod links;
 mod node;
+mod on_cancel;
 mod timer;
 
 use std::convert::Infallible;
@@ -17,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-pub use self::callback::OnCancel;
 pub use self::drop_guard::DropGuard;
 pub(crate) use self::node::Node;
+pub use self::on_cancel::OnCancel;
 use crate::error::{Cancelled, Cause, discard, keep_first};
 
 /// A cancellation flag that can be shared, waited for, and handed down a tree.

@@ -26,7 +26,7 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, bounded};
@@ -340,7 +340,9 @@ impl Node {
             let attached = links.attached();
             if attached.deadline.is_none_or(|earlier| at < earlier) {
                 attached.deadline = Some(at);
-                attached.timer = (!passed).then(|| timer::Entry::new(at, Arc::downgrade(self)));
+                attached.timer = (!passed).then(|| {
+                    timer::Entry::new(at, Arc::downgrade(self) as Weak<dyn timer::Expire>)
+                });
             }
         }
         !passed
@@ -361,8 +363,21 @@ impl Node {
         earliest
     }
 
-    /// The timer's call. A panic of a callback is left at the run it was registered in.
-    pub(super) fn expire(self: &Arc<Self>) {
+    fn leave_panic(&self, payload: Payload) {
+        let mut links = self.links();
+        let first = &mut links.attached().stray_panic;
+        if first.is_none() {
+            *first = Some(payload);
+        } else {
+            drop(links);
+            discard(payload);
+        }
+    }
+}
+
+impl timer::Expire for Node {
+    /// A panic of a callback is left at the run it was registered in: the timer cannot be told.
+    fn expire(self: Arc<Self>) {
         self.cancel(
             &Cause::Deadline,
             || (),
@@ -377,17 +392,6 @@ impl Node {
                 discard(payload);
             },
         );
-    }
-
-    fn leave_panic(&self, payload: Payload) {
-        let mut links = self.links();
-        let first = &mut links.attached().stray_panic;
-        if first.is_none() {
-            *first = Some(payload);
-        } else {
-            drop(links);
-            discard(payload);
-        }
     }
 }
 

@@ -7,11 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
-use super::node::Node;
 use crate::lock::lock;
 
 static TIMER: Timer = Timer {
@@ -23,6 +22,12 @@ static TIMER: Timer = Timer {
     earlier: Condvar::new(),
 };
 
+/// What has a deadline.
+pub(super) trait Expire: Send + Sync {
+    /// Called by the timer's thread, once the deadline has passed.
+    fn expire(self: Arc<Self>);
+}
+
 struct Timer {
     queue: Mutex<Queue>,
     /// Notified when an entry has become the first.
@@ -30,7 +35,7 @@ struct Timer {
 }
 
 struct Queue {
-    entries: BTreeMap<Key, Weak<Node>>,
+    entries: BTreeMap<Key, Weak<dyn Expire>>,
     /// Tells entries of the same instant apart.
     added: u64,
     running: bool,
@@ -46,12 +51,12 @@ struct Key {
 pub(super) struct Entry(Key);
 
 impl Entry {
-    /// Has `node` cancelled at the given time.
+    /// Has `what` expire at the given time.
     ///
     /// # Panics
     ///
     /// If the timer thread cannot be started.
-    pub(super) fn new(at: Instant, node: Weak<Node>) -> Entry {
+    pub(super) fn new(at: Instant, what: Weak<dyn Expire>) -> Entry {
         let mut queue = lock(&TIMER.queue);
         if !queue.running {
             thread::Builder::new()
@@ -65,7 +70,7 @@ impl Entry {
             at,
             number: queue.added,
         };
-        queue.entries.insert(key, node);
+        queue.entries.insert(key, what);
         if queue.entries.keys().next() == Some(&key) {
             TIMER.earlier.notify_one();
         }
@@ -75,8 +80,8 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let node = lock(&TIMER.queue).entries.remove(&self.0);
-        drop(node);
+        let what = lock(&TIMER.queue).entries.remove(&self.0);
+        drop(what);
     }
 }
 
@@ -88,13 +93,13 @@ impl Timer {
             let due = queue.entries.first_entry().map(|first| first.key().at);
             queue = match due {
                 Some(at) if at <= now => {
-                    let node = queue.entries.pop_first().map(|(_, node)| node);
+                    let what = queue.entries.pop_first().map(|(_, what)| what);
                     drop(queue);
                     // Callbacks' panics are kept for their run. What is caught here can only come
                     // from the drop of user data, and must not end the timer.
                     let _ = catch_unwind(AssertUnwindSafe(|| {
-                        if let Some(node) = node.and_then(|node| node.upgrade()) {
-                            node.expire();
+                        if let Some(what) = what.and_then(|what| what.upgrade()) {
+                            what.expire();
                         }
                     }));
                     lock(&self.queue)
