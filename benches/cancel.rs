@@ -40,28 +40,50 @@ fn cancel(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("err_group", place), |b| {
             b.iter(|| items.par_iter().err_group(|x| each(*x, failing)));
         });
-        let ours = begun_late(failing, |f| _ = items.par_iter().err_group(|x| f(*x)));
-        let rayons = begun_late(failing, |f| _ = items.par_iter().try_for_each(|x| f(*x)));
-        println!("items begun after the failure ({place}): err_group {ours}, rayon {rayons}");
+        println!("{}", late(&items, place, failing));
     }
 }
 
-/// The most items, of many runs, that began after the failing item was about to return.
-fn begun_late(failing: u64, run: impl Fn(&(dyn Fn(u64) -> Result<(), u64> + Sync))) -> usize {
-    let once = || {
+/// What is done with an item.
+type Item<'f> = &'f (dyn Fn(u64) -> Result<(), u64> + Sync);
+
+/// How many items begin too late, in a sentence.
+fn late(items: &[u64], place: &str, failing: u64) -> String {
+    const RUNS: usize = 21;
+    let median = |mut counts: Vec<usize>| {
+        counts.sort_unstable();
+        counts[RUNS / 2]
+    };
+
+    // From the moment at which the failing item is about to return.
+    let after_the_failure = |run: &dyn Fn(Item<'_>)| {
         let (failed, late) = (AtomicBool::new(false), AtomicUsize::new(0));
         run(&|item| {
-            if failed.load(SeqCst) {
-                late.fetch_add(1, SeqCst);
-            }
-            if item == failing {
-                failed.store(true, SeqCst);
-            }
+            late.fetch_add(usize::from(failed.load(SeqCst)), SeqCst);
+            failed.fetch_or(item == failing, SeqCst);
             each(item, failing)
         });
         late.into_inner()
     };
-    (0..20).map(|_| once()).max().unwrap_or(0)
+    let rayon = |f: Item<'_>| _ = items.par_iter().try_for_each(|x| f(*x));
+    let ours = |f: Item<'_>| _ = items.par_iter().err_group(|x| f(*x));
+    let rayon = median((0..RUNS).map(|_| after_the_failure(&rayon)).collect());
+    let ours = median((0..RUNS).map(|_| after_the_failure(&ours)).collect());
+
+    // From the moment at which it can be seen.
+    let after_the_trigger = || {
+        let late = AtomicUsize::new(0);
+        _ = items.par_iter().try_for_each_group(|token, x| {
+            late.fetch_add(usize::from(token.is_cancelled()), SeqCst);
+            each(*x, failing)
+        });
+        late.into_inner()
+    };
+    let visible = (0..RUNS).map(|_| after_the_trigger()).max().unwrap_or(0);
+    format!(
+        "items begun late ({place}): err_group at most {visible} in {RUNS} runs after the trigger is \
+         visible; after the failing item's last line err_group {ours}, rayon {rayon} (medians)"
+    )
 }
 
 criterion_group!(cancellation, cancel);

@@ -38,7 +38,9 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Order
     ///
-    /// Items start in any order. Of several errors the earliest in time is returned.
+    /// Items start in any order. Of several errors the earliest in time is returned. The items of one
+    /// leaf, as rayon splits the input, run one after another: before items that block, put
+    /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len).
     ///
     /// # Cancellation
     ///

@@ -347,6 +347,9 @@ impl CancelToken {
     /// use the token in any way, but should be quick: the one who cancels waits for it, and for a
     /// deadline that is the timer of the whole process. The order among callbacks is not specified.
     ///
+    /// Items that share what is to be stopped, such as an HTTP client, each register it for the time
+    /// that they need it, and stopping it several times must do no harm.
+    ///
     /// # Panics
     ///
     /// If the token is cancelled already and `f` panics. Otherwise the panic goes to the one who

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
+use crate::error::discard;
 use crate::lock::lock;
 
 static TIMER: Timer = Timer {
@@ -97,11 +98,14 @@ impl Timer {
                     drop(queue);
                     // Callbacks' panics are kept for their run. What is caught here can only come
                     // from the drop of user data, and must not end the timer.
-                    let _ = catch_unwind(AssertUnwindSafe(|| {
+                    let unwound = catch_unwind(AssertUnwindSafe(|| {
                         if let Some(what) = what.and_then(|what| what.upgrade()) {
                             what.expire();
                         }
                     }));
+                    if let Err(payload) = unwound {
+                        discard(payload);
+                    }
                     lock(&self.queue)
                 }
                 Some(at) => {
