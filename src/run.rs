@@ -1,9 +1,8 @@
 //! One run: its token, the earliest failure, the panic. Record, then cancel.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Cancelled, Cause, Payload, keep_first};
@@ -11,7 +10,7 @@ use crate::lock::lock;
 use crate::token::CancelToken;
 
 /// How long a run that was cancelled from outside waits for proof that an item was left. See
-/// [`Run::is_over`].
+/// [`Run::is_settled`].
 const GRACE: Duration = Duration::from_millis(20);
 
 /// What the items of one run share. Borrowed by every consumer, never cloned.
@@ -24,8 +23,8 @@ pub(crate) struct Run<E> {
     /// The run can no longer end with `Ok`: an item failed, panicked, or was skipped. Implies that
     /// the token is cancelled.
     spoilt: AtomicBool,
-    /// When it was first noticed that the token is cancelled although nothing is spoilt yet.
-    noticed: OnceLock<Instant>,
+    /// Since when an item could have arrived that proves that a cancelled run is not complete.
+    grace_since: Mutex<Option<Instant>>,
 }
 
 /// Why a run did not end with `Ok`.
@@ -47,7 +46,7 @@ impl<E> Run<E> {
             failure: Mutex::new(None),
             panic: Mutex::new(None),
             spoilt: AtomicBool::new(false),
-            noticed: OnceLock::new(),
+            grace_since: Mutex::new(None),
         }
     }
 
@@ -108,13 +107,8 @@ impl<E> Run<E> {
             .cancel(cause, record, |_, payload| keep_first(&self.panic, payload));
     }
 
-    /// Whether rayon may stop producing items.
-    #[inline]
-    pub(crate) fn is_over(&self) -> bool {
-        self.token.is_cancelled() && self.is_settled()
-    }
-
-    /// Once the token is cancelled: whether the result is settled too.
+    /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing
+    /// items.
     ///
     /// An item's failure or panic settles it. A cancellation from outside does not: if it came
     /// after the last item, the run is a success, and only an item that is left proves that it is
@@ -122,15 +116,22 @@ impl<E> Run<E> {
     /// `filter` that lets nothing through no item ever arrives, and the source may be endless:
     /// after a while the run is called off without proof.
     #[cold]
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         if self.is_spoilt() {
             return true;
         }
-        let called_off = self.noticed.get_or_init(Instant::now).elapsed() > GRACE;
+        let since = *lock(&self.grace_since).get_or_insert_with(Instant::now);
+        let called_off = since.elapsed() > GRACE;
         if called_off {
             self.spoil();
         }
         called_off
+    }
+
+    /// An item that was begun before the cancellation has ended, and the next may be the proof.
+    #[cold]
+    pub(crate) fn restart_grace(&self) {
+        *lock(&self.grace_since) = Some(Instant::now());
     }
 
     /// Runs `body`, which returns when every item has ended, and says what came of it.
@@ -183,43 +184,5 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
             "items were skipped because a closure cancelled its own run ({cancelled}), and there \
              is no error to return: return one from the closure, or use `with_group`"
         ),
-    }
-}
-
-/// Cancels the run at once when a panic passes by, before it has reached the caller.
-///
-/// It stands in everything that rayon may drop while it unwinds. Whether a drop is part of an
-/// unwinding is asked of the thread, and compared with the thread's answer at the last
-/// [`rearm`](PanicWatch::rearm): a worker that is unwinding for another reason may wait in a
-/// destructor and run our items meanwhile.
-pub(crate) struct PanicWatch<'r, E> {
-    run: &'r Run<E>,
-    /// Whether a panic seen now is new. False until the watch is on the thread that it watches.
-    armed: std::cell::Cell<bool>,
-}
-
-impl<'r, E> PanicWatch<'r, E> {
-    pub(crate) fn new(run: &'r Run<E>) -> Self {
-        PanicWatch {
-            run,
-            armed: std::cell::Cell::new(false),
-        }
-    }
-
-    pub(crate) fn run(&self) -> &'r Run<E> {
-        self.run
-    }
-
-    /// Watches the current thread from now on.
-    pub(crate) fn rearm(&self) {
-        self.armed.set(!thread::panicking());
-    }
-}
-
-impl<E> Drop for PanicWatch<'_, E> {
-    fn drop(&mut self) {
-        if self.armed.get() && thread::panicking() {
-            self.run.unwinding();
-        }
     }
 }

@@ -8,3 +8,4 @@ mod gather;
     reason = "values are written into place; each block has its argument"
 )]
 mod place;
+mod watch;

@@ -17,7 +17,8 @@ use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
 use super::gather::{Gather, Nothing, Piece, concatenate};
 use super::place::Room;
-use crate::run::{PanicWatch, Run};
+use super::watch::Watch;
+use crate::run::Run;
 use crate::token::CancelToken;
 
 /// Calls `f` for every item.
@@ -54,7 +55,7 @@ where
 
 /// A stretch of the input: rayon's consumer while it may still be split, the folder afterwards.
 struct Stretch<'r, F, G, E> {
-    watch: PanicWatch<'r, E>,
+    watch: Watch<'r, E>,
     f: &'r F,
     gather: G,
 }
@@ -62,7 +63,7 @@ struct Stretch<'r, F, G, E> {
 impl<'r, F, G, E> Stretch<'r, F, G, E> {
     fn new(run: &'r Run<E>, f: &'r F, gather: G) -> Self {
         Stretch {
-            watch: PanicWatch::new(run),
+            watch: Watch::new(run),
             f,
             gather,
         }
@@ -94,14 +95,14 @@ where
     }
 
     fn into_folder(self) -> Self {
-        self.watch.rearm();
+        self.watch.arm();
         self
     }
 
     fn full(&self) -> bool {
         // rayon asks this first on whichever thread is to work on the stretch.
-        self.watch.rearm();
-        self.watch.run().is_over()
+        self.watch.arm();
+        self.watch.is_over()
     }
 }
 
@@ -175,7 +176,7 @@ where
 
     #[inline]
     fn full(&self) -> bool {
-        self.watch.run().is_over()
+        self.watch.is_over()
     }
 }
 

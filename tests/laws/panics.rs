@@ -148,6 +148,11 @@ fn a_panic_of_an_adaptor_cancels_the_others_at_once() {
         check(|bang| items().flat_map(move |n| [bang.on_one(n)]));
         check(|bang| items().flat_map_iter(move |n| [bang.on_one(n)]));
         check(|bang| items().inspect(move |n| _ = bang.on_one(*n)));
+        // Not driven by a bridge: the folder is made without asking whether it is full.
+        check(|bang| {
+            let one = rayon::iter::once(1).map(move |n| bang.on_one(n));
+            one.chain([0, 2].into_par_iter().with_max_len(1))
+        });
     });
 }
 
