@@ -7,8 +7,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use crate::lock::lock;
-
 /// What a panic carries from `panic!` to the one who catches it.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 
@@ -353,13 +351,11 @@ impl fmt::Display for Panicked {
 impl Error for Panicked {}
 
 /// Keeps the first payload of several; the others are dropped.
-pub(crate) fn keep_first(slot: &Mutex<Option<Payload>>, payload: Payload) {
-    let mut kept = lock(slot);
-    if kept.is_none() {
-        *kept = Some(payload);
-    } else {
-        drop(kept);
-        discard(payload);
+pub(crate) fn keep_first(first: &mut Option<Payload>, payload: Option<Payload>) {
+    if first.is_none() {
+        *first = payload;
+    } else if let Some(later) = payload {
+        discard(later);
     }
 }
 

@@ -1,11 +1,12 @@
 //! One run: its token, the earliest failure, the panic. Record, then cancel.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::error::{Cancelled, Cause, Payload, keep_first};
+use crate::error::{Cancelled, Cause, Payload, discard};
 use crate::lock::lock;
 use crate::token::CancelToken;
 
@@ -18,13 +19,20 @@ pub(crate) struct Run<E> {
     token: CancelToken,
     /// The earliest error in time.
     failure: Mutex<Option<E>>,
-    /// The earliest panic in time.
-    panic: Mutex<Option<Payload>>,
+    panic: Mutex<FirstPanic>,
     /// The run can no longer end with `Ok`: an item failed, panicked, or was skipped. Implies that
     /// the token is cancelled.
     spoilt: AtomicBool,
     /// Since when an item could have arrived that proves that a cancelled run is not complete.
     grace_since: Mutex<Option<Instant>>,
+}
+
+/// The earliest panic in time; later ones are dropped.
+enum FirstPanic {
+    None,
+    /// It is on its way to the caller of the run, through rayon.
+    Escaping,
+    Kept(Payload),
 }
 
 /// Why a run did not end with `Ok`.
@@ -44,7 +52,7 @@ impl<E> Run<E> {
         Run {
             token: CancelToken::of_run(parent),
             failure: Mutex::new(None),
-            panic: Mutex::new(None),
+            panic: Mutex::new(FirstPanic::None),
             spoilt: AtomicBool::new(false),
             grace_since: Mutex::new(None),
         }
@@ -70,18 +78,44 @@ impl<E> Run<E> {
         self.spoil();
     }
 
-    /// An item, or the source of the items, panicked.
+    /// An item panicked, or the drop of one.
     #[cold]
     pub(crate) fn panicked(&self, payload: Payload) {
-        keep_first(&self.panic, payload);
-        self.unwinding();
-    }
-
-    /// A panic is on its way to the caller of the run, who will record it.
-    #[cold]
-    pub(crate) fn unwinding(&self) {
+        self.keep(payload);
         self.cancel(&Cause::Panicked, || ());
         self.spoil();
+    }
+
+    /// A panic of the source of the items is on its way to the caller of the run.
+    #[cold]
+    pub(crate) fn unwinding(&self) {
+        let mut first = lock(&self.panic);
+        if let FirstPanic::None = *first {
+            *first = FirstPanic::Escaping;
+        }
+        drop(first);
+        self.cancel(&Cause::Panicked, || ());
+        self.spoil();
+    }
+
+    fn keep(&self, payload: Payload) {
+        let mut first = lock(&self.panic);
+        if let FirstPanic::None = *first {
+            *first = FirstPanic::Kept(payload);
+        } else {
+            drop(first);
+            discard(payload);
+        }
+    }
+
+    /// The panic that was escaping has arrived.
+    fn arrived(&self, payload: Payload) {
+        let mut first = lock(&self.panic);
+        if let FirstPanic::Escaping = *first {
+            *first = FirstPanic::None;
+        }
+        drop(first);
+        self.panicked(payload);
     }
 
     /// An item was dropped because the run is cancelled.
@@ -104,7 +138,7 @@ impl<E> Run<E> {
     fn cancel(&self, cause: &Cause, record: impl FnOnce()) {
         self.token
             .node()
-            .cancel(cause, record, |_, payload| keep_first(&self.panic, payload));
+            .cancel(cause, record, |_, payload| self.keep(payload));
     }
 
     /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing
@@ -137,21 +171,23 @@ impl<E> Run<E> {
     /// Runs `body`, which returns when every item has ended, and says what came of it.
     pub(crate) fn execute<R>(self, body: impl FnOnce(&Run<E>) -> R) -> Result<R, Stopped<E>> {
         let result = catch_unwind(AssertUnwindSafe(|| body(&self)));
-        let result = result.map_err(|payload| self.panicked(payload));
+        let result = result.map_err(|payload| self.arrived(payload));
         let stray = self.token.node().finish();
-        match result {
-            Ok(result) if !self.is_spoilt() && stray.is_none() => Ok(result),
-            _ => Err(self.stopped(stray)),
+        let incomplete = match result {
+            Ok(values) if !self.is_spoilt() && stray.is_none() => return Ok(values),
+            incomplete => incomplete,
+        };
+        // Dropped here, so that a panic of a value's drop is one of the run.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(incomplete)));
+        for payload in [stray, dropped.err()].into_iter().flatten() {
+            self.keep(payload);
         }
+        Err(self.stopped())
     }
 
-    /// What stopped a run that has ended; `stray` is a callback's panic that was left at its token.
     #[cold]
-    fn stopped(self, stray: Option<Payload>) -> Stopped<E> {
-        if let Some(payload) = stray {
-            keep_first(&self.panic, payload);
-        }
-        if let Some(payload) = lock(&self.panic).take() {
+    fn stopped(self) -> Stopped<E> {
+        if let FirstPanic::Kept(payload) = mem::replace(&mut *lock(&self.panic), FirstPanic::None) {
             return Stopped::Panicked(payload);
         }
         let failure = lock(&self.failure).take();

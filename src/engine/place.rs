@@ -167,6 +167,9 @@ impl<T: Send> Gather for Place<'_, T> {
             // left one is full, so the values of both are its first `written`.
             left.len += right.len;
             left.written += right.release();
+        } else {
+            // Before `left` is moved out, which would be lost if this panicked afterwards.
+            drop(right);
         }
         left
     }

@@ -69,8 +69,13 @@ impl<'r, F, G, E> Stretch<'r, F, G, E> {
         }
     }
 
+    /// Another stretch of the same run.
     fn with(&self, gather: G) -> Self {
-        Stretch::new(self.watch.run(), self.f, gather)
+        Stretch {
+            watch: self.watch.another(),
+            f: self.f,
+            gather,
+        }
     }
 }
 
@@ -85,13 +90,14 @@ where
     type Result = G::Gathered;
 
     fn split_at(self, mid: usize) -> (Self, Self, Join<G>) {
-        let (run, f) = (self.watch.run(), self.f);
-        let (left, right) = self.gather.split_at(mid);
-        (
-            Stretch::new(run, f, left),
-            Stretch::new(run, f, right),
-            Join(PhantomData),
-        )
+        let Stretch { watch, f, gather } = self;
+        let (left, right) = gather.split_at(mid);
+        let part = |gather| Stretch {
+            watch: watch.another(),
+            f,
+            gather,
+        };
+        (part(left), part(right), Join(PhantomData))
     }
 
     fn into_folder(self) -> Self {
@@ -134,6 +140,8 @@ where
         let (run, f) = (self.watch.run(), self.f);
         if run.token().is_cancelled() {
             run.skip();
+            // Here, and not after `self` has been moved out: if it panics, `self` is dropped too.
+            drop(item);
             return self;
         }
         match catch_unwind(AssertUnwindSafe(|| f(run.token(), item))) {
@@ -164,7 +172,10 @@ where
                 f(token, item).map_err(|error| run.fail(error)).ok()
             });
         }));
-        if let Err(payload) = unwound {
+        // Caught for the same reason, and so that `self` is not lost: it would be if a drop after
+        // it has been moved out panicked.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
+        for payload in [unwound.err(), dropped.err()].into_iter().flatten() {
             run.panicked(payload);
         }
         self
@@ -180,7 +191,7 @@ where
     }
 }
 
-/// Joins the gather values of neighbouring stretches.
+/// Joins what was gathered from neighbouring stretches.
 struct Join<G>(PhantomData<G>);
 
 impl<G: Gather> Reducer<G::Gathered> for Join<G> {

@@ -14,7 +14,7 @@ use crate::run::Run;
 /// meanwhile.
 pub(super) struct Watch<'r, E> {
     run: &'r Run<E>,
-    /// Whether a panic seen now is new. False until the watch is on the thread that it watches.
+    /// Whether a panic seen now is new. False until the work has begun.
     armed: Cell<bool>,
     /// Whether it is known here that the run is cancelled, if it is.
     noticed: Cell<bool>,
@@ -27,6 +27,13 @@ impl<'r, E> Watch<'r, E> {
             armed: Cell::new(false),
             noticed: Cell::new(run.token().is_cancelled()),
         }
+    }
+
+    /// For another stretch of the same run, made on this thread.
+    pub(super) fn another(&self) -> Self {
+        let another = Watch::new(self.run);
+        another.armed.set(self.armed.get());
+        another
     }
 
     #[inline]

@@ -56,21 +56,22 @@ impl Attached {
         self.children.values().filter_map(Weak::upgrade)
     }
 
-    /// Takes what ends with the node's activity, to be dropped or run without the lock.
+    /// Wakes the waiters, and takes what else ends with the node's activity, to be dropped or run
+    /// without the lock.
     pub(super) fn settle(&mut self) -> Settled {
+        // With the lock: whoever has it next finds the channel closed, and no user code is run.
+        self.done = None;
         Settled {
             callbacks: std::mem::take(&mut self.callbacks),
-            _done: self.done.take(),
             _timer: self.timer.take(),
         }
     }
 }
 
-/// What is left of a node that is no longer active. Dropping it wakes the waiters.
+/// What is left of a node that is no longer active.
 #[derive(Default)]
 pub(super) struct Settled {
     callbacks: BTreeMap<u64, Arc<Callback>>,
-    _done: Option<Sender<Infallible>>,
     _timer: Option<timer::Entry>,
 }
 

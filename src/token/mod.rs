@@ -12,7 +12,7 @@ use std::error::Error;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,9 +101,11 @@ impl CancelToken {
 
     /// Cancels this token and everything below it. `true` for exactly one caller.
     ///
-    /// When it returns, this token and all its descendants are cancelled and their
-    /// [`done`](CancelToken::done) is closed. Then the [callbacks](CancelToken::on_cancel) run, on
-    /// this thread.
+    /// When it returns `true`, this token and all its descendants are cancelled, their
+    /// [`done`](CancelToken::done) is closed, and their [callbacks](CancelToken::on_cancel) have been
+    /// run on this thread, but for those that another thread is running which cancels a token above
+    /// or below at the same time. When it returns `false` this token is cancelled already, or
+    /// [released](CancelToken), and then nothing happens.
     ///
     /// # Panics
     ///
@@ -144,11 +146,10 @@ impl CancelToken {
     }
 
     fn cancel_for(&self, cause: &Cause) -> bool {
-        let panic = Mutex::new(None);
-        let first = self
-            .node
-            .cancel(cause, || (), |_, payload| keep_first(&panic, payload));
-        match panic.into_inner().ok().flatten() {
+        let mut panic = None;
+        let on_panic = |_: &Node, payload| keep_first(&mut panic, Some(payload));
+        let first = self.node.cancel(cause, || (), on_panic);
+        match panic {
             // A guard that is dropped by an unwinding thread must not panic as well.
             Some(payload) if thread::panicking() => discard(payload),
             Some(payload) => resume_unwind(payload),
@@ -341,8 +342,8 @@ impl CancelToken {
     /// Calls `f` when this token is cancelled, to stop what cannot look at a token itself: shut
     /// down a socket, kill a child process.
     ///
-    /// `f` runs at most once, on the thread that cancels, after this token and its descendants are
-    /// flagged. If the token is cancelled already, it runs before this call returns. It is dropped
+    /// `f` runs at most once, on the thread that cancels this token or one above it, after this token
+    /// and its descendants are flagged. If the token is cancelled already, it runs before this call returns. It is dropped
     /// unrun when the registration is dropped, or when the run ends without being cancelled. It may
     /// use the token in any way, but should be quick: the one who cancels waits for it, and for a
     /// deadline that is the timer of the whole process. The order among callbacks is not specified.
@@ -354,7 +355,8 @@ impl CancelToken {
     ///
     /// If the token is cancelled already and `f` panics. Otherwise the panic goes to the one who
     /// cancels: the caller of [`cancel`](CancelToken::cancel), or, when an item failed or a
-    /// deadline passed, the caller of the run.
+    /// deadline passed, the caller of the run. For a deadline that holds if the callback ends before
+    /// the run does, which dropping the registration inside the item makes sure of.
     ///
     /// # Examples
     ///

@@ -10,14 +10,14 @@
 //! 2. A node stands in its parent's `children` from its birth under the parent's lock until it is
 //!    dropped or *its whole subtree is flagged*. So a walk from above meets every descendant that
 //!    nobody has flagged yet, even below a node that is finished or that somebody else is
-//!    cancelling, and when `cancel` returns, every active descendant has been cancelled.
+//!    cancelling, and when the trigger's `cancel` returns, no descendant is active.
 //! 3. A child owns its parent, a parent only knows its children: dropping a token in the middle of
 //!    the tree cuts nobody off, and dropping the last handle of a leaf frees the path above it.
 //! 4. Callbacks, the `done` channel and the timer's entry are taken by the first walk that comes by,
 //!    so each callback runs at most once.
 //!
 //! Lock order: a node's `links`, then the run's failure or the timer's queue. No two nodes are ever
-//! locked at once. Callbacks, channel closing and every drop of user data happen with no lock held.
+//! locked at once. Callbacks run, and user data is dropped, with no lock held.
 //!
 //! Memory order: `state` is stored with `Release` and loaded with `Acquire`, so who sees the
 //! cancellation sees what its cause wrote before. Everything else is behind the lock.
@@ -25,6 +25,7 @@
 //! Walks and drops are loops over an explicit list: a tree may be as deep as memory allows.
 
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Instant;
@@ -34,7 +35,7 @@ use crossbeam_channel::{Receiver, bounded};
 use super::callback::Callback;
 use super::links::Links;
 use super::timer;
-use crate::error::{Cause, Payload, discard};
+use crate::error::{Cause, Payload, discard, keep_first};
 use crate::lock::lock;
 
 const ACTIVE: u8 = 0;
@@ -262,16 +263,18 @@ impl Node {
 
     /// Ends the token of a run, unless it was cancelled: wakes the waiters, drops the callbacks
     /// unrun, and does the same to the tokens the user hung below it. Runs below it go on, and the
-    /// tokens above still reach them. Returns a panic that was left here for the run.
+    /// tokens above still reach them. Returns a panic that was left here for the run, or that the
+    /// drop of a callback ended with.
     pub(crate) fn finish(&self) -> Option<Payload> {
         let mut pending = Vec::new();
-        let stray_panic = self.release(&mut pending);
+        let mut first_panic = self.release(&mut pending);
         while let Some(node) = pending.pop() {
             if node.owner == Owner::User {
-                node.release(&mut pending);
+                let panic = node.release(&mut pending);
+                keep_first(&mut first_panic, panic);
             }
         }
-        stray_panic
+        first_panic
     }
 
     fn release(&self, pending: &mut Vec<Arc<Node>>) -> Option<Payload> {
@@ -282,16 +285,18 @@ impl Node {
             self.state.store(FINISHED, Ordering::Relaxed);
         }
         let attached = links.peek()?;
-        let stray_panic = attached.stray_panic.take();
+        let mut first_panic = attached.stray_panic.take();
         if active {
             pending.extend(attached.living_children());
             let settled = attached.settle();
             drop(links);
             for callback in settled.into_callbacks() {
-                drop(callback.take());
+                // Those who wait on the other tokens must be woken whatever a callback's drop does.
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(callback.take())));
+                keep_first(&mut first_panic, dropped.err());
             }
         }
-        stray_panic
+        first_panic
     }
 }
 
@@ -366,11 +371,14 @@ impl Node {
     fn leave_panic(&self, payload: Payload) {
         let mut links = self.links();
         let first = &mut links.attached().stray_panic;
-        if first.is_none() {
-            *first = Some(payload);
+        let later = if first.is_none() {
+            first.replace(payload)
         } else {
-            drop(links);
-            discard(payload);
+            Some(payload)
+        };
+        drop(links);
+        if let Some(later) = later {
+            discard(later);
         }
     }
 }

@@ -250,3 +250,53 @@ fn a_callback_outlives_the_handles_of_its_token() {
     drops.assert_each_once();
     drop(token);
 }
+
+/// A callback that is dropped unrun, and whose drop panics, keeps nobody waiting.
+#[test]
+fn a_callback_whose_drop_panics_does_not_stop_the_release() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    on_pools(|_| {
+        let kept = Mutex::new(vec![]);
+        let group = ErrGroup::new().catch_panics();
+        let result = [0].par_iter().with_group(&group).try_for_each(|token, _| {
+            let bomb = Bomb;
+            let registration = token.on_cancel(move || drop(bomb));
+            let children = [token.child(), token.child(), token.child().child()];
+            kept.lock().unwrap().push((registration, children));
+            Ok::<_, ()>(())
+        });
+        assert!(matches!(result, Err(GroupError::Panicked(p)) if p.message() == Some("dropped")));
+        for (_registration, children) in kept.into_inner().unwrap() {
+            for child in children {
+                child.done().recv().unwrap_err();
+            }
+        }
+    });
+}
+
+/// The timer outlives a payload whose drop panics.
+#[test]
+fn the_timer_survives_what_cannot_be_dropped() {
+    struct Bomb(u32);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                std::panic::panic_any(Bomb(self.0 - 1));
+            }
+        }
+    }
+    watched(|| {
+        let token = CancelToken::new();
+        let _registration = token.on_cancel(|| std::panic::panic_any(Bomb(2)));
+        token.cancel_after(Duration::from_millis(1));
+        token.done().recv().unwrap_err();
+        let another = CancelToken::new();
+        another.cancel_after(Duration::from_millis(1));
+        another.done().recv().unwrap_err();
+    });
+}

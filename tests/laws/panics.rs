@@ -320,3 +320,143 @@ fn a_payload_that_cannot_be_dropped_is_harmless() {
         std::mem::forget(payload);
     });
 }
+
+/// Of the panic that cancelled the run and one that came of the cancellation, the first goes on: also
+/// if the first is that of an adaptor, whose payload arrives last.
+#[test]
+fn a_panic_of_an_adaptor_outranks_its_consequences() {
+    on_pool(2, || {
+        for callback in [false, true] {
+            let both = Barrier::new(2);
+            let items = (0..2_usize).into_par_iter().with_max_len(1).filter(|n| {
+                if *n == 1 {
+                    both.wait();
+                    panic_any(Mine(10));
+                }
+                true
+            });
+            let payload = payload_of(|| {
+                items.try_for_each_group(|token, _| {
+                    let registration = callback.then(|| token.on_cancel(|| panic_any(Mine(11))));
+                    both.wait();
+                    token.done().recv().unwrap_err();
+                    drop(registration);
+                    if !callback {
+                        panic_any(Mine(12));
+                    }
+                    Ok::<_, ()>(())
+                })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&Mine(10)));
+        }
+    });
+}
+
+/// A value whose drop panics, when it is one of the given number.
+struct Fragile(usize, crate::harness::Thing);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if self.0 == self.1.number {
+            panic_any(Mine(20));
+        }
+    }
+}
+
+/// Nothing is lost when the drop of an item that was never begun panics.
+#[test]
+fn values_are_dropped_although_the_drop_of_an_item_panics() {
+    use crate::harness::Drops;
+
+    fn check<I: ParallelIterator<Item = Fragile>>(source: impl Fn(Vec<Fragile>) -> I) {
+        for stop in [false, true] {
+            let (items, values) = (Drops::new(10), Drops::new(10));
+            let made = AtomicUsize::new(0);
+            let bombs = items
+                .things()
+                .into_iter()
+                .map(|thing| Fragile(7, thing))
+                .collect();
+            let result = source(bombs)
+                .with_group(&ErrGroup::new().catch_panics())
+                .try_map(|token, item| {
+                    let number = item.1.number;
+                    if number == 6 && stop {
+                        token.cancel();
+                    } else if number == 6 {
+                        return Err(());
+                    }
+                    made.fetch_add(1, SeqCst);
+                    Ok(values.thing(number))
+                });
+            let Err(GroupError::Panicked(panicked)) = result else {
+                panic!("a panic was expected")
+            };
+            assert_eq!(panicked.into_payload().downcast_ref(), Some(&Mine(20)));
+            for number in 0..made.into_inner() {
+                assert_eq!(values.of(number), 1, "value {number}");
+            }
+        }
+    }
+    on_pools(|_| {
+        check(|items| items.into_par_iter().with_min_len(10));
+        check(|items| items.into_par_iter().with_min_len(10).filter(|_| true));
+    });
+}
+
+/// A panic of an item is not replaced by one of the drop of a value that was ready.
+#[test]
+fn the_drop_of_a_value_does_not_replace_the_panic() {
+    fn check<I: ParallelIterator<Item = usize>>(items: I) {
+        let values = crate::harness::Drops::new(10);
+        let result = items
+            .with_group(&ErrGroup::new().catch_panics())
+            .try_map(|_, n| {
+                if n == 5 {
+                    panic_any(Mine(21));
+                }
+                Ok::<_, ()>(Fragile(2, values.thing(n)))
+            });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("a panic was expected")
+        };
+        assert_eq!(panicked.into_payload().downcast_ref(), Some(&Mine(21)));
+        (0..5).for_each(|n| assert_eq!(values.of(n), 1));
+    }
+    on_pools(|_| {
+        let items = || (0..10).into_par_iter().with_min_len(10);
+        check(items());
+        check(items().filter(|_| true));
+    });
+}
+
+/// rayon clones for `map_with` between a split and the work.
+#[test]
+fn a_panic_of_a_clone_in_map_with_cancels_the_others_at_once() {
+    struct Clones<'c>(&'c AtomicUsize, &'c Barrier);
+    impl Clone for Clones<'_> {
+        fn clone(&self) -> Self {
+            // The first split lets an item begin; the second is of the other half.
+            if self.0.fetch_add(1, SeqCst) == 1 {
+                self.1.wait();
+                panic_any(Mine(22));
+            }
+            Clones(self.0, self.1)
+        }
+    }
+
+    on_pool(2, || {
+        let (clones, begun) = (AtomicUsize::new(0), Barrier::new(2));
+        let items = (0..3).into_par_iter().with_max_len(1);
+        let payload = payload_of(|| {
+            items
+                .map_with(Clones(&clones, &begun), |_, n| n)
+                .try_for_each_group(|token, _| {
+                    begun.wait();
+                    token.done().recv().unwrap_err();
+                    token.check()
+                })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Mine(22)));
+    });
+}

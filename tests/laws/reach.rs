@@ -473,3 +473,41 @@ fn runs_that_end_together_do_not_deadlock() {
         }
     });
 }
+
+/// A run that another thread started on the token of a run goes on when that one has ended, and can
+/// still be stopped by its own items.
+#[test]
+fn a_run_outlives_the_run_that_it_hangs_below() {
+    on_pool(2, || {
+        let (began, begun) = channel();
+        let begun = Mutex::new(begun);
+        let (outer_ended, ended) = channel::<()>();
+        let inner = Mutex::new(None);
+        let ended = Mutex::new(ended);
+        let ended = std::sync::Arc::new(ended);
+        let outer = [0].par_iter().try_for_each_group(|token, _| {
+            let (token, ended, began) =
+                (token.clone(), std::sync::Arc::clone(&ended), began.clone());
+            *inner.lock().unwrap() = Some(thread::spawn(move || {
+                let group = ErrGroup::new().token(&token).concurrency(2);
+                let items = (0..2).into_par_iter().with_max_len(1).with_group(&group);
+                items.try_for_each(|token, n| {
+                    if n == 0 {
+                        began.send(()).unwrap();
+                        ended.lock().unwrap().recv().unwrap();
+                        return Err("its own");
+                    }
+                    token.done().recv().unwrap_err();
+                    assert!(token.is_cancelled());
+                    Ok(())
+                })
+            }));
+            begun.lock().unwrap().recv().unwrap();
+            Ok::<_, ()>(())
+        });
+        assert_eq!(outer, Ok(()));
+        outer_ended.send(()).unwrap();
+        let inner = inner.into_inner().unwrap().unwrap().join().unwrap();
+        assert_eq!(inner.unwrap_err().into_error(), Some("its own"));
+    });
+}
