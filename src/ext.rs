@@ -14,8 +14,9 @@ use crate::with_group::WithGroup;
 /// be able to stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
 ///
 /// They have no order of their own: items start in any order, and of several errors the earliest
-/// *in time* comes back, the one that caused the others. On one thread that is what the sequential
-/// loop would return.
+/// *in time* comes back, the one that caused the others. On a pool of one thread that is what the
+/// sequential loop would return, unless an item waits for another pool: a worker that waits may begin
+/// the next item meanwhile.
 pub trait ErrGroupExt: ParallelIterator {
     /// Calls `f` for every item in parallel, and stops at the first failure.
     ///

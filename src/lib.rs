@@ -83,12 +83,12 @@
 //! 4. **Down, not up.** A run never cancels the token it was given.
 //! 5. **Panics outrank errors.** A panic cancels at once; its payload is resumed in the caller.
 //! 6. **Promptness.** After the failure is visible each other worker begins at most one more item.
-//!    Endless iterators end.
+//!    Endless iterators end then.
 //! 7. **No blocking.** No worker waits for another one. Everything works on a pool of one thread, in
 //!    nested runs, inside and outside of pools.
 //!
 //! Of several errors the earliest *in time* is returned: the one that was recorded first. Which one
-//! that is can differ from run to run, except on one thread.
+//! that is can differ from run to run.
 //!
 //! # Cost
 //!
