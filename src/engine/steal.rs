@@ -175,7 +175,10 @@ where
         // Caught for the same reason, and so that `self` is not lost: it would be if a drop after
         // it has been moved out panicked.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
-        for payload in [unwound.err(), dropped.err()].into_iter().flatten() {
+        if let Err(payload) = unwound {
+            run.panicked(payload);
+        }
+        if let Err(payload) = dropped {
             run.panicked(payload);
         }
         self

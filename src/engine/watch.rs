@@ -25,15 +25,17 @@ impl<'r, E> Watch<'r, E> {
         Watch {
             run,
             armed: Cell::new(false),
-            noticed: Cell::new(run.token().is_cancelled()),
+            noticed: Cell::new(false),
         }
     }
 
     /// For another stretch of the same run, made on this thread.
     pub(super) fn another(&self) -> Self {
-        let another = Watch::new(self.run);
-        another.armed.set(self.armed.get());
-        another
+        Watch {
+            run: self.run,
+            armed: self.armed.clone(),
+            noticed: self.noticed.clone(),
+        }
     }
 
     #[inline]
