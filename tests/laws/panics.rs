@@ -460,3 +460,31 @@ fn a_panic_of_a_clone_in_map_with_cancels_the_others_at_once() {
         assert_eq!(payload.downcast_ref(), Some(&Mine(22)));
     });
 }
+
+/// Two leaves: the left one fails when the right one is complete, and a value of the right one cannot
+/// be dropped.
+#[test]
+fn values_are_dropped_although_the_drop_of_a_neighbour_panics() {
+    on_pool(2, || {
+        let values = crate::harness::Drops::new(10);
+        let (complete, completed) = std::sync::mpsc::channel();
+        let completed = std::sync::Mutex::new(completed);
+        let items = (0..10).into_par_iter().with_min_len(5);
+        let payload = payload_of(|| {
+            items.try_map_group(|_, n| {
+                if n == 3 {
+                    completed.lock().unwrap().recv().unwrap();
+                    return Err(());
+                }
+                if n == 9 {
+                    complete.send(()).unwrap();
+                }
+                Ok(Fragile(7, values.thing(n)))
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Mine(20)));
+        for n in (0..3).chain(5..10) {
+            assert_eq!(values.of(n), 1, "value {n}");
+        }
+    });
+}
