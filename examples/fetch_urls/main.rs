@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --example fetch_urls                 # a demonstration on the loopback
-//! cargo run --release --example fetch_urls -- https://www.rust-lang.org https://crates.io
+//! cargo run --release --example fetch_urls -- https://example.org https://example.com
 //! cargo run --release --example fetch_urls -- --file urls.txt --concurrency 8 --max-time 10
 //! ```
 //!
