@@ -1,9 +1,11 @@
 //! The extension trait: a table of contents.
 
-use rayon::iter::ParallelIterator;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
+use crate::engine::claim::source::Sequential;
 use crate::engine::steal;
 use crate::group::ErrGroup;
+use crate::in_order::InOrder;
 use crate::run;
 use crate::token::CancelToken;
 use crate::with_group::WithGroup;
@@ -169,3 +171,23 @@ pub trait ErrGroupExt: ParallelIterator {
 }
 
 impl<I: ParallelIterator> ErrGroupExt for I {}
+
+pub trait IndexedErrGroupExt: IndexedParallelIterator {
+    fn in_order(self) -> InOrder<Self> {
+        InOrder::new(self)
+    }
+}
+
+impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
+
+pub trait IteratorErrGroupExt: Iterator {
+    fn par_in_order(self) -> InOrder<Sequential<Self>>
+    where
+        Self: Sized + Send,
+        Self::Item: Send,
+    {
+        InOrder::new(Sequential(self))
+    }
+}
+
+impl<I: Iterator> IteratorErrGroupExt for I {}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{GroupError, Panicked};
-use crate::run::{Run, Stopped};
+use crate::run::{Failure, Run, Stopped};
 use crate::token::CancelToken;
 
 /// The policy of a run: what may stop it, and how many items run at once.
@@ -197,6 +197,17 @@ impl ErrGroup {
         R: Send,
         E: Send,
     {
+        self.run_here(|run, pool| match pool {
+            Some(pool) => pool.install(|| body(run)),
+            None => body(run),
+        })
+    }
+
+    /// The same, but `body` stays on the calling thread and is told of the group's own pool.
+    pub(crate) fn run_here<R, E>(
+        &self,
+        body: impl FnOnce(&Run<E>, Option<&ThreadPool>) -> R,
+    ) -> Result<R, GroupError<E>> {
         let run = Run::new(self.parent.as_ref());
         if let Some(limit) = self.timeout {
             run.token().cancel_after(limit);
@@ -204,12 +215,9 @@ impl ErrGroup {
         if let Some(at) = self.deadline {
             run.token().cancel_at(at);
         }
-        let result = run.execute(|run| match &self.pool {
-            Some(pool) => pool.install(|| body(run)),
-            None => body(run),
-        });
+        let result = run.execute(|run| body(run, self.pool.as_deref()));
         result.map_err(|stopped| match stopped {
-            Stopped::Failed(error) => GroupError::Failed { index: None, error },
+            Stopped::Failed(Failure { index, error }) => GroupError::Failed { index, error },
             Stopped::Cancelled { cancelled, .. } => GroupError::Cancelled(cancelled),
             Stopped::Panicked(payload) if self.catch_panics => {
                 GroupError::Panicked(Panicked::new(payload))

@@ -113,14 +113,17 @@ mod engine;
 mod error;
 mod ext;
 mod group;
+mod in_order;
 mod lock;
 mod run;
 mod token;
 mod with_group;
 
+pub use engine::claim::source::{Ordered, Sequential};
 pub use error::{Cancelled, Cause, GroupError, Panicked};
-pub use ext::ErrGroupExt;
+pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use group::ErrGroup;
+pub use in_order::InOrder;
 pub use token::{CancelToken, DropGuard, OnCancel};
 pub use with_group::WithGroup;
 
@@ -133,7 +136,7 @@ pub use with_group::WithGroup;
 /// assert_eq!([1, 2].par_iter().err_group(|_| Ok::<_, ()>(())), Ok(()));
 /// ```
 pub mod prelude {
-    pub use crate::ErrGroupExt;
+    pub use crate::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 }
 
 /// The examples of the README are tests.

@@ -17,14 +17,28 @@ const GRACE: Duration = Duration::from_millis(20);
 /// What the items of one run share. Borrowed by every consumer, never cloned.
 pub(crate) struct Run<E> {
     token: CancelToken,
-    /// The earliest error in time.
-    failure: Mutex<Option<E>>,
+    failures: Mutex<Failures<E>>,
     panic: Mutex<FirstPanic>,
     /// The run can no longer end with `Ok`: an item failed, panicked, or was skipped. Implies that
     /// the token is cancelled.
     spoilt: AtomicBool,
     /// Since when an item could have arrived that proves that a cancelled run is not complete.
     grace_since: Mutex<Option<Instant>>,
+}
+
+struct Failures<E> {
+    /// The error that cancelled the run; of a run in order the one with the lowest position, the
+    /// first of which cancelled the run.
+    trigger: Option<Failure<E>>,
+    /// An error that came after something else had cancelled the run.
+    late: Option<E>,
+}
+
+/// An item's error.
+pub(crate) struct Failure<E> {
+    /// The item's position, where it is known.
+    pub(crate) index: Option<usize>,
+    pub(crate) error: E,
 }
 
 /// The earliest panic in time; later ones are dropped.
@@ -39,7 +53,7 @@ enum FirstPanic {
 pub(crate) enum Stopped<E> {
     Panicked(Payload),
     /// An item's error was the trigger.
-    Failed(E),
+    Failed(Failure<E>),
     /// Something else was; `late` is an error that an item returned afterwards.
     Cancelled {
         cancelled: Cancelled,
@@ -51,7 +65,10 @@ impl<E> Run<E> {
     pub(crate) fn new(parent: Option<&CancelToken>) -> Self {
         Run {
             token: CancelToken::of_run(parent),
-            failure: Mutex::new(None),
+            failures: Mutex::new(Failures {
+                trigger: None,
+                late: None,
+            }),
             panic: Mutex::new(FirstPanic::None),
             spoilt: AtomicBool::new(false),
             grace_since: Mutex::new(None),
@@ -63,19 +80,58 @@ impl<E> Run<E> {
         &self.token
     }
 
-    /// An item returned an error.
+    /// An item returned an error: cancels the run.
     #[cold]
     pub(crate) fn fail(&self, error: E) {
         let mut error = Some(error);
-        self.cancel(&Cause::Failed, || *lock(&self.failure) = error.take());
-        if error.is_some() {
-            // Too late to be the trigger. A call that has only `E` to return may need it.
-            let mut failure = lock(&self.failure);
-            if failure.is_none() {
-                *failure = error.take();
+        self.cancel(&Cause::Failed, || {
+            let failure = error.take().map(|error| Failure { index: None, error });
+            lock(&self.failures).trigger = failure;
+        });
+        self.keep_late(error);
+        self.spoil();
+    }
+
+    /// The item at `index` returned an error: keeps it if nothing else has cancelled the run and no
+    /// item with a lower position has failed. The run goes on, for the items below; who calls sees
+    /// to it that those above are cancelled, and the run at its end.
+    #[cold]
+    pub(crate) fn fail_at(&self, index: usize, error: E) {
+        let mut failure = Some(Failure {
+            index: Some(index),
+            error,
+        });
+        let active = self.token.node().while_active(|| {
+            let trigger = &mut lock(&self.failures).trigger;
+            if trigger
+                .as_ref()
+                .is_none_or(|lowest| Some(index) < lowest.index)
+            {
+                // What stood there is dropped without a lock.
+                mem::swap(trigger, &mut failure);
             }
+        });
+        if !active && self.is_undecided() {
+            self.keep_late(failure.take().map(|failure| failure.error));
         }
         self.spoil();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(failure))) {
+            self.panicked(payload);
+        }
+    }
+
+    /// Whether no item's error is the trigger.
+    fn is_undecided(&self) -> bool {
+        lock(&self.failures).trigger.is_none()
+    }
+
+    /// A call that has only `E` to return may need an error that was too late to be the trigger.
+    fn keep_late(&self, mut error: Option<E>) {
+        let mut failures = lock(&self.failures);
+        if failures.late.is_none() {
+            failures.late = error.take();
+        }
+        drop(failures);
     }
 
     /// An item panicked, or the drop of one.
@@ -141,6 +197,12 @@ impl<E> Run<E> {
             .cancel(cause, record, |_, payload| self.keep(payload));
     }
 
+    /// Cancels a lane of this run, because an item below it has failed.
+    pub(crate) fn cancel_lane(&self, lane: &CancelToken) {
+        lane.node()
+            .cancel(&Cause::Failed, || (), |_, payload| self.panicked(payload));
+    }
+
     /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing
     /// items.
     ///
@@ -172,6 +234,10 @@ impl<E> Run<E> {
     pub(crate) fn execute<R>(self, body: impl FnOnce(&Run<E>) -> R) -> Result<R, Stopped<E>> {
         let result = catch_unwind(AssertUnwindSafe(|| body(&self)));
         let result = result.map_err(|payload| self.arrived(payload));
+        if !self.is_undecided() {
+            // The token of a run in order has waited for the items below the one that failed.
+            self.cancel(&Cause::Failed, || ());
+        }
         let stray = self.token.node().finish();
         let incomplete = match result {
             Ok(values) if !self.is_spoilt() && stray.is_none() => return Ok(values),
@@ -190,11 +256,13 @@ impl<E> Run<E> {
         if let FirstPanic::Kept(payload) = mem::replace(&mut *lock(&self.panic), FirstPanic::None) {
             return Stopped::Panicked(payload);
         }
-        let failure = lock(&self.failure).take();
-        match (self.token.cause(), failure) {
-            (Some(Cause::Failed), Some(error)) => Stopped::Failed(error),
-            (cause, late) => Stopped::Cancelled {
-                cancelled: Cancelled::new(cause.unwrap_or(Cause::Finished)),
+        let mut failures = lock(&self.failures);
+        let (trigger, late) = (failures.trigger.take(), failures.late.take());
+        drop(failures);
+        match trigger {
+            Some(failure) => Stopped::Failed(failure),
+            None => Stopped::Cancelled {
+                cancelled: Cancelled::new(self.token.cause().unwrap_or(Cause::Finished)),
                 late,
             },
         }
@@ -208,7 +276,7 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
         Err(Stopped::Panicked(payload)) => resume_unwind(payload),
         // No policy and no panic: only the closure itself can have cancelled before it failed.
         Err(
-            Stopped::Failed(error)
+            Stopped::Failed(Failure { error, .. })
             | Stopped::Cancelled {
                 late: Some(error), ..
             },

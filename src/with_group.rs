@@ -2,9 +2,11 @@
 
 use rayon::iter::ParallelIterator;
 
-use crate::engine::steal;
+use crate::engine::claim::source::Ordered;
+use crate::engine::{claim, steal};
 use crate::error::GroupError;
 use crate::group::ErrGroup;
+use crate::in_order::InOrder;
 use crate::token::CancelToken;
 
 /// A parallel iterator together with the policy of its run. Made by
@@ -116,5 +118,38 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     {
         let WithGroup { source, group } = self;
         group.run(|run| steal::map(source, run, &f))
+    }
+}
+
+impl<S: Ordered> WithGroup<'_, InOrder<S>> {
+    pub fn try_for_each<F, E>(self, f: F) -> Result<(), GroupError<E>>
+    where
+        F: Fn(&CancelToken, S::Item) -> Result<(), E> + Sync + Send,
+        E: Send,
+    {
+        let WithGroup { source, group } = self;
+        group.run(|run| claim::for_each(source.into_source(), run, &f))
+    }
+
+    pub fn try_map<F, T, E>(self, f: F) -> Result<Vec<T>, GroupError<E>>
+    where
+        F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+    {
+        let WithGroup { source, group } = self;
+        group.run(|run| claim::map(source.into_source(), run, &f))
+    }
+
+    pub fn try_stream<F, T, K, E>(self, f: F, sink: K) -> Result<(), GroupError<E>>
+    where
+        F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
+        K: FnMut(T) -> Result<(), E>,
+        T: Send,
+        E: Send,
+    {
+        let WithGroup { source, group } = self;
+        let source = source.into_source();
+        group.run_here(|run, pool| claim::stream::stream(source, run, pool, &f, sink))
     }
 }

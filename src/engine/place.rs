@@ -42,10 +42,10 @@ impl<T> Room<T> {
     /// Lets `fill` write behind a place, and returns the values if every position was written.
     pub(super) fn fill(
         mut self,
-        fill: impl for<'v> FnOnce(Place<'v, T>) -> Place<'v, T>,
+        fill: impl for<'v> FnOnce(Place<'v, T>) -> Option<Place<'v, T>>,
     ) -> Option<Vec<T>> {
         let start = self.values.as_mut_ptr();
-        let filled = fill(Place::empty(start, self.len));
+        let filled = fill(Place::empty(start, self.len))?;
         if !ptr::eq(filled.start, start) || filled.written != self.len {
             return None;
         }

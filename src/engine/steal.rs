@@ -43,7 +43,7 @@ where
     let Some(room) = items.opt_len().and_then(Room::new) else {
         return concatenate(items.drive_unindexed(Stretch::new(run, f, Piece::new())));
     };
-    let values = room.fill(|place| items.drive_unindexed(Stretch::new(run, f, place)));
+    let values = room.fill(|place| Some(items.drive_unindexed(Stretch::new(run, f, place))));
     values.unwrap_or_else(|| {
         assert!(
             run.is_spoilt(),

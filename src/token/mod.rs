@@ -95,6 +95,13 @@ impl CancelToken {
         }
     }
 
+    /// The token of one lane of the run that this token belongs to.
+    pub(crate) fn lane(&self) -> Self {
+        CancelToken {
+            node: self.node.lane(),
+        }
+    }
+
     pub(crate) fn node(&self) -> &Arc<Node> {
         &self.node
     }
@@ -148,7 +155,10 @@ impl CancelToken {
     fn cancel_for(&self, cause: &Cause) -> bool {
         let mut panic = None;
         let on_panic = |_: &Node, payload| keep_first(&mut panic, Some(payload));
-        let first = self.node.cancel(cause, || (), on_panic);
+        let first = self
+            .node
+            .addressed()
+            .is_some_and(|node| node.cancel(cause, || (), on_panic));
         match panic {
             // A guard that is dropped by an unwinding thread must not panic as well.
             Some(payload) if thread::panicking() => discard(payload),
@@ -179,7 +189,8 @@ impl CancelToken {
     /// assert!(matches!(token.cause(), Some(Cause::Deadline)));
     /// ```
     pub fn cancel_at(&self, at: Instant) {
-        if !self.node.set_deadline(at) {
+        let addressed = self.node.addressed();
+        if addressed.is_some_and(|node| !node.set_deadline(at)) {
             self.cancel_for(&Cause::Deadline);
         }
     }

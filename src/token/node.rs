@@ -26,6 +26,7 @@
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Instant;
@@ -59,6 +60,9 @@ enum Owner {
     User,
     /// The token of a run. It goes on without its parent, as its own run does.
     Run,
+    /// The token of one lane of a run: its parent's in all that a user asks of it, but for being
+    /// cancelled when an item below the lane's fails.
+    Lane,
 }
 
 /// Whether a node is cancelled.
@@ -116,6 +120,19 @@ impl Node {
         Arc::new(Node::new(Owner::Run, ACTIVE, None))
     }
 
+    pub(super) fn lane(self: &Arc<Self>) -> Arc<Node> {
+        self.born(Owner::Lane)
+    }
+
+    /// The node that is meant where a user cancels this one: an item that cancels does so to its
+    /// whole run. `None` if the item has nothing to say any more, because one below it failed.
+    pub(super) fn addressed(self: &Arc<Self>) -> Option<&Arc<Node>> {
+        match (self.owner, &self.parent) {
+            (Owner::Lane, Some((run, _))) => (!self.is_cancelled()).then_some(run),
+            _ => Some(self),
+        }
+    }
+
     fn born(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
         let mut links = self.links();
         let state = self.state_under(&links);
@@ -126,7 +143,10 @@ impl Node {
             attached.children.insert(key, Arc::downgrade(&child));
             return child;
         }
-        let inherited = links.cause.as_ref().map(Cause::inherited);
+        let inherited = links.cause.as_ref().map(|cause| match owner {
+            Owner::Lane => cause.clone(),
+            Owner::User | Owner::Run => cause.inherited(),
+        });
         drop(links);
         // Key 0 is no child's: nobody above needs to reach a node that has ended.
         let child = Node::new(owner, state, Some((Arc::clone(self), 0)));
@@ -235,6 +255,17 @@ impl Node {
         active
     }
 
+    /// Calls `record` if and only if this node is active, before anybody can cancel it. As in
+    /// [`cancel`](Node::cancel), it only moves a value into its slot.
+    pub(crate) fn while_active(&self, record: impl FnOnce()) -> bool {
+        let links = self.links();
+        let active = self.state_under(&links) == ACTIVE;
+        if active {
+            record();
+        }
+        active
+    }
+
     /// Flags the subtree, wakes its waiters, and returns the callbacks to be run.
     fn flag_descendants(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
         let inherited = OnceLock::new();
@@ -243,7 +274,14 @@ impl Node {
         while let Some(node) = next {
             if !Arc::ptr_eq(&node, self) {
                 // A child that is cancelled already is walked all the same (invariant 2).
-                node.trigger(inherited.get_or_init(|| cause.inherited()), || ());
+                let lane_of_self = node.owner == Owner::Lane
+                    && node.above().is_some_and(|run| ptr::eq(run, &**self));
+                let cause = if lane_of_self {
+                    cause
+                } else {
+                    inherited.get_or_init(|| cause.inherited())
+                };
+                node.trigger(cause, || ());
             }
             let mut links = node.links();
             let settled = links.peek().map(|attached| {
@@ -269,7 +307,7 @@ impl Node {
         let mut pending = Vec::new();
         let mut first_panic = self.release(&mut pending);
         while let Some(node) = pending.pop() {
-            if node.owner == Owner::User {
+            if node.owner != Owner::Run {
                 let panic = node.release(&mut pending);
                 keep_first(&mut first_panic, panic);
             }

@@ -6,6 +6,7 @@ mod completeness;
 mod containment;
 mod deadlines;
 mod harness;
+mod in_order;
 #[cfg(panic = "unwind")]
 mod panics;
 mod reach;

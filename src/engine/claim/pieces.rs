@@ -1,0 +1,96 @@
+//! `Pieces`: what came of the chunks, put back into the order of the input.
+
+use std::collections::VecDeque;
+use std::mem;
+
+/// What came of each chunk, from the first one that nobody has taken yet.
+pub(super) struct Pieces<T> {
+    /// Those that are next in order.
+    ready: Vec<T>,
+    /// The number of the first chunk that is not ready.
+    first: usize,
+    /// From that one on: the chunks that were claimed, and what has come of them.
+    pending: VecDeque<Option<T>>,
+    /// How many of the chunks before `first` no longer count as held.
+    released: usize,
+}
+
+impl<T> Pieces<T> {
+    pub(super) fn new() -> Self {
+        Pieces {
+            ready: Vec::new(),
+            first: 0,
+            pending: VecDeque::new(),
+            released: 0,
+        }
+    }
+
+    /// Counts one more chunk, and returns its number.
+    pub(super) fn open(&mut self) -> usize {
+        self.pending.push_back(None);
+        self.first + self.pending.len() - 1
+    }
+
+    /// This has come of the chunk with this number. Whether more is ready than before.
+    pub(super) fn arrive(&mut self, number: usize, piece: T) -> bool {
+        self.pending[number - self.first] = Some(piece);
+        let before = self.first;
+        while let Some(piece) = self.pending.front_mut().and_then(Option::take) {
+            self.pending.pop_front();
+            self.ready.push(piece);
+            self.first += 1;
+        }
+        self.first > before
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Those that are ready and were not taken before.
+    pub(super) fn take_ready(&mut self) -> Vec<T> {
+        mem::take(&mut self.ready)
+    }
+
+    /// So many of those that were ready are done with.
+    pub(super) fn release(&mut self, chunks: usize) {
+        self.released += chunks;
+    }
+
+    /// All that are ready are done with.
+    pub(super) fn release_ready(&mut self) {
+        self.released = self.first;
+    }
+
+    /// How many chunks were claimed and are not done with.
+    pub(super) fn held(&self) -> usize {
+        self.first + self.pending.len() - self.released
+    }
+
+    /// Whether chunks are being worked on.
+    pub(super) fn are_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_come_out_in_the_order_of_their_chunks() {
+        let mut pieces = Pieces::new();
+        let numbers: Vec<_> = (0..4).map(|_| pieces.open()).collect();
+        assert!(!pieces.arrive(numbers[2], 'c'));
+        assert!(!pieces.arrive(numbers[1], 'b'));
+        assert!(pieces.take_ready().is_empty());
+        assert!(pieces.arrive(numbers[0], 'a'));
+        assert_eq!(pieces.take_ready(), ['a', 'b', 'c']);
+        assert_eq!(pieces.held(), 4, "taken is not done with");
+        pieces.release(3);
+        assert_eq!(pieces.held(), 1);
+        assert!(pieces.are_pending());
+        assert!(pieces.arrive(numbers[3], 'd'));
+        assert!(!pieces.are_pending());
+    }
+}

@@ -1,0 +1,191 @@
+//! `Source`: an input that is taken off its front, one chunk at a time.
+
+use std::time::{Duration, Instant};
+use std::vec;
+
+use rayon::iter::IndexedParallelIterator;
+use rayon::iter::plumbing::{Producer, ProducerCallback};
+
+/// The rest of an input. User code may run in each of its methods.
+pub trait Source: Send {
+    /// What the chunks consist of.
+    type Item: Send;
+    /// The items of a chunk, in order. It knows how many are left.
+    type Chunk: ExactSizeIterator<Item = Self::Item>;
+
+    /// The sizes of chunk that the input asks for: no smaller, no larger.
+    fn bounds(&self) -> (usize, usize);
+    /// How many items are left, where that is known for certain.
+    fn left(&self) -> Option<usize>;
+    /// How many items are left at most, as far as the input says.
+    fn left_at_most(&self) -> Option<usize>;
+    /// Whether it is known that no item is left.
+    fn has_ended(&self) -> bool;
+    /// Takes the next items, at least one and at most so many, or says that there are none.
+    fn take(&mut self, most: usize) -> Option<Self::Chunk>;
+}
+
+/// What is done with a source of a type that only the input knows.
+pub trait Callback<T> {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn call<S: Source<Item = T>>(self, source: S) -> Self::Output;
+}
+
+/// An input whose items can be worked on in order: every
+/// [`IndexedParallelIterator`], and every [`Iterator`] wrapped in [`Sequential`]. Nothing else
+/// implements it.
+pub trait Ordered: Sized + Send {
+    /// What the input consists of.
+    type Item: Send;
+
+    #[doc(hidden)]
+    fn with_source<C: Callback<Self::Item>>(self, callback: C) -> C::Output;
+}
+
+/// A sequential iterator that is to be worked on in parallel. Made by
+/// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order).
+#[derive(Clone, Debug)]
+pub struct Sequential<I>(pub(crate) I);
+
+impl<I: IndexedParallelIterator> Ordered for I {
+    type Item = I::Item;
+
+    fn with_source<C: Callback<I::Item>>(self, callback: C) -> C::Output {
+        struct Bridge<C>(usize, C);
+
+        impl<T: Send, C: Callback<T>> ProducerCallback<T> for Bridge<C> {
+            type Output = C::Output;
+
+            fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Output {
+                let Bridge(left, callback) = self;
+                callback.call(Indexed {
+                    rest: Some(producer),
+                    left,
+                })
+            }
+        }
+
+        let len = self.len();
+        self.with_producer(Bridge(len, callback))
+    }
+}
+
+/// The producer of a parallel iterator, and its length.
+struct Indexed<P> {
+    /// `None` only if a split has panicked.
+    rest: Option<P>,
+    left: usize,
+}
+
+impl<P: Producer> Source for Indexed<P>
+where
+    P::Item: Send,
+{
+    type Item = P::Item;
+    type Chunk = P::IntoIter;
+
+    fn bounds(&self) -> (usize, usize) {
+        self.rest.as_ref().map_or((1, 1), |rest| {
+            let least = rest.min_len().max(1);
+            (least, rest.max_len().max(least))
+        })
+    }
+
+    fn left(&self) -> Option<usize> {
+        Some(self.left)
+    }
+
+    fn left_at_most(&self) -> Option<usize> {
+        Some(self.left)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.left == 0
+    }
+
+    fn take(&mut self, most: usize) -> Option<P::IntoIter> {
+        let len = most.min(self.left);
+        let rest = self.rest.take().filter(|_| len > 0)?;
+        let (chunk, rest) = rest.split_at(len);
+        self.left -= len;
+        self.rest = Some(rest);
+        Some(chunk.into_iter())
+    }
+}
+
+impl<I> Ordered for Sequential<I>
+where
+    I: Iterator + Send,
+    I::Item: Send,
+{
+    type Item = I::Item;
+
+    fn with_source<C: Callback<I::Item>>(self, callback: C) -> C::Output {
+        callback.call(Lazy {
+            rest: self.0,
+            ended: false,
+        })
+    }
+}
+
+/// How many items of a sequential iterator are read at once, at most.
+const READ: usize = 1024;
+
+/// How long a chunk of a sequential iterator is read, at most, and how often the clock is asked.
+const READING: Duration = Duration::from_micros(50);
+const LOOK: usize = 32;
+
+/// A sequential iterator.
+struct Lazy<I> {
+    rest: I,
+    /// It has said so, and is not asked again.
+    ended: bool,
+}
+
+impl<I> Source for Lazy<I>
+where
+    I: Iterator + Send,
+    I::Item: Send,
+{
+    type Item = I::Item;
+    type Chunk = vec::IntoIter<I::Item>;
+
+    fn bounds(&self) -> (usize, usize) {
+        (1, READ)
+    }
+
+    fn left(&self) -> Option<usize> {
+        None
+    }
+
+    fn left_at_most(&self) -> Option<usize> {
+        self.rest.size_hint().1
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads until there are enough, or until it has taken so long that those that were read had
+    /// better be worked on.
+    fn take(&mut self, most: usize) -> Option<Self::Chunk> {
+        if self.ended {
+            return None;
+        }
+        let began = Instant::now();
+        let mut chunk = Vec::with_capacity(most);
+        while chunk.len() < most {
+            if chunk.len() % LOOK == LOOK - 1 && began.elapsed() > READING {
+                break;
+            }
+            let Some(item) = self.rest.next() else {
+                self.ended = true;
+                break;
+            };
+            chunk.push(item);
+        }
+        (!chunk.is_empty()).then(|| chunk.into_iter())
+    }
+}
