@@ -10,8 +10,6 @@ pub(super) trait Gather: Send + Sized {
 
     /// The first `mid` items of the stretch, and the rest.
     fn split_at(self, mid: usize) -> (Self, Self);
-    /// A stretch to the left of this one, of a length nobody knows.
-    fn split_off_left(&self) -> Self;
     /// Gathers values until there is no next one.
     fn extend(&mut self, next: impl FnMut() -> Option<Self::Value>);
     #[inline]
@@ -20,6 +18,12 @@ pub(super) trait Gather: Send + Sized {
         self.extend(|| value.take());
     }
     fn finish(self) -> Self::Gathered;
+}
+
+/// What is gathered while the input is split by halves.
+pub(super) trait Join: Gather {
+    /// A stretch to the left of this one, of a length nobody knows.
+    fn split_off_left(&self) -> Self;
     /// Joins two neighbours.
     fn join(left: Self::Gathered, right: Self::Gathered) -> Self::Gathered;
 }
@@ -35,16 +39,18 @@ impl Gather for Nothing {
         (Nothing, Nothing)
     }
 
-    fn split_off_left(&self) -> Self {
-        Nothing
-    }
-
     #[inline]
     fn extend(&mut self, mut next: impl FnMut() -> Option<()>) {
         while next().is_some() {}
     }
 
     fn finish(self) {}
+}
+
+impl Join for Nothing {
+    fn split_off_left(&self) -> Self {
+        Nothing
+    }
 
     fn join((): (), (): ()) {}
 }
@@ -74,10 +80,6 @@ impl<T: Send> Gather for Piece<T> {
         (Piece::new(), self)
     }
 
-    fn split_off_left(&self) -> Self {
-        Piece::new()
-    }
-
     #[inline]
     fn extend(&mut self, next: impl FnMut() -> Option<T>) {
         self.0.extend(iter::from_fn(next));
@@ -94,6 +96,12 @@ impl<T: Send> Gather for Piece<T> {
         }
         vec![*self.0]
     }
+}
+
+impl<T: Send> Join for Piece<T> {
+    fn split_off_left(&self) -> Self {
+        Piece::new()
+    }
 
     fn join(mut left: Vec<Vec<T>>, mut right: Vec<Vec<T>>) -> Vec<Vec<T>> {
         if left.is_empty() {
@@ -101,6 +109,33 @@ impl<T: Send> Gather for Piece<T> {
         }
         left.append(&mut right);
         left
+    }
+}
+
+/// A vector for each chunk, whose length is known.
+pub(super) struct Batch<T>(Vec<T>);
+
+impl<T> Batch<T> {
+    pub(super) fn new() -> Self {
+        Batch(Vec::new())
+    }
+}
+
+impl<T: Send> Gather for Batch<T> {
+    type Value = T;
+    type Gathered = Vec<T>;
+
+    fn split_at(self, mid: usize) -> (Self, Self) {
+        (Batch(Vec::with_capacity(mid)), self)
+    }
+
+    #[inline]
+    fn extend(&mut self, next: impl FnMut() -> Option<T>) {
+        self.0.extend(iter::from_fn(next));
+    }
+
+    fn finish(self) -> Vec<T> {
+        self.0
     }
 }
 

@@ -15,7 +15,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
-use super::gather::Gather;
+use super::gather::{Gather, Join};
 
 /// How many values are written between two looks at the room that is left.
 const BLOCK: usize = 4;
@@ -108,10 +108,6 @@ impl<T: Send> Gather for Place<'_, T> {
         )
     }
 
-    fn split_off_left(&self) -> Self {
-        panic!("an iterator that knows its length was driven as if it did not");
-    }
-
     /// The count is kept in a register, and put back however the loop ends.
     #[inline]
     fn extend(&mut self, mut next: impl FnMut() -> Option<T>) {
@@ -157,6 +153,12 @@ impl<T: Send> Gather for Place<'_, T> {
 
     fn finish(self) -> Self {
         self
+    }
+}
+
+impl<T: Send> Join for Place<'_, T> {
+    fn split_off_left(&self) -> Self {
+        panic!("an iterator that knows its length was driven as if it did not");
     }
 
     fn join(mut left: Self, right: Self) -> Self {

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use super::gather::{Gather, Nothing, Piece, concatenate};
+use super::gather::{Gather, Join, Nothing, Piece, concatenate};
 use super::place::Room;
 use super::watch::Watch;
 use crate::run::Run;
@@ -82,14 +82,14 @@ impl<'r, F, G, E> Stretch<'r, F, G, E> {
 impl<I, F, G, E> Consumer<I> for Stretch<'_, F, G, E>
 where
     F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
-    G: Gather,
+    G: Join,
     E: Send,
 {
     type Folder = Self;
-    type Reducer = Join<G>;
+    type Reducer = Neighbours<G>;
     type Result = G::Gathered;
 
-    fn split_at(self, mid: usize) -> (Self, Self, Join<G>) {
+    fn split_at(self, mid: usize) -> (Self, Self, Neighbours<G>) {
         let Stretch { watch, f, gather } = self;
         let (left, right) = gather.split_at(mid);
         let part = |gather| Stretch {
@@ -97,7 +97,7 @@ where
             f,
             gather,
         };
-        (part(left), part(right), Join(PhantomData))
+        (part(left), part(right), Neighbours(PhantomData))
     }
 
     fn into_folder(self) -> Self {
@@ -115,22 +115,22 @@ where
 impl<I, F, G, E> UnindexedConsumer<I> for Stretch<'_, F, G, E>
 where
     F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
-    G: Gather,
+    G: Join,
     E: Send,
 {
     fn split_off_left(&self) -> Self {
         self.with(self.gather.split_off_left())
     }
 
-    fn to_reducer(&self) -> Join<G> {
-        Join(PhantomData)
+    fn to_reducer(&self) -> Neighbours<G> {
+        Neighbours(PhantomData)
     }
 }
 
 impl<I, F, G, E> Folder<I> for Stretch<'_, F, G, E>
 where
     F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
-    G: Gather,
+    G: Join,
     E: Send,
 {
     type Result = G::Gathered;
@@ -195,9 +195,9 @@ where
 }
 
 /// Joins what was gathered from neighbouring stretches.
-struct Join<G>(PhantomData<G>);
+struct Neighbours<G>(PhantomData<G>);
 
-impl<G: Gather> Reducer<G::Gathered> for Join<G> {
+impl<G: Join> Reducer<G::Gathered> for Neighbours<G> {
     fn reduce(self, left: G::Gathered, right: G::Gathered) -> G::Gathered {
         G::join(left, right)
     }

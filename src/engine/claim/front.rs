@@ -29,9 +29,9 @@ pub(super) struct Front<R, T> {
     parked: Vec<usize>,
     pub(super) pieces: Pieces<T>,
     /// How many chunks may be held at once.
-    window: usize,
-    /// Somebody waits to be notified.
-    pub(super) is_awaited: bool,
+    pub(super) window: usize,
+    /// Somebody waits until so many are ready.
+    pub(super) wanted: Option<usize>,
 }
 
 pub(super) struct Lane {
@@ -50,7 +50,7 @@ impl<R, T> Front<R, T> {
             parked: Vec::new(),
             pieces: Pieces::new(),
             window,
-            is_awaited: false,
+            wanted: None,
         }
     }
 
@@ -78,6 +78,11 @@ impl<R, T> Front<R, T> {
     /// Whether everything that was claimed is done.
     pub(super) fn is_over(&self) -> bool {
         self.closed && self.rest.is_some() && !self.pieces.are_pending()
+    }
+
+    /// Whether the one who waits for pieces has what he waits for.
+    pub(super) fn is_served(&self) -> bool {
+        self.pieces.ready() >= self.wanted.unwrap_or(1) || self.is_over()
     }
 
     /// The tokens of the lanes that work above an index.

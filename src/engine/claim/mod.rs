@@ -25,9 +25,8 @@ pub(crate) mod source;
 pub(crate) mod stream;
 
 use std::hint;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use rayon::Scope;
@@ -35,8 +34,8 @@ use rayon::Scope;
 use self::front::{Front, Lane};
 use self::pace::Pace;
 use self::source::{Callback, Ordered, Source};
-use super::gather::{Gather, Nothing, Piece, concatenate};
-use super::place::Room;
+use super::gather::{Batch, Gather, Join, Nothing, concatenate};
+use super::place::{Place, Room};
 use crate::lock::lock;
 use crate::run::Run;
 use crate::token::CancelToken;
@@ -94,10 +93,12 @@ where
         fn call<S: Source<Item = I>>(self, source: S) -> Vec<T> {
             let Map(run, f) = self;
             let Some(room) = source.left().and_then(Room::new) else {
-                let pieces = Claims::of(run, f, source, Piece::new()).work_off();
-                return concatenate(pieces.unwrap_or_default());
+                return concatenate(Claims::of(run, f, source, Batch::new()).work_off());
             };
-            let values = room.fill(|place| Claims::of(run, f, source, place).work_off());
+            let values = room.fill(|place| {
+                let places = Claims::of(run, f, source, place).work_off().into_iter();
+                places.reduce(Place::join)
+            });
             values.unwrap_or_else(|| {
                 assert!(
                     run.is_spoilt(),
@@ -191,24 +192,20 @@ where
         Claims::new(run, f, source, gather, threads, window)
     }
 
-    /// Runs all lanes, on the current pool, and joins what came of their chunks.
-    fn work_off(self) -> Option<G::Gathered> {
+    /// Runs all lanes, on the current pool, and returns what came of the chunks, in order, and of
+    /// the rest that nobody claimed.
+    fn work_off(self) -> Vec<G::Gathered> {
         if self.lanes > 1 {
             rayon::scope(|scope| self.lead(scope));
         } else {
             // Of an item alone rayon, too, makes no work for another thread.
             rayon::in_place_scope(|scope| self.lead(scope));
         }
-        let mut front = self.into_front();
-        let pieces = front.pieces.take_ready().into_iter();
-        let rest = front.rest.and_then(|rest| rest.gather);
-        let pieces = pieces.map(|piece| piece.gathered);
-        pieces.chain(rest.map(G::finish)).reduce(G::join)
-    }
-
-    fn into_front(self) -> Front<Rest<S, G>, Worked<G::Gathered>> {
         let front = self.front.into_inner();
-        front.unwrap_or_else(std::sync::PoisonError::into_inner)
+        let mut front = front.unwrap_or_else(PoisonError::into_inner);
+        let pieces = front.pieces.take_ready().into_iter();
+        let rest = front.rest.and_then(|rest| rest.gather).map(G::finish);
+        pieces.map(|piece| piece.gathered).chain(rest).collect()
     }
 
     /// The first lane. It stays until it finds no chunk: below it waits nobody but the caller.
@@ -341,9 +338,7 @@ where
             }
         });
         let parked = front.unpark();
-        if front.is_over() && mem::take(&mut front.is_awaited) {
-            self.changed.notify_one();
-        }
+        self.wake(&mut front);
         drop(front);
         self.queue(scope, parked);
         chunk
@@ -407,19 +402,25 @@ where
         };
         let mut front = lock(&self.front);
         front.lanes[lane].pace.learn(count, took);
-        let is_more = front.pieces.arrive(number, worked);
+        front.pieces.arrive(number, worked);
         if !self.streams {
             front.pieces.release_ready();
         }
         let go_on = GoOn(!front.closed);
         let parked = front.unpark();
-        // To notify is a system call, even if nobody waits.
-        if (is_more || front.is_over()) && mem::take(&mut front.is_awaited) {
-            self.changed.notify_one();
-        }
+        self.wake(&mut front);
         drop(front);
         self.queue(scope, parked);
         go_on
+    }
+
+    /// Wakes the one who waits for values, if there are enough now.
+    fn wake(&self, front: &mut Front<Rest<S, G>, Worked<G::Gathered>>) {
+        // To notify is a system call, even if nobody waits.
+        if front.wanted.is_some() && front.is_served() {
+            front.wanted = None;
+            self.changed.notify_one();
+        }
     }
 
     /// The item at this position has failed: nothing above it goes on, and everything below does.

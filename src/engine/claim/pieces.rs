@@ -31,20 +31,19 @@ impl<T> Pieces<T> {
         self.first + self.pending.len() - 1
     }
 
-    /// This has come of the chunk with this number. Whether more is ready than before.
-    pub(super) fn arrive(&mut self, number: usize, piece: T) -> bool {
+    /// This has come of the chunk with this number.
+    pub(super) fn arrive(&mut self, number: usize, piece: T) {
         self.pending[number - self.first] = Some(piece);
-        let before = self.first;
         while let Some(piece) = self.pending.front_mut().and_then(Option::take) {
             self.pending.pop_front();
             self.ready.push(piece);
             self.first += 1;
         }
-        self.first > before
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        !self.ready.is_empty()
+    /// How many are ready and were not taken.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
     }
 
     /// Those that are ready and were not taken before.
@@ -81,16 +80,16 @@ mod tests {
     fn pieces_come_out_in_the_order_of_their_chunks() {
         let mut pieces = Pieces::new();
         let numbers: Vec<_> = (0..4).map(|_| pieces.open()).collect();
-        assert!(!pieces.arrive(numbers[2], 'c'));
-        assert!(!pieces.arrive(numbers[1], 'b'));
+        pieces.arrive(numbers[2], 'c');
+        pieces.arrive(numbers[1], 'b');
         assert!(pieces.take_ready().is_empty());
-        assert!(pieces.arrive(numbers[0], 'a'));
+        pieces.arrive(numbers[0], 'a');
         assert_eq!(pieces.take_ready(), ['a', 'b', 'c']);
         assert_eq!(pieces.held(), 4, "taken is not done with");
         pieces.release(3);
         assert_eq!(pieces.held(), 1);
         assert!(pieces.are_pending());
-        assert!(pieces.arrive(numbers[3], 'd'));
+        pieces.arrive(numbers[3], 'd');
         assert!(!pieces.are_pending());
     }
 }

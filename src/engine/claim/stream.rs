@@ -15,7 +15,7 @@ use rayon::{Scope, ThreadPool, Yield};
 
 use super::source::{Callback, Ordered, Source};
 use super::{Busy, Claims, Worked};
-use crate::engine::gather::Piece;
+use crate::engine::gather::Batch;
 use crate::lock::lock;
 use crate::run::Run;
 use crate::token::CancelToken;
@@ -65,7 +65,7 @@ pub(crate) fn stream<O, F, K, T, E>(
                 pool.current_num_threads()
             });
             let window = WINDOW.saturating_mul(threads);
-            let mut claims = Claims::new(run, f, source, Piece::new(), threads, window);
+            let mut claims = Claims::new(run, f, source, Batch::new(), threads, window);
             claims.most = MOST;
             claims.streams = true;
             match pool {
@@ -82,7 +82,17 @@ pub(crate) fn stream<O, F, K, T, E>(
     items.with_source(Stream { run, pool, f, sink });
 }
 
-impl<F, S, T, E> Claims<'_, F, S, Piece<T>, E>
+/// How patiently the sink's thread waits.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// For a while, until it is worth its while: to be woken for every chunk costs more than most
+    /// chunks do.
+    ForMany,
+    /// Chunks are slow in coming. For the next one.
+    ForOne,
+}
+
+impl<F, S, T, E> Claims<'_, F, S, Batch<T>, E>
 where
     F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync,
     S: Source,
@@ -117,11 +127,11 @@ where
     }
 
     /// Whether the sink is to have the next piece too.
-    fn feed_piece<K>(&self, piece: Worked<Vec<Vec<T>>>, position: &mut usize, sink: &mut K) -> bool
+    fn feed_piece<K>(&self, piece: Worked<Vec<T>>, position: &mut usize, sink: &mut K) -> bool
     where
         K: FnMut(T) -> Result<(), E>,
     {
-        for value in piece.gathered.into_iter().flatten() {
+        for value in piece.gathered {
             if self.run.token().is_cancelled() {
                 self.run.skip();
                 return false;
@@ -140,7 +150,8 @@ where
         &'s self,
         scope: &Scope<'s>,
         lane: Option<usize>,
-    ) -> Option<Vec<Worked<Vec<Vec<T>>>>> {
+    ) -> Option<Vec<Worked<Vec<T>>>> {
+        let mut wait = Wait::ForMany;
         loop {
             let mut front = lock(&self.front);
             let ready = front.pieces.take_ready();
@@ -155,33 +166,37 @@ where
             if lane.is_some_and(|lane| self.work(scope, lane, Busy::Leave).is_some()) {
                 continue;
             }
-            match rayon::yield_now() {
-                Some(Yield::Executed) => {}
-                Some(Yield::Idle) => self.wait(Some(NAP)),
-                None => self.wait(None),
-            }
+            let is_worker = match rayon::yield_now() {
+                Some(Yield::Executed) => continue,
+                Some(Yield::Idle) => true,
+                None => false,
+            };
+            self.wait(wait, is_worker);
+            wait = Wait::ForOne;
         }
     }
 
-    /// Waits until there may be pieces, or the run is over.
-    fn wait(&self, limit: Option<Duration>) {
+    /// Waits for pieces; in vain, perhaps.
+    fn wait(&self, wait: Wait, is_worker: bool) {
         let mut front = lock(&self.front);
-        if front.pieces.is_ready() || front.is_over() {
-            return;
-        }
-        front.is_awaited = true;
-        // Woken or not, the caller looks again.
-        let front = match limit {
-            Some(limit) => {
-                let woken = self.changed.wait_timeout(front, limit);
-                woken.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => {
-                let woken = self.changed.wait(front);
-                woken.unwrap_or_else(PoisonError::into_inner)
-            }
+        let (wanted, limit) = match wait {
+            Wait::ForMany => (front.window / 4, Some(NAP)),
+            Wait::ForOne => (1, is_worker.then_some(NAP)),
         };
-        drop(front);
+        front.wanted = Some(wanted);
+        if !front.is_served() {
+            front = match limit {
+                Some(limit) => {
+                    let woken = self.changed.wait_timeout(front, limit);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.changed.wait(front);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+        front.wanted = None;
     }
 
     /// The sink is done with a piece.
