@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use super::gather::{Gather, Join, Nothing, Piece, concatenate};
+use super::gather::{Join, Nothing, Piece, concatenate};
 use super::place::Room;
 use super::watch::Watch;
 use crate::run::Run;

@@ -15,8 +15,8 @@ use super::pieces::Pieces;
 ///    item has failed all that nobody has claimed lies above it: then the front is closed.
 /// 3. `lanes[lane].start` is where the chunk begins that the lane works on; it is written with the
 ///    claim. So one that fails at an index finds here which lanes are above it.
-/// 4. A lane is parked only while `rest` is out or the window is full. Who changes either finds it
-///    here and starts it again.
+/// 4. A lane is parked only while `rest` is out, the window is full, or another lane works on a
+///    chunk. Who changes that finds it here and starts it again.
 pub(super) struct Front<R, T> {
     /// The rest of the input, and of the room for its values.
     pub(super) rest: Option<R>,
@@ -60,6 +60,15 @@ impl<R, T> Front<R, T> {
 
     pub(super) fn park(&mut self, lane: usize) {
         self.parked.push(lane);
+    }
+
+    /// Parks a lane so that its thread can do something else, if another lane is at work.
+    pub(super) fn step_aside(&mut self, lane: usize) -> bool {
+        let is_replaced = self.pieces.are_pending();
+        if is_replaced {
+            self.park(lane);
+        }
+        is_replaced
     }
 
     /// The lanes to be started again (invariant 4).

@@ -6,7 +6,7 @@ use std::vec;
 use rayon::iter::IndexedParallelIterator;
 use rayon::iter::plumbing::{Producer, ProducerCallback};
 
-/// The rest of an input. User code may run in each of its methods.
+/// The rest of an input. User code may run in its methods, but for the last two.
 pub trait Source: Send {
     /// What the chunks consist of.
     type Item: Send;
@@ -15,14 +15,14 @@ pub trait Source: Send {
 
     /// The sizes of chunk that the input asks for: no smaller, no larger.
     fn bounds(&self) -> (usize, usize);
-    /// How many items are left, where that is known for certain.
-    fn left(&self) -> Option<usize>;
     /// How many items are left at most, as far as the input says.
     fn left_at_most(&self) -> Option<usize>;
-    /// Whether it is known that no item is left.
-    fn has_ended(&self) -> bool;
     /// Takes the next items, at least one and at most so many, or says that there are none.
     fn take(&mut self, most: usize) -> Option<Self::Chunk>;
+    /// How many items are left, where that is known for certain.
+    fn left(&self) -> Option<usize>;
+    /// Whether it is known that no item is left.
+    fn has_ended(&self) -> bool;
 }
 
 /// What is done with a source of a type that only the input knows.

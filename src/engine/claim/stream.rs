@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use rayon::{Scope, ThreadPool, Yield};
 
+use super::lanes::Busy;
 use super::source::{Callback, Ordered, Source};
-use super::{Busy, Claims, Worked};
+use super::{Claims, Worked};
 use crate::engine::gather::Batch;
 use crate::lock::lock;
 use crate::run::Run;
@@ -109,7 +110,7 @@ where
             self.start_others(scope, 0);
             self.new_lane()
         } else {
-            self.start_lane(scope, 0);
+            self.start(scope, 0);
             None
         };
         let (mut position, mut is_fed) = (0, true);

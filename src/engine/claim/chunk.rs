@@ -1,0 +1,219 @@
+//! A chunk: claimed, worked on, and put back into its place among the others.
+
+use std::hint;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use rayon::Scope;
+
+use super::front::Front;
+use super::lanes::{Begun, Busy, GoOn};
+use super::pace::Pace;
+use super::source::Source;
+use super::{Claims, Gather, Rest, Worked};
+use crate::lock::lock;
+use crate::token::CancelToken;
+
+/// How often a lane looks whether the front is back before it gives up for the time being. Between
+/// two looks it spins twice as long as before, and some microseconds in all.
+const PATIENCE: u32 = 7;
+
+/// Some consecutive items, on their way through a lane.
+pub(super) struct Chunk<C, G> {
+    lane: usize,
+    token: CancelToken,
+    /// Its number among the chunks.
+    number: usize,
+    items: C,
+    count: usize,
+    /// The position after its last item.
+    end: usize,
+    gather: G,
+    /// When the first item was asked for.
+    began: Instant,
+}
+
+impl<F, S, G, E> Claims<'_, F, S, G, E>
+where
+    F: Fn(&CancelToken, S::Item) -> Result<G::Value, E> + Sync,
+    S: Source,
+    G: Gather,
+    E: Send,
+{
+    /// Takes the rest of the input out of the front, for the lane to take its next chunk off it.
+    pub(super) fn take_rest(&self, lane: usize, busy: Busy) -> Option<(Rest<S, G>, usize, Pace)> {
+        let mut attempt = 0;
+        loop {
+            let mut front = lock(&self.front);
+            if front.closed {
+                return None;
+            }
+            let is_full = front.is_window_full();
+            let rest = if is_full { None } else { front.rest.take() };
+            if let Some(rest) = rest {
+                let start = front.next;
+                front.lanes[lane].start = start;
+                return Some((rest, start, front.lanes[lane].pace));
+            }
+            if is_full || attempt == PATIENCE {
+                if let Busy::Park = busy {
+                    front.park(lane);
+                }
+                return None;
+            }
+            drop(front);
+            for _ in 0..1 << attempt {
+                hint::spin_loop();
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Takes a chunk off the rest, and puts the rest back.
+    pub(super) fn take_chunk<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        lane: usize,
+        (mut rest, start, pace): (Rest<S, G>, usize, Pace),
+    ) -> Option<Chunk<S::Chunk, G>> {
+        let began = Instant::now();
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            if self.run.token().is_cancelled() {
+                self.skip(&mut rest.source);
+                return None;
+            }
+            let fitting = pace.next(rest.source.left_at_most(), self.lanes);
+            let (least, most) = rest.source.bounds();
+            let items = fitting.min(self.most).clamp(least, most);
+            let items = rest.source.take(items)?;
+            let count = items.len();
+            let (gather, others) = rest.gather.take()?.split_at(count);
+            rest.gather = Some(others);
+            Some((items, count, gather))
+        }));
+        let taken = taken.unwrap_or_else(|payload| {
+            self.run.panicked(payload);
+            None
+        });
+        let mut front = lock(&self.front);
+        front.closed |= taken.is_none() || rest.source.has_ended();
+        front.rest = Some(rest);
+        let chunk = taken.map(|(items, count, gather)| {
+            front.next = start + count;
+            Chunk {
+                lane,
+                token: front.lanes[lane].token.clone(),
+                number: front.pieces.open(),
+                end: front.next,
+                items,
+                count,
+                gather,
+                began,
+            }
+        });
+        let parked = front.unpark();
+        self.wake(&mut front);
+        drop(front);
+        self.queue(scope, parked);
+        chunk
+    }
+
+    /// The run is cancelled, and is not complete if an item is left. Of a source that cannot say
+    /// so one more item is read.
+    fn skip(&self, source: &mut S) {
+        if self.run.is_spoilt() {
+            return;
+        }
+        let is_left = match source.left() {
+            Some(left) => left > 0,
+            None => source.take(1).is_some(),
+        };
+        if is_left {
+            self.run.skip();
+        }
+    }
+
+    /// Works on a chunk.
+    pub(super) fn run_chunk<'s>(&'s self, scope: &Scope<'s>, chunk: Chunk<S::Chunk, G>) -> GoOn {
+        let Chunk {
+            lane,
+            token,
+            number,
+            mut items,
+            count,
+            end,
+            mut gather,
+            began,
+        } = chunk;
+        let f = self.f;
+        let mut complete = true;
+        let cancelled = token.node().flag();
+        let begun = Begun::new();
+        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+        // that a second panic, from the drop of an item, does not abort the process.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            gather.extend(|| {
+                let item = items.next()?;
+                if cancelled.is_raised() {
+                    self.run.skip();
+                    complete = false;
+                    return None;
+                }
+                match f(&token, item) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        self.fail(end - 1 - items.len(), error);
+                        complete = false;
+                        None
+                    }
+                }
+            });
+        }));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
+        drop(begun);
+        for payload in [unwound.err(), dropped.err()].into_iter().flatten() {
+            self.run.panicked(payload);
+            complete = false;
+        }
+        let took = began.elapsed();
+        let worked = Worked {
+            gathered: gather.finish(),
+            complete,
+        };
+        let mut front = lock(&self.front);
+        front.lanes[lane].pace.learn(count, took);
+        front.pieces.arrive(number, worked);
+        if !self.streams {
+            front.pieces.release_ready();
+        }
+        let go_on = GoOn(!front.closed);
+        let parked = front.unpark();
+        self.wake(&mut front);
+        drop(front);
+        self.queue(scope, parked);
+        go_on
+    }
+
+    /// Wakes the one who waits for values, if there are enough now.
+    fn wake(&self, front: &mut Front<Rest<S, G>, Worked<G::Gathered>>) {
+        // To notify is a system call, even if nobody waits.
+        if front.wanted.is_some() && front.is_served() {
+            front.wanted = None;
+            self.changed.notify_one();
+        }
+    }
+
+    /// The item at this position has failed: nothing above it goes on, and everything below does.
+    #[cold]
+    pub(super) fn fail(&self, index: usize, error: E) {
+        // Before anybody can see the cancellation.
+        self.run.fail_at(index, error);
+        let mut front = lock(&self.front);
+        front.closed = true;
+        let above = front.lanes_above(index);
+        drop(front);
+        for token in above {
+            self.run.cancel_lane(&token);
+        }
+    }
+}
