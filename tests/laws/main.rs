@@ -7,8 +7,10 @@ mod containment;
 mod deadlines;
 mod harness;
 mod in_order;
+mod lanes;
 #[cfg(panic = "unwind")]
 mod panics;
 mod reach;
+mod stream;
 mod tokens;
 mod which_error;

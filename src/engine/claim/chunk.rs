@@ -148,7 +148,7 @@ where
         let f = self.f;
         let mut complete = true;
         let cancelled = token.node().flag();
-        let begun = Begun::new();
+        let begun = Begun::new(self.id());
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {

@@ -1,15 +1,23 @@
 //! The lanes: who works.
 //!
-//! The first lane is the caller's, and loops. The others are chains of jobs: one works on one
-//! chunk, and queues itself again. A worker that waits for a nested run of its item may find such
-//! a job in its queue and start it on top of that item. It then looks up again after one chunk, as
-//! it would after any job of rayon's, instead of staying until the whole input is used up. And it
-//! does not find the same lane again before everything else that it has queued for itself, some of
-//! which the item may wait for: such a lane is parked, until a chunk ends elsewhere.
+//! The first lane is the caller's, and loops: below it nobody waits but the caller. The others are
+//! chains of jobs: one works on one chunk, and queues itself again.
+//!
+//! That is for the sake of items that wait for nested runs. A worker that waits looks for other
+//! jobs, and may start a lane on top of the waiting item. The item must not wait until the whole
+//! input is used up, so the worker looks up again after one chunk, as it would after any job of
+//! rayon's. And a lane that queues itself always comes before the jobs that were queued earlier,
+//! some of which the item may wait for. So it gives way, but only on top of an item, that is, where
+//! this thread has [`Begun`] a chunk:
+//!
+//! - On top of an item of its own run it first runs the next job of its thread.
+//! - On top of an item of another run it is parked until the next chunk of its run ends on another
+//!   thread: a job that it ran would hold up the end of its own run.
 //!
 //! A job for each chunk costs two hundred nanoseconds: it is allocated, queued, and counted.
 
 use std::cell::Cell;
+use std::ptr;
 use std::sync::PoisonError;
 
 use rayon::Scope;
@@ -34,27 +42,30 @@ pub(super) enum Busy {
 pub(super) struct GoOn(pub(super) bool);
 
 thread_local! {
-    /// How many chunks are being worked on by this thread: all but the last wait for nested runs.
-    static BEGUN: Cell<usize> = const { Cell::new(0) };
+    /// The run whose chunk this thread works on; if there are several, the topmost: those below it
+    /// wait for nested runs.
+    static RUN: Cell<Option<RunId>> = const { Cell::new(None) };
 }
 
+/// The address of a run, while it lives.
+type RunId = usize;
+
 /// While it lives, this thread works on a chunk.
-pub(super) struct Begun;
+pub(super) struct Begun {
+    below: Option<RunId>,
+}
 
 impl Begun {
-    pub(super) fn new() -> Self {
-        BEGUN.set(BEGUN.get() + 1);
-        Begun
-    }
-
-    fn is_any() -> bool {
-        BEGUN.get() > 0
+    pub(super) fn new(run: RunId) -> Self {
+        Begun {
+            below: RUN.replace(Some(run)),
+        }
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        BEGUN.set(BEGUN.get() - 1);
+        RUN.set(self.below);
     }
 }
 
@@ -126,9 +137,20 @@ where
         let Some(GoOn(true)) = self.work(scope, lane, Busy::Park) else {
             return;
         };
-        if !(Begun::is_any() && lock(&self.front).step_aside(lane)) {
-            self.queue(scope, [lane]);
+        match RUN.get() {
+            None => {}
+            Some(run) if run == self.id() => _ = rayon::yield_local(),
+            Some(_) => {
+                if lock(&self.front).step_aside(lane) {
+                    return;
+                }
+            }
         }
+        self.queue(scope, [lane]);
+    }
+
+    pub(super) fn id(&self) -> RunId {
+        ptr::from_ref(self.run).addr()
     }
 
     pub(super) fn queue<'s>(&'s self, scope: &Scope<'s>, lanes: impl IntoIterator<Item = usize>) {

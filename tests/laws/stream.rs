@@ -1,0 +1,347 @@
+//! `try_stream`: what reaches the sink, where, and how far the lanes are ahead of it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
+
+use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
+
+/// How many values there may be at once, by documentation: 16 chunks of 1024 for each lane.
+const WINDOW: usize = 16 * 1024;
+
+fn double(_: &CancelToken, n: usize) -> Result<usize, usize> {
+    Ok(2 * n)
+}
+
+/// From outside of pools, from inside, and from inside with threads of the group's own.
+fn everywhere(body: impl Fn(&ErrGroup, usize) + Send + Sync + 'static) {
+    let body = Arc::new(body);
+    for threads in POOLS {
+        let here = Arc::clone(&body);
+        on_pool(threads, move || here(&ErrGroup::new(), threads));
+        let here = Arc::clone(&body);
+        on_pool(1, move || {
+            here(&ErrGroup::new().concurrency(threads), threads)
+        });
+        let here = Arc::clone(&body);
+        watched(move || here(&ErrGroup::new().concurrency(threads), threads));
+    }
+    let outside = rayon::current_num_threads();
+    watched(move || body(&ErrGroup::new(), outside));
+}
+
+#[test]
+fn the_sink_is_called_on_the_calling_thread_and_need_not_be_sent() {
+    everywhere(|group, _| {
+        let (caller, seen) = (thread::current().id(), Rc::new(Cell::new(0)));
+        let stream = (0..10_000).into_par_iter().in_order().with_group(group);
+        let result = stream.try_stream(double, |value| {
+            assert_eq!(thread::current().id(), caller);
+            assert_eq!(value, 2 * seen.get());
+            seen.set(seen.get() + 1);
+            Ok(())
+        });
+        assert!(result.is_ok());
+        assert_eq!(seen.get(), 10_000);
+    });
+}
+
+/// Counts how many of its kind there are.
+struct Live(Arc<AtomicUsize>);
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Derived from GNU parallel's `-k` with a slow consumer: memory does not grow with the input.
+#[test]
+fn the_look_ahead_is_bounded_and_no_worker_waits_for_the_sink() {
+    everywhere(|group, threads| {
+        let (live, most) = (Arc::new(AtomicUsize::new(0)), AtomicUsize::new(0));
+        let f = |_: &CancelToken, _: usize| {
+            most.fetch_max(live.fetch_add(1, SeqCst) + 1, SeqCst);
+            Ok::<_, ()>(Live(Arc::clone(&live)))
+        };
+        let mut seen = 0;
+        let stream = (0..400_000).into_par_iter().in_order().with_group(group);
+        let result = stream.try_stream(f, |value| {
+            if seen == 0 {
+                // Until the lanes have stopped: on the pool's threads other work goes on.
+                let (mut before, mut still) = (0, 0);
+                while still < 20 {
+                    thread::sleep(Duration::from_millis(1));
+                    let now = live.load(SeqCst);
+                    still = if now == before { still + 1 } else { 0 };
+                    before = now;
+                }
+                assert_eq!((0..100).into_par_iter().sum::<usize>(), 4950);
+            }
+            seen += 1;
+            drop(value);
+            Ok(())
+        });
+        assert!(result.is_ok());
+        assert_eq!((seen, live.load(SeqCst)), (400_000, 0));
+        assert!(
+            most.load(SeqCst) <= WINDOW * threads,
+            "{} values at once",
+            most.load(SeqCst)
+        );
+    });
+}
+
+#[test]
+fn an_endless_source_is_streamed_as_it_is_read() {
+    everywhere(|group, threads| {
+        let read = AtomicUsize::new(0);
+        let source = (0..).inspect(|_| _ = read.fetch_add(1, SeqCst));
+        let mut seen = 0;
+        let result = source
+            .par_in_order()
+            .with_group(group)
+            .try_stream(double, |value| {
+                assert_eq!(value, 2 * seen);
+                seen += 1;
+                assert!(read.load(SeqCst) <= seen + WINDOW * threads);
+                if seen == 100_000 { Err(value) } else { Ok(()) }
+            });
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.index(), error.into_error()),
+            (Some(99_999), Some(199_998))
+        );
+        assert_eq!(seen, 100_000);
+    });
+}
+
+#[test]
+fn an_item_that_fails_ends_the_stream_after_the_values_before_it() {
+    everywhere(|group, _| {
+        for failing in [0, 1, 1000, 9_999] {
+            let mut seen = 0;
+            let stream = (0..10_000).into_par_iter().in_order().with_group(group);
+            let f = |_: &CancelToken, n: usize| if n >= failing { Err(n) } else { Ok(n) };
+            let result = stream.try_stream(f, |value| {
+                assert_eq!(value, seen);
+                seen += 1;
+                Ok(())
+            });
+            assert_eq!(result.unwrap_err().index(), Some(failing));
+            assert_eq!(seen, failing);
+        }
+    });
+}
+
+/// The sink has failed at a position that lies below an item that failed before.
+#[test]
+fn of_the_failures_of_items_and_sink_the_lowest_is_returned() {
+    everywhere(|group, _| {
+        let stream = (0..100).into_par_iter().in_order().with_group(group);
+        let result = stream.try_stream(
+            |_, n| if n == 99 { Err("an item") } else { Ok(n) },
+            |n| if n == 7 { Err("the sink") } else { Ok(()) },
+        );
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.index(), error.into_error()),
+            (Some(7), Some("the sink"))
+        );
+    });
+}
+
+#[cfg(panic = "unwind")]
+#[test]
+fn a_panic_of_the_sink_stops_the_run_and_goes_on_in_the_caller() {
+    everywhere(|group, _| {
+        let drops = Drops::new(10_000);
+        let payload = payload_of(|| {
+            let mut seen = 0;
+            let stream = drops.things().into_par_iter().in_order().with_group(group);
+            stream.try_stream(
+                |_, thing| Ok::<_, ()>(thing),
+                |_| {
+                    seen += 1;
+                    if seen == 100 {
+                        std::panic::panic_any("sink");
+                    }
+                    Ok(())
+                },
+            )
+        });
+        assert_eq!(payload.downcast_ref(), Some(&"sink"));
+        drops.assert_each_once();
+
+        let group = group.clone().catch_panics();
+        let result = (0..).par_in_order().with_group(&group);
+        let result = result.try_stream(double, |_| -> Result<(), usize> { panic!("sink") });
+        assert!(matches!(result, Err(GroupError::Panicked(_))));
+    });
+}
+
+#[cfg(panic = "unwind")]
+#[test]
+fn a_panic_of_an_item_ends_the_stream() {
+    everywhere(|group, _| {
+        let payload = payload_of(|| {
+            let stream = (0..10_000).into_par_iter().in_order().with_group(group);
+            stream.try_stream(
+                |_, n| {
+                    if n == 5000 {
+                        std::panic::panic_any(n)
+                    } else {
+                        Ok::<_, ()>(n)
+                    }
+                },
+                |n| {
+                    assert!(n < 5000);
+                    Ok(())
+                },
+            )
+        });
+        assert_eq!(payload.downcast_ref(), Some(&5000_i32));
+    });
+}
+
+#[test]
+fn a_cancellation_stops_the_sink_at_once() {
+    everywhere(|group, _| {
+        let stop = CancelToken::new();
+        let mut seen = 0;
+        let stream = (0..).par_in_order();
+        let result = stream
+            .with_group(&group.clone().token(&stop))
+            .try_stream(double, |_| {
+                seen += 1;
+                if seen == 1000 {
+                    stop.cancel();
+                }
+                Ok(())
+            });
+        assert!(
+            matches!(result, Err(GroupError::Cancelled(_))),
+            "{result:?}"
+        );
+        assert_eq!(seen, 1000);
+
+        // After the last value there is nothing to be skipped.
+        let stop = CancelToken::new();
+        let stream = (0..1000).into_par_iter().in_order();
+        let result = stream
+            .with_group(&group.clone().token(&stop))
+            .try_stream(double, |n| {
+                if n == 2 * 999 {
+                    stop.cancel();
+                }
+                Ok(())
+            });
+        assert!(result.is_ok(), "{result:?}");
+    });
+}
+
+#[test]
+fn a_deadline_wakes_a_stream_whose_items_wait() {
+    everywhere(|group, _| {
+        let group = group.clone().timeout(Duration::from_millis(5));
+        let stream = (0..100).into_par_iter().in_order().with_group(&group);
+        let result = stream.try_stream(
+            |token, n: usize| token.sleep(Duration::from_secs(3600)).map(|()| n),
+            |_| Ok(()),
+        );
+        let Err(GroupError::Cancelled(cancelled)) = result else {
+            panic!("{result:?}")
+        };
+        assert!(matches!(cancelled.cause(), Cause::Deadline));
+    });
+}
+
+#[test]
+fn streams_nest() {
+    on_pools(|_| {
+        let group = ErrGroup::new();
+        let mut sums = Vec::new();
+        let stream = (0..50_usize).into_par_iter().in_order().with_group(&group);
+        let result = stream.try_stream(
+            |token, n| {
+                let (group, mut sum) = (ErrGroup::new().token(token), 0);
+                let nested = (0..n).par_in_order().with_group(&group);
+                nested
+                    .try_stream(
+                        |_, m| Ok::<_, ()>(m),
+                        |m| {
+                            sum += m;
+                            Ok(())
+                        },
+                    )
+                    .map_err(drop)?;
+                Ok::<_, ()>(sum)
+            },
+            |sum| {
+                // The sink may use the pool too.
+                assert_eq!(
+                    (0..10).into_par_iter().in_order().err_group(|_| Ok(())),
+                    Ok::<_, ()>(())
+                );
+                sums.push(sum);
+                Ok(())
+            },
+        );
+        assert!(result.is_ok());
+        assert!(
+            sums.iter()
+                .enumerate()
+                .all(|(n, sum)| *sum == (0..n).sum::<usize>())
+        );
+    });
+}
+
+/// The caller's pool is not the group's: while it waits its thread does other work of its pool.
+#[test]
+fn a_caller_from_another_pool_goes_on_with_its_own_work() {
+    watched(|| {
+        let (group, pool) = (ErrGroup::new().concurrency(1), pool(1));
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let receiver = std::sync::Mutex::new(receiver);
+        pool.install(|| {
+            rayon::scope(|scope| {
+                // Runs on the caller's thread, the only one of its pool.
+                scope.spawn(move |_| sender.send(()).unwrap());
+                let stream = (0..1).into_par_iter().in_order().with_group(&group);
+                let result = stream.try_stream(
+                    |_, n: usize| receiver.lock().unwrap().recv().map(|()| n),
+                    |_| Ok(()),
+                );
+                assert!(result.is_ok());
+            });
+        });
+    });
+}
+
+#[test]
+fn values_that_were_not_sunk_are_dropped_once() {
+    everywhere(|group, _| {
+        for failing in [0, 500, 9_999] {
+            let drops = Drops::new(10_000);
+            let stream = drops.things().into_iter().par_in_order().with_group(group);
+            let result = stream.try_stream(
+                |_, thing| {
+                    if thing.number == failing {
+                        Err(())
+                    } else {
+                        Ok(thing)
+                    }
+                },
+                |_| Ok(()),
+            );
+            assert_eq!(result.unwrap_err().index(), Some(failing));
+            drops.assert_each_once();
+        }
+    });
+}
