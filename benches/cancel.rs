@@ -2,6 +2,7 @@
 
 mod items;
 mod settings;
+mod work;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -9,8 +10,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
-use items::{ITEMS, fallible, items};
+use items::{ITEMS, items};
 use settings::group;
+use work::fallible;
 
 /// Where the failure lies.
 const FAILURES: [(&str, u64); 4] = [

@@ -2,13 +2,15 @@
 
 mod items;
 mod settings;
+mod work;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
-use items::{ITEMS, fallible, items, work};
+use items::{ITEMS, items};
 use settings::group;
+use work::{fallible, work};
 
 fn indexed<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     let items = items();

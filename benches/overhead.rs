@@ -2,6 +2,7 @@
 
 mod items;
 mod settings;
+mod work;
 
 use std::hint::black_box;
 
@@ -9,8 +10,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
-use items::{ITEMS, fallible, items, work};
+use items::{ITEMS, items};
 use settings::group;
+use work::{fallible, work};
 
 fn many<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     let items = items();

@@ -1,4 +1,4 @@
-//! The extension trait: a table of contents.
+//! The extension traits: a table of contents.
 
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
@@ -18,7 +18,8 @@ use crate::with_group::WithGroup;
 /// They have no order of their own: items start in any order, and of several errors the earliest
 /// *in time* comes back, the one that caused the others. On a pool of one thread that is what the
 /// sequential loop would return, unless an item waits for another pool: a worker that waits may begin
-/// the next item meanwhile.
+/// the next item meanwhile. For the earliest *in order* there is
+/// [`in_order`](IndexedErrGroupExt::in_order).
 pub trait ErrGroupExt: ParallelIterator {
     /// Calls `f` for every item in parallel, and stops at the first failure.
     ///
@@ -172,7 +173,26 @@ pub trait ErrGroupExt: ParallelIterator {
 
 impl<I: ParallelIterator> ErrGroupExt for I {}
 
+/// The answer of the sequential loop, from rayon's indexed iterators: slices, vectors, ranges, and
+/// what `map`, `enumerate`, `zip` and `chunks` make of them.
 pub trait IndexedErrGroupExt: IndexedParallelIterator {
+    /// Asks for the earliest failure *in order*: the one the sequential loop would end with, on any
+    /// number of threads.
+    ///
+    /// [`InOrder`] says what that means and what it costs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::prelude::*;
+    ///
+    /// let numbers = [3, 2, 0, 5, 0];
+    /// let result = numbers.par_iter().enumerate().in_order().try_map_group(|_, (at, number)| {
+    ///     60_i32.checked_div(*number).ok_or(at)
+    /// });
+    /// assert_eq!(result, Err(2)); // never 4
+    /// ```
     fn in_order(self) -> InOrder<Self> {
         InOrder::new(self)
     }
@@ -180,7 +200,49 @@ pub trait IndexedErrGroupExt: IndexedParallelIterator {
 
 impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 
+/// The answer of the sequential loop, from any sequential iterator: the lines of a file, a
+/// channel's messages, an endless range.
 pub trait IteratorErrGroupExt: Iterator {
+    /// Works on the items in parallel, and answers as the sequential loop would: [`InOrder`] says
+    /// what that means. To give the values on as they come, see
+    /// [`try_stream`](WithGroup::try_stream).
+    ///
+    /// Unlike rayon's `par_bridge` it keeps the order, and returns the earliest failure in order.
+    ///
+    /// # Order
+    ///
+    /// The iterator is read by whichever thread is in need of items, one at a time. It is read
+    /// lazily, a chunk at a time: at most 1024 items, and fewer where reading or working on them takes
+    /// more than some fifty microseconds. And it is never read further than a window ahead of the
+    /// first item that has not ended: 1024 chunks for each thread, or 16 for
+    /// [`try_stream`](WithGroup::try_stream). After a failure no other chunk is read, and after the
+    /// first `None` the iterator is not asked again.
+    ///
+    /// A chunk is read before its first item runs. So behind an iterator that waits (for a network,
+    /// a terminal) an item may wait for a few of its successors, and one that waits for what the
+    /// items themselves do may wait for ever.
+    ///
+    /// # Cancellation
+    ///
+    /// After a cancellation that is no failure of an item, one more item is read at most, as the
+    /// proof that not everything was done. It is dropped. A call of `next` that waits is waited for.
+    ///
+    /// # Cost
+    ///
+    /// Some five nanoseconds an item, on one thread at a time: where the items of a slice or range
+    /// are cheap, [`in_order`](IndexedErrGroupExt::in_order) is several times as fast.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon_errgroup::prelude::*;
+    ///
+    /// let text = "1\n2\nthree\nfour";
+    /// let result = text.lines().zip(1..).par_in_order().err_group(|(line, number)| {
+    ///     line.parse::<i32>().map(drop).map_err(|error| format!("line {number}: {error}"))
+    /// });
+    /// assert_eq!(result, Err("line 3: invalid digit found in string".to_string()));
+    /// ```
     fn par_in_order(self) -> InOrder<Sequential<Self>>
     where
         Self: Sized + Send,

@@ -41,6 +41,24 @@
 //! assert_eq!(result, Err("the root of it"));
 //! ```
 //!
+//! The sequential loop's answer, at the speed of the others, is one word away: of several failures
+//! [`in_order`](IndexedErrGroupExt::in_order) returns the first *in order*, on any number of threads.
+//! [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential iterator, read
+//! lazily:
+//!
+//! ```
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! let lines = "1\n2\nthree\nfour".lines().zip(1..);
+//! let result = lines.par_in_order().try_map_group(|_, (line, number)| {
+//!     line.parse::<i32>().map_err(|error| format!("line {number}: {error}"))
+//! });
+//! assert_eq!(result, Err("line 3: invalid digit found in string".to_string())); // never line 4
+//! ```
+//!
+//! And with a policy they stream: values are mapped in parallel and given to a sink on the calling
+//! thread, in order, with bounded memory. See [`try_stream`](WithGroup::try_stream).
+//!
 //! A policy says what else may stop a run, and how many items run at once:
 //!
 //! ```
@@ -68,8 +86,11 @@
 //! | run a closure on every item, stop at the first failure | [`err_group`](ErrGroupExt::err_group) |
 //! | the same, with the token in the closure | [`try_for_each_group`](ErrGroupExt::try_for_each_group) |
 //! | values, in order | [`try_map_group`](ErrGroupExt::try_map_group) |
+//! | of several errors the one the sequential loop would return | [`.in_order()`](IndexedErrGroupExt::in_order) before any of these |
+//! | the lines of a file, a channel, an endless source | [`.par_in_order()`](IteratorErrGroupExt::par_in_order) |
+//! | values handed on as they come, in order, with bounded memory | `.in_order().with_group(&group)`, then [`try_stream`](WithGroup::try_stream) |
 //! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
-//! | items that block (requests, files) | `.with_max_len(1).with_group(&ErrGroup::new().concurrency(32))` |
+//! | items that block (requests, files) | `.in_order()` or `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
 //! | no errors at all | rayon's `for_each` and `collect` |
 //!
 //! # Guarantees
@@ -84,11 +105,16 @@
 //! 5. **Panics outrank errors.** A panic cancels at once; its payload is resumed in the caller.
 //! 6. **Promptness.** After the failure is visible each other worker begins at most one more item.
 //!    Endless iterators end then.
-//! 7. **No blocking.** No worker waits for another one. Everything works on a pool of one thread, in
+//! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same values
+//!    and the same error, for closures without side effects. A failure cancels the items above it
+//!    and is never seen by those below, which run to their end.
+//! 8. **No blocking.** No worker waits for another one. Everything works on a pool of one thread, in
 //!    nested runs, inside and outside of pools.
 //!
-//! Of several errors the earliest *in time* is returned: the one that was recorded first. Which one
-//! that is can differ from run to run.
+//! Without `in_order` the earliest of several errors *in time* is returned: the one that was recorded
+//! first. Which one that is can differ from run to run. It is the better choice where a slow early
+//! item should give up as soon as a later one fails: in order that item is waited for, since it may
+//! be the one that fails first.
 //!
 //! # Cost
 //!

@@ -121,7 +121,46 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     }
 }
 
+/// After [`in_order`](crate::IndexedErrGroupExt::in_order) or
+/// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order).
 impl<S: Ordered> WithGroup<'_, InOrder<S>> {
+    /// Calls `f` for every item in parallel, under the group's policy, and answers as the
+    /// sequential loop would.
+    ///
+    /// # Order
+    ///
+    /// Items start in ascending order; of several errors the one with the lowest position is
+    /// returned, and that position with it. See [`InOrder`].
+    ///
+    /// # Cancellation
+    ///
+    /// By the first error or panic, by the group's token or deadline, or by the token that `f` is
+    /// given. An error cancels the items above it only. The items that run are waited for, the
+    /// rest are dropped.
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of an item, which outranks every error; see
+    /// [`catch_panics`](ErrGroup::catch_panics).
+    ///
+    /// # Errors
+    ///
+    /// Names the one event that cancelled the run; where that is an error, the one with the lowest
+    /// position that was recorded before anything else cancelled the run. `Ok` if and only if every
+    /// item returned `Ok`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new();
+    /// let items = (0..9_u32).into_par_iter().in_order().with_group(&group);
+    /// let error = items.try_for_each(|_, n| if n < 5 { Ok(()) } else { Err(n) }).unwrap_err();
+    /// assert_eq!(error.index(), Some(5));
+    /// assert_eq!(error.to_string(), "item 5 failed");
+    /// ```
     pub fn try_for_each<F, E>(self, f: F) -> Result<(), GroupError<E>>
     where
         F: Fn(&CancelToken, S::Item) -> Result<(), E> + Sync + Send,
@@ -131,6 +170,32 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.run(|run| claim::for_each(source.into_source(), run, &f))
     }
 
+    /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
+    /// the order of the items.
+    ///
+    /// In order, cancellation and panics it is as
+    /// [`try_for_each`](#method.try_for_each-1).
+    /// In cost it is as [`try_map_group`](InOrder::try_map_group).
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of an item, unless the group says
+    /// [`catch_panics`](ErrGroup::catch_panics).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
+    ///
+    /// let group = ErrGroup::new();
+    /// let words = ["1", "2", "x", "y"].into_iter().par_in_order().with_group(&group);
+    /// let result = words.try_map(|_, word| word.parse::<u8>());
+    /// assert!(matches!(result, Err(GroupError::Failed { index: Some(2), .. })));
+    /// ```
     pub fn try_map<F, T, E>(self, f: F) -> Result<Vec<T>, GroupError<E>>
     where
         F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
@@ -141,6 +206,54 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.run(|run| claim::map(source.into_source(), run, &f))
     }
 
+    /// Calls `f` for every item in parallel, and gives the values to `sink` as they come, one by
+    /// one, in the order of the items, on the calling thread.
+    ///
+    /// `for item in items { sink(f(item)?)?; }`, with `f` in parallel. The sink needs no `Send`, and
+    /// may write to a file, or fill a map.
+    ///
+    /// # Order
+    ///
+    /// When item `i` is the lowest that fails, in `f` or in the sink, the sink has been given
+    /// exactly the values before it (and its own, where it failed itself).
+    ///
+    /// The threads work ahead of the sink by a bounded number of values, however long the input is:
+    /// 16 chunks for each thread, and a chunk has at most 1024 items, or one where items take long. One
+    /// that is too far ahead does not wait: it does other work of the pool until the sink has caught
+    /// up.
+    ///
+    /// If the calling thread is a worker of the pool, it works on items itself while the next value
+    /// is not there, and on a pool of one thread it does everything. Else it sleeps meanwhile.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`try_for_each`](#method.try_for_each-1). The sink is called no more after a cancellation
+    /// from outside, and the values that it has not had are dropped.
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of an item or of the sink, unless the group says
+    /// [`catch_panics`](ErrGroup::catch_panics).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_for_each`](#method.try_for_each-1), where an error of the sink is one of the item
+    /// whose value it was given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let (group, mut doubled) = (ErrGroup::new(), String::new());
+    /// let lines = "1\n2\nthree\n4".lines().par_in_order().with_group(&group);
+    /// let result = lines.try_stream(
+    ///     |_, line| line.parse::<i32>().map(|number| 2 * number),
+    ///     |number| Ok(doubled += &format!("{number} ")),
+    /// );
+    /// assert_eq!(result.unwrap_err().index(), Some(2));
+    /// assert_eq!(doubled, "2 4 ");
+    /// ```
     pub fn try_stream<F, T, K, E>(self, f: F, sink: K) -> Result<(), GroupError<E>>
     where
         F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,

@@ -5,36 +5,6 @@ use std::hint::black_box;
 /// How many items there are where nothing else is said.
 pub(crate) const ITEMS: u64 = 4_000_000;
 
-/// An item that takes about so many nanoseconds where the figures in README.md were measured: a chain
-/// of folded multiplications, as hash functions use them. The compiler knows how long the chain is, as
-/// it knows the code of a closure, but has no vector instruction for it: so all contenders do the same
-/// work, and what differs is the loop around it.
-#[inline]
-pub(crate) fn work<const NANOSECONDS: u32>(item: u64) -> u64 {
-    let rounds = const {
-        match NANOSECONDS {
-            1 => 1,
-            10 => 15,
-            100 => 71,
-            _ => panic!("not measured"),
-        }
-    };
-    let mut x = item;
-    for _ in 0..rounds {
-        let product = u128::from(x ^ 0x9e37_79b9_7f4a_7c15) * 0xbf58_476d_1ce4_e5b9;
-        let (low, high) = (product & u128::from(u64::MAX), product >> 64);
-        x = u64::try_from(low ^ high).unwrap_or(0);
-    }
-    x
-}
-
-/// The same with a result. No item of the benchmarks fails, which the compiler cannot know.
-#[inline]
-pub(crate) fn fallible<const NANOSECONDS: u32>(item: u64) -> Result<u64, u64> {
-    let x = work::<NANOSECONDS>(item);
-    if x == 0x0123_4567 { Err(item) } else { Ok(x) }
-}
-
 pub(crate) fn items() -> Vec<u64> {
     black_box((0..ITEMS).collect())
 }

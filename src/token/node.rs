@@ -275,7 +275,9 @@ impl Node {
             if !Arc::ptr_eq(&node, self) {
                 // A child that is cancelled already is walked all the same (invariant 2).
                 let lane_of_self = node.owner == Owner::Lane
-                    && node.above().is_some_and(|run| ptr::eq(run, &**self));
+                    && node
+                        .above()
+                        .is_some_and(|run| ptr::eq(run, Arc::as_ptr(self)));
                 let cause = if lane_of_self {
                     cause
                 } else {

@@ -1,5 +1,6 @@
 //! Law 7: the answer of the sequential loop, on any number of threads.
 
+use std::collections::BTreeSet;
 use std::hint;
 
 use proptest::collection::btree_set;
@@ -49,7 +50,7 @@ fn cases() -> impl Strategy<Value = Case> {
     ];
     (len, costs).prop_flat_map(|(len, costs)| {
         let failing = prop_oneof![
-            2 => Just(Default::default()).boxed(),
+            2 => Just(BTreeSet::new()).boxed(),
             5 => btree_set(0..len.max(1), 0..6).boxed(),
         ];
         let refused = prop::option::weighted(0.3, 0..len.max(1));

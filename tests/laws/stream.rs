@@ -15,6 +15,10 @@ use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched}
 /// How many values there may be at once, by documentation: 16 chunks of 1024 for each lane.
 const WINDOW: usize = 16 * 1024;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands for closures that can fail"
+)]
 fn double(_: &CancelToken, n: usize) -> Result<usize, usize> {
     Ok(2 * n)
 }
@@ -27,7 +31,7 @@ fn everywhere(body: impl Fn(&ErrGroup, usize) + Send + Sync + 'static) {
         on_pool(threads, move || here(&ErrGroup::new(), threads));
         let here = Arc::clone(&body);
         on_pool(1, move || {
-            here(&ErrGroup::new().concurrency(threads), threads)
+            here(&ErrGroup::new().concurrency(threads), threads);
         });
         let here = Arc::clone(&body);
         watched(move || here(&ErrGroup::new().concurrency(threads), threads));

@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use rayon::Scope;
 
-use super::front::Front;
 use super::lanes::{Begun, Busy, GoOn};
 use super::pace::Pace;
 use super::source::Source;
-use super::{Claims, Gather, Rest, Worked};
+use super::{Claims, FrontOf, Gather, Rest, Worked};
 use crate::lock::lock;
 use crate::token::CancelToken;
 
@@ -169,9 +168,12 @@ where
                 }
             });
         }));
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
         drop(begun);
-        for payload in [unwound.err(), dropped.err()].into_iter().flatten() {
+        if let Err(payload) = unwound {
+            self.run.panicked(payload);
+            complete = false;
+        }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
             self.run.panicked(payload);
             complete = false;
         }
@@ -195,7 +197,7 @@ where
     }
 
     /// Wakes the one who waits for values, if there are enough now.
-    fn wake(&self, front: &mut Front<Rest<S, G>, Worked<G::Gathered>>) {
+    fn wake(&self, front: &mut FrontOf<S, G>) {
         // To notify is a system call, even if nobody waits.
         if front.wanted.is_some() && front.is_served() {
             front.wanted = None;

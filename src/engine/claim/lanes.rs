@@ -140,11 +140,8 @@ where
         match RUN.get() {
             None => {}
             Some(run) if run == self.id() => _ = rayon::yield_local(),
-            Some(_) => {
-                if lock(&self.front).step_aside(lane) {
-                    return;
-                }
-            }
+            Some(_) if lock(&self.front).step_aside(lane) => return,
+            Some(_) => {}
         }
         self.queue(scope, [lane]);
     }

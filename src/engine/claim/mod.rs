@@ -1,9 +1,10 @@
 //! The claiming engine: the sequential loop's answer, in parallel.
 //!
 //! As many *lanes* as the pool has threads take consecutive chunks off the front of the input. So
-//! items start in ascending order, and of all items below one that fails each has begun: they run
-//! to their end, and the lowest position that failed is what the sequential loop would have
-//! stopped at. Only the lanes that work above a failure are told of it, each by a token of its own.
+//! items start in ascending order, and all items below one that fails are in the hands of a lane:
+//! they run to their end, and the lowest position that failed is what the sequential loop would
+//! have stopped at. Only the lanes that work above a failure are told of it, each by a token of its
+//! own.
 //!
 //! A chunk grows while items are quick, so that claims cost nothing, and shrinks to one item while
 //! they are slow, so that no lane is left with a long tail (see [`pace`]).
@@ -111,10 +112,12 @@ struct Claims<'r, F, S, G: Gather, E> {
     most: usize,
     /// Whether somebody takes the values away as they arrive.
     streams: bool,
-    front: Mutex<Front<Rest<S, G>, Worked<G::Gathered>>>,
+    front: Mutex<FrontOf<S, G>>,
     /// The one who takes the values away has what he waits for.
     changed: Condvar,
 }
+
+type FrontOf<S, G> = Front<Rest<S, G>, Worked<<G as Gather>::Gathered>>;
 
 /// What is left of the input, and of the room for its values.
 struct Rest<S, G> {

@@ -186,15 +186,12 @@ where
         };
         front.wanted = Some(wanted);
         if !front.is_served() {
-            front = match limit {
-                Some(limit) => {
-                    let woken = self.changed.wait_timeout(front, limit);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    let woken = self.changed.wait(front);
-                    woken.unwrap_or_else(PoisonError::into_inner)
-                }
+            front = if let Some(limit) = limit {
+                let woken = self.changed.wait_timeout(front, limit);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                let woken = self.changed.wait(front);
+                woken.unwrap_or_else(PoisonError::into_inner)
             };
         }
         front.wanted = None;

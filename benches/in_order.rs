@@ -1,0 +1,124 @@
+//! What it costs to have the sequential loop's answer, and what is saved when an item fails.
+
+mod contenders;
+mod items;
+mod settings;
+mod work;
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use rayon::prelude::*;
+use rayon_errgroup::prelude::*;
+
+use contenders::{Contender, contenders};
+use items::{ITEMS, items};
+use settings::group;
+use work::{fallible, work};
+
+fn race<F>(group: &mut BenchmarkGroup<'_, WallTime>, row: &str, items: &[u64], f: F)
+where
+    F: Fn(&u64) -> Result<(), u64> + Copy + Sync + Send,
+{
+    let sequential = items.iter().try_for_each(f);
+    for Contender {
+        name,
+        in_order,
+        run,
+    } in contenders()
+    {
+        let result = run(items, f);
+        assert_eq!(result.is_ok(), sequential.is_ok(), "{name}");
+        assert!(!in_order || result == sequential, "{name}");
+        group.bench_function(BenchmarkId::new(name, row), |b| b.iter(|| run(items, f)));
+    }
+}
+
+fn all_ok(criterion: &mut Criterion) {
+    let items = items();
+    let mut cheap = group(criterion, "in_order", ITEMS);
+    race(&mut cheap, "1ns", &items, |x| fallible::<1>(*x).map(drop));
+    race(&mut cheap, "10ns", &items, |x| fallible::<10>(*x).map(drop));
+    race(&mut cheap, "100ns", &items, |x| {
+        fallible::<100>(*x).map(drop)
+    });
+    // One in a hundred takes a thousand times as long.
+    race(&mut cheap, "mixed", &items, |x| {
+        if x % 100 == 0 {
+            fallible::<1000>(*x)
+        } else {
+            fallible::<1>(*x)
+        }
+        .map(drop)
+    });
+    drop(cheap);
+    let mut heavy = group(criterion, "in_order", 4000);
+    race(&mut heavy, "10us", &items[..4000], |x| {
+        fallible::<10_000>(*x).map(drop)
+    });
+}
+
+fn values(criterion: &mut Criterion) {
+    let items = items();
+    let mut group = group(criterion, "in_order_values", ITEMS);
+    group.bench_function(BenchmarkId::new("rayon_infallible", "1ns"), |b| {
+        b.iter(|| items.par_iter().map(|x| work::<1>(*x)).collect::<Vec<_>>());
+    });
+    group.bench_function(BenchmarkId::new("rayon_result", "1ns"), |b| {
+        b.iter(|| {
+            items
+                .par_iter()
+                .map(|x| fallible::<1>(*x))
+                .collect::<Result<Vec<_>, _>>()
+        });
+    });
+    group.bench_function(BenchmarkId::new("try_map_group", "1ns"), |b| {
+        b.iter(|| items.par_iter().try_map_group(|_, x| fallible::<1>(*x)));
+    });
+    group.bench_function(BenchmarkId::new("in_order", "1ns"), |b| {
+        b.iter(|| {
+            items
+                .par_iter()
+                .in_order()
+                .try_map_group(|_, x| fallible::<1>(*x))
+        });
+    });
+}
+
+/// From the item at so many percent of the input on, every hundredth fails.
+fn failure(criterion: &mut Criterion) {
+    let items = items();
+    let mut group = group(criterion, "in_order_failure", ITEMS);
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(2));
+    for percent in [1, 10, 50, 99] {
+        let first = ITEMS * percent / 100;
+        let fails = move |x: u64| x >= first && (x - first) % 100 == 0;
+        let row = format!("{percent}percent");
+        let counted = |x: &u64| {
+            RUN.fetch_add(1, Relaxed);
+            black_box(work::<100>(*x));
+            if fails(*x) { Err(*x) } else { Ok(()) }
+        };
+        for Contender { name, run, .. } in contenders() {
+            RUN.store(0, Relaxed);
+            assert!(run(&items, counted).is_err());
+            let count = RUN.load(Relaxed);
+            eprintln!("in_order_failure/{name}/{row}: {count} items run, the first {first} are Ok");
+        }
+        race(&mut group, &row, &items, |x| {
+            black_box(work::<100>(*x));
+            if fails(*x) { Err(*x) } else { Ok(()) }
+        });
+    }
+}
+
+/// How many items were run.
+static RUN: AtomicU64 = AtomicU64::new(0);
+
+criterion_group!(in_order, all_ok, values, failure);
+criterion_main!(in_order);
