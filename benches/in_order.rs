@@ -88,6 +88,21 @@ fn values(criterion: &mut Criterion) {
     });
 }
 
+/// What a chunk costs: one for each item, and the items do nothing.
+fn claim(criterion: &mut Criterion) {
+    let items = items();
+    let items = &items[..1_000_000];
+    let mut group = group(criterion, "claim", items.len() as u64);
+    for lanes in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(lanes).build();
+        let pool = pool.expect("the threads start");
+        group.bench_function(BenchmarkId::new("in_order", lanes), |b| {
+            let chunks = || items.par_iter().with_max_len(1).in_order();
+            b.iter(|| pool.install(|| chunks().err_group(|x| fallible::<1>(*x).map(drop))));
+        });
+    }
+}
+
 /// From the item at so many percent of the input on, every hundredth fails.
 fn failure(criterion: &mut Criterion) {
     let items = items();
@@ -120,5 +135,5 @@ fn failure(criterion: &mut Criterion) {
 /// How many items were run.
 static RUN: AtomicU64 = AtomicU64::new(0);
 
-criterion_group!(in_order, all_ok, values, failure);
+criterion_group!(in_order, all_ok, values, claim, failure);
 criterion_main!(in_order);

@@ -37,11 +37,12 @@ use crate::with_group::WithGroup;
 ///
 /// # Cost
 ///
-/// That of rayon's `try_for_each` or `collect`; about three small allocations for each thread. The
-/// items that a thread takes at once are as many as fit into some fifty microseconds, judged by the
-/// last ones, and never more than a share of what is left, so cheap items cost no more and slow ones
-/// leave no long tail. A thread takes slow items one by one: `with_max_len(1)` is not needed. Where
-/// `with_min_len` or `with_max_len` is given, it is kept.
+/// That of rayon's `try_for_each` or `collect`. The items that a thread takes at once are as many as
+/// fit into some fifty microseconds, judged by the last ones, and no more than a share of what is
+/// left: so cheap items cost no more, and slow ones, which are taken one by one, leave no long tail.
+/// There is nothing to be tuned, and `with_max_len(1)` is not needed. Where `with_min_len` or
+/// `with_max_len` is given, it is kept. A few small allocations for each thread, and one for each time
+/// that a thread takes items.
 ///
 /// # When not to use it
 ///

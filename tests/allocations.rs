@@ -1,4 +1,4 @@
-//! What a run allocates does not depend on how many items it has.
+//! What a run allocates does not depend on how many items it has; in order, hardly.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -94,6 +94,26 @@ fn no_item_allocates() {
                     }),
                 ),
             ];
+            let million: Vec<u64> = (0..1_000_000).collect();
+            let in_order: [(&str, &dyn Fn()); 3] = [
+                ("in_order", &|| {
+                    let items = million.par_iter().in_order();
+                    items.err_group(|n| ok(*n).map(drop)).unwrap();
+                }),
+                ("par_in_order", &|| {
+                    let items = million.iter().par_in_order();
+                    items.err_group(|n| ok(*n).map(drop)).unwrap();
+                }),
+                ("try_stream", &|| {
+                    let stream = million.par_iter().in_order().with_group(&group);
+                    stream.try_stream(|_, n| ok(*n), |_| Ok(())).unwrap();
+                }),
+            ];
+            for (name, run) in in_order {
+                let many = allocations(run);
+                println!("{name} on {threads} threads: {many} for a million");
+                assert!(many <= million.len() / 100, "{name}: a few for each chunk");
+            }
             for (name, run) in runs {
                 let (few, many) = (allocations(|| run(1_000)), allocations(|| run(1_000_000)));
                 println!("{name} on {threads} threads: {few} for a thousand, {many} for a million");

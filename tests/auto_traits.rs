@@ -8,7 +8,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crossbeam_channel::Receiver;
 use rayon_errgroup::{
-    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, GroupError, OnCancel, Panicked, WithGroup,
+    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, GroupError, InOrder, OnCancel, Panicked,
+    Sequential, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -24,6 +25,8 @@ assert_impl_all!(GroupError<std::io::Error>: Send, Sync, Debug, Display, std::er
 assert_impl_all!(GroupError<Cell<u8>>: Send, Debug, Display);
 assert_not_impl_any!(GroupError<Cell<u8>>: Sync);
 assert_impl_all!(WithGroup<'static, rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
+assert_impl_all!(InOrder<rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
+assert_impl_all!(WithGroup<'static, InOrder<Sequential<std::ops::Range<u32>>>>: Send, Sync, Clone, Debug);
 
 /// What a box of any error asks.
 #[test]

@@ -723,3 +723,29 @@ fn lengths_asked_for_are_kept() {
         }
     });
 }
+
+#[test]
+fn the_tokens_of_a_run_that_ended_are_released_or_stay_cancelled() {
+    on_pools(|_| {
+        for fails in [false, true] {
+            let kept = Mutex::new(Vec::new());
+            let result = (0..1000)
+                .into_par_iter()
+                .in_order()
+                .try_for_each_group(|token, n| {
+                    kept.lock().unwrap().push(token.clone());
+                    if fails && n == 999 { Err(n) } else { Ok(()) }
+                });
+            assert_eq!(result.is_err(), fails);
+            for token in kept.into_inner().unwrap() {
+                assert_eq!(
+                    token.is_cancelled(),
+                    fails,
+                    "once nothing is left below the failure"
+                );
+                assert_eq!(token.done().try_recv(), Err(TryRecvError::Disconnected));
+                assert!(!token.cancel());
+            }
+        }
+    });
+}

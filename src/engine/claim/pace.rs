@@ -1,4 +1,19 @@
 //! `Pace`: how many items a lane takes at once.
+//!
+//! As many as it can work on in the time that a chunk is meant to take, so that what a claim costs
+//! does not count. Measured on two cores of an AMD EPYC (Zen 3) by `cargo bench --bench in_order
+//! claim`, with a chunk for each empty item: a lane alone needs 0.11 µs for a chunk, half of it for
+//! the clock, and two lanes, which are in each other's way all the time, 0.4 µs.
+//!
+//! For many lanes: they meet at one lock. If each of `n` lanes claims once in the time `t`, the
+//! lock is busy for a part `p = n * 0.4 µs / t` of the time, and a claim waits for
+//! `0.4 µs * p / (2 - 2 * p)` (a queue with one server and constant service). With
+//! `t = 50 µs + n * 4 µs`, `p` is below a tenth for any `n`, and a chunk costs some 0.5 µs in all:
+//! 0.9 % of the time with 2 lanes, were they always in each other's way, and 0.05 % with 256. If a
+//! claim took eight times as long on a machine that large, 256 lanes would lose 0.8 %.
+//!
+//! A chunk is small at first, since nothing is known of the items yet, and at the end, so that all
+//! lanes end together.
 
 use std::time::Duration;
 
