@@ -325,8 +325,8 @@ fn a_panic_outranks_a_failure_below_it_and_reaches_everyone() {
         assert_eq!(payload.downcast_ref(), Some(&7_u8));
 
         let payload = on_pool(threads, || {
-            let started = Barrier::new(2);
-            payload_of(|| {
+            let (started, cause) = (Barrier::new(2), Mutex::new(None));
+            let payload = payload_of(|| {
                 (0..2)
                     .into_par_iter()
                     .in_order()
@@ -335,11 +335,13 @@ fn a_panic_outranks_a_failure_below_it_and_reaches_everyone() {
                         if n == 1 {
                             std::panic::panic_any(7_u8)
                         }
-                        assert!(token.done().recv().is_err());
-                        assert!(matches!(token.cause(), Some(Cause::Panicked)));
+                        _ = token.done().recv();
+                        *cause.lock().unwrap() = token.cause();
                         Err("a consequence")
                     })
-            })
+            });
+            assert!(matches!(cause.into_inner().unwrap(), Some(Cause::Panicked)));
+            payload
         });
         assert_eq!(payload.downcast_ref(), Some(&7_u8));
     }
@@ -743,6 +745,51 @@ fn the_tokens_of_a_run_that_ended_are_released_or_stay_cancelled() {
                 assert_eq!(token.done().try_recv(), Err(TryRecvError::Disconnected));
                 assert!(!token.cancel());
             }
+        }
+    });
+}
+
+/// However many items a thread has taken at once.
+#[test]
+fn no_item_begins_after_a_cancellation_but_one_for_each_other_thread() {
+    on_pools(|threads| {
+        for from_outside in [false, true] {
+            let (stop, group) = (CancelToken::new(), ErrGroup::new());
+            let (over, late) = (AtomicBool::new(false), AtomicUsize::new(0));
+            let group = group.token(&stop);
+            let items = (0..20_000).into_par_iter().with_min_len(1000).in_order();
+            let result = items.with_group(&group).try_for_each(|token, n| {
+                if over.load(SeqCst) {
+                    late.fetch_add(1, SeqCst);
+                } else if n == 100 {
+                    let cancelled = if from_outside {
+                        stop.cancel()
+                    } else {
+                        token.cancel()
+                    };
+                    over.store(cancelled, SeqCst);
+                }
+                Ok::<_, ()>(())
+            });
+            assert!(matches!(result, Err(GroupError::Cancelled(_))));
+            assert!(late.into_inner() < threads);
+        }
+    });
+}
+
+/// An iterator that is not fused may begin again after its end.
+#[test]
+fn a_source_is_not_asked_again_after_its_end() {
+    on_pools(|_| {
+        for len in [0, 1, 1000] {
+            let (mut next, mut ended) = (0, false);
+            let source = std::iter::from_fn(|| {
+                assert!(!ended, "asked again");
+                next += 1;
+                ended = next > len;
+                (!ended).then_some(next)
+            });
+            assert_eq!(source.par_in_order().err_group(|_| Ok::<_, ()>(())), Ok(()));
         }
     });
 }

@@ -17,7 +17,8 @@ pub trait Source: Send {
     fn bounds(&self) -> (usize, usize);
     /// How many items are left at most, as far as the input says.
     fn left_at_most(&self) -> Option<usize>;
-    /// Takes the next items, at least one and at most so many, or says that there are none.
+    /// Takes the next items, at least one and at most so many, or says that there are none. Is not
+    /// asked again once it has ended.
     fn take(&mut self, most: usize) -> Option<Self::Chunk>;
     /// How many items are left, where that is known for certain.
     fn left(&self) -> Option<usize>;
@@ -171,9 +172,6 @@ where
     /// Reads until there are enough, or until it has taken so long that those that were read had
     /// better be worked on.
     fn take(&mut self, most: usize) -> Option<Self::Chunk> {
-        if self.ended {
-            return None;
-        }
         let began = Instant::now();
         let mut chunk = Vec::with_capacity(most);
         while chunk.len() < most {
