@@ -143,10 +143,7 @@ impl Node {
             attached.children.insert(key, Arc::downgrade(&child));
             return child;
         }
-        let inherited = links.cause.as_ref().map(|cause| match owner {
-            Owner::Lane => cause.clone(),
-            Owner::User | Owner::Run => cause.inherited(),
-        });
+        let inherited = links.cause.as_ref().map(Cause::inherited);
         drop(links);
         // Key 0 is no child's: nobody above needs to reach a node that has ended.
         let child = Node::new(owner, state, Some((Arc::clone(self), 0)));
