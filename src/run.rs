@@ -125,6 +125,19 @@ impl<E> Run<E> {
         lock(&self.failures).trigger.is_none()
     }
 
+    /// Takes back a failure above this position, if something else has cancelled the run since: for
+    /// who was to have all values below the failure first, and will not have them now.
+    pub(crate) fn retract_above(&self, position: usize) {
+        if self.token.is_cancelled() {
+            let mut failures = lock(&self.failures);
+            let failure = failures
+                .trigger
+                .take_if(|failure| failure.index > Some(position));
+            drop(failures);
+            self.keep_late(failure.map(|failure| failure.error));
+        }
+    }
+
     /// A call that has only `E` to return may need an error that was too late to be the trigger.
     fn keep_late(&self, mut error: Option<E>) {
         let mut failures = lock(&self.failures);

@@ -126,7 +126,8 @@ impl<T: Send> Gather for Batch<T> {
     type Gathered = Vec<T>;
 
     fn split_at(self, mid: usize) -> (Self, Self) {
-        (Batch(Vec::with_capacity(mid)), self)
+        // Not more, since a chunk may be larger than the memory and still fail early.
+        (Batch(Vec::with_capacity(mid.min(1024))), self)
     }
 
     #[inline]

@@ -10,7 +10,7 @@ use crossbeam_channel::TryRecvError;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, on_pool, on_pools, payload_of, pool};
+use crate::harness::{Drops, on_pool, on_pools, payload_of, pool, watched};
 
 /// A channel whose ends are shared by the items.
 fn shared<T>() -> (Mutex<Sender<T>>, Mutex<Receiver<T>>) {
@@ -129,13 +129,14 @@ fn a_nested_run_above_a_failure_is_cancelled_and_one_below_is_not() {
             .into_par_iter()
             .in_order()
             .try_for_each_group(|token, n| {
-                started.wait();
                 if n == 1 {
+                    started.wait();
                     return Err("middle");
                 }
                 let group = ErrGroup::new().token(token);
                 let nested = (n..=n).par_in_order().with_group(&group);
                 let nested = nested.try_for_each(|token, n| {
+                    started.wait();
                     if n == 2 {
                         assert!(token.done().recv().is_err());
                         let cause = token.cause().unwrap();
@@ -629,33 +630,42 @@ fn runs_nest_on_a_pool_of_one_thread_and_many() {
 }
 
 /// The item waits in another pool, so its thread takes up the other lane meanwhile: endlessly, if
-/// that did not look up.
+/// that did not look up, or if it did not let the job go first that the item waits for.
 #[test]
 fn a_lane_on_top_of_a_waiting_item_lets_it_go_on() {
-    on_pool(2, || {
-        let (release, wait) = channel::<()>();
-        let (busy, is_busy) = channel();
-        rayon::spawn(move || {
-            busy.send(()).unwrap();
-            _ = wait.recv();
+    for comes_back in [false, true] {
+        watched(move || {
+            let (here, other) = (pool(2), pool(1));
+            here.install(|| {
+                let (release, wait) = channel::<()>();
+                let (busy, is_busy) = channel();
+                rayon::spawn(move || {
+                    busy.send(()).unwrap();
+                    _ = wait.recv();
+                });
+                // Without waiting in the pool, so that the other thread has to take it.
+                is_busy.recv().unwrap();
+                let (begun, is_begun) = shared();
+                let result = (0..usize::MAX).into_par_iter().in_order().err_group(|n| {
+                    if n == 5 {
+                        begun.lock().unwrap().send(()).unwrap();
+                    }
+                    if n == 0 {
+                        other.install(|| {
+                            is_begun.lock().unwrap().recv().unwrap();
+                            if comes_back {
+                                here.install(|| ());
+                            }
+                        });
+                        return Err("back");
+                    }
+                    Ok(())
+                });
+                assert_eq!(result, Err("back"));
+                drop(release);
+            });
         });
-        // Without waiting in the pool, so that the other thread has to take it.
-        is_busy.recv().unwrap();
-        let other = pool(1);
-        let (begun, is_begun) = shared();
-        let result = (0..usize::MAX).into_par_iter().in_order().err_group(|n| {
-            if n == 5 {
-                begun.lock().unwrap().send(()).unwrap();
-            }
-            if n == 0 {
-                other.install(|| is_begun.lock().unwrap().recv().unwrap());
-                return Err("back");
-            }
-            Ok(())
-        });
-        assert_eq!(result, Err("back"));
-        drop(release);
-    });
+    }
 }
 
 #[test]
@@ -683,7 +693,7 @@ fn items_that_block_all_run_at_once() {
 
 #[test]
 fn it_works_outside_of_pools_and_across_them() {
-    crate::harness::watched(|| {
+    watched(|| {
         let call = || {
             (0..1000)
                 .into_par_iter()
@@ -791,5 +801,75 @@ fn a_source_is_not_asked_again_after_its_end() {
             });
             assert_eq!(source.par_in_order().err_group(|_| Ok::<_, ()>(())), Ok(()));
         }
+    });
+}
+
+/// The items that were read with the one that is in hand when the run is cancelled.
+#[test]
+fn a_source_is_not_read_on_after_a_cancellation() {
+    on_pools(|_| {
+        let (stop, read) = (CancelToken::new(), AtomicUsize::new(0));
+        let group = ErrGroup::new().token(&stop);
+        let source = (0..100_000).inspect(|n| {
+            if *n >= 50_000 {
+                stop.cancel();
+                read.fetch_add(1, SeqCst);
+            }
+        });
+        let result = source
+            .par_in_order()
+            .with_group(&group)
+            .try_for_each(|_, _| Ok::<_, ()>(()));
+        assert!(matches!(result, Err(GroupError::Cancelled(_))));
+        assert_eq!(read.into_inner(), 1);
+    });
+}
+
+/// A panic must not meet another one on its way.
+#[cfg(panic = "unwind")]
+#[test]
+fn a_panic_of_the_source_among_items_that_panic_when_dropped() {
+    struct Thorny(bool);
+    impl Drop for Thorny {
+        fn drop(&mut self) {
+            assert!(!self.0, "dropped");
+        }
+    }
+    on_pools(|_| {
+        let mut next = 0;
+        let source = std::iter::from_fn(move || {
+            next += 1;
+            assert!(next < 1000, "source");
+            Some(Thorny(next == 999))
+        });
+        let payload = payload_of(|| {
+            source.par_in_order().err_group(|thing| {
+                std::mem::forget(thing);
+                Ok::<_, ()>(())
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&"source"));
+    });
+}
+
+/// Derived from rayon's tests of `with_min_len`, and made larger than any memory.
+#[test]
+fn a_chunk_larger_than_the_memory_may_still_fail_early() {
+    on_pools(|_| {
+        let items = || {
+            (0..usize::MAX)
+                .into_par_iter()
+                .with_min_len(usize::MAX)
+                .in_order()
+        };
+        let f = |_: &CancelToken, n| if n < 3 { Ok(n) } else { Err(n) };
+        assert_eq!(items().try_map_group(f), Err(3));
+        let (group, mut sunk) = (ErrGroup::new(), Vec::new());
+        let result = items().with_group(&group).try_stream(f, |n| {
+            sunk.push(n);
+            Ok(())
+        });
+        assert_eq!(result.unwrap_err().index(), Some(3));
+        assert_eq!(sunk, [0, 1, 2]);
     });
 }

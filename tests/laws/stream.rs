@@ -349,3 +349,59 @@ fn values_that_were_not_sunk_are_dropped_once() {
         }
     });
 }
+
+/// The failure lies above what the sink will ever have.
+#[test]
+fn a_failure_that_the_sink_does_not_reach_is_not_the_result() {
+    everywhere(|group, threads| {
+        let (stop, failed) = (
+            CancelToken::new(),
+            std::sync::atomic::AtomicBool::new(false),
+        );
+        let group = group.clone().token(&stop);
+        let stream = (0..100).into_par_iter().in_order().with_group(&group);
+        let mut seen = 0;
+        let f = |_: &CancelToken, n: usize| {
+            failed.fetch_or(n == 50, SeqCst);
+            if n == 50 { Err(n) } else { Ok(n) }
+        };
+        let result = stream.try_stream(f, |_| {
+            while threads > 2 && !failed.load(SeqCst) {
+                thread::yield_now();
+            }
+            seen += 1;
+            stop.cancel();
+            Ok(())
+        });
+        assert!(
+            matches!(result, Err(GroupError::Cancelled(_))),
+            "{result:?}"
+        );
+        assert_eq!(seen, 1);
+    });
+}
+
+/// A panic must not meet another one on its way.
+#[cfg(panic = "unwind")]
+#[test]
+fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
+    struct Thorny(bool);
+    impl Drop for Thorny {
+        fn drop(&mut self) {
+            if self.0 {
+                self.0 = false;
+                panic!("dropped");
+            }
+        }
+    }
+    everywhere(|group, _| {
+        let payload = payload_of(|| {
+            let stream = (0..3).into_par_iter().in_order().with_group(group);
+            stream.try_stream(
+                |_, n| Ok::<_, ()>(Thorny(n == 2)),
+                |_| std::panic::panic_any("sink"),
+            )
+        });
+        assert_eq!(payload.downcast_ref(), Some(&"sink"));
+    });
+}

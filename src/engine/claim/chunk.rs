@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rayon::Scope;
 
-use super::lanes::{Begun, Busy, GoOn};
+use super::lanes::{Busy, GoOn, InTheMiddle};
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, FrontOf, Gather, Rest, Worked};
@@ -16,6 +16,15 @@ use crate::token::CancelToken;
 /// How often a lane looks whether the front is back before it gives up for the time being. Between
 /// two looks it spins twice as long as before, and some microseconds in all.
 const PATIENCE: u32 = 7;
+
+/// The rest of the input, in the hands of a lane.
+pub(super) struct Taken<S, G> {
+    rest: Rest<S, G>,
+    /// The position of its first item.
+    start: usize,
+    token: CancelToken,
+    pace: Pace,
+}
 
 /// Some consecutive items, on their way through a lane.
 pub(super) struct Chunk<C, G> {
@@ -40,7 +49,7 @@ where
     E: Send,
 {
     /// Takes the rest of the input out of the front, for the lane to take its next chunk off it.
-    pub(super) fn take_rest(&self, lane: usize, busy: Busy) -> Option<(Rest<S, G>, usize, Pace)> {
+    pub(super) fn take_rest(&self, lane: usize, busy: Busy) -> Option<Taken<S, G>> {
         let mut attempt = 0;
         loop {
             let mut front = lock(&self.front);
@@ -51,8 +60,14 @@ where
             let rest = if is_full { None } else { front.rest.take() };
             if let Some(rest) = rest {
                 let start = front.next;
-                front.lanes[lane].start = start;
-                return Some((rest, start, front.lanes[lane].pace));
+                let lane = &mut front.lanes[lane];
+                lane.start = start;
+                return Some(Taken {
+                    rest,
+                    start,
+                    token: lane.token.clone(),
+                    pace: lane.pace,
+                });
             }
             if is_full || attempt == PATIENCE {
                 if let Busy::Park = busy {
@@ -73,23 +88,29 @@ where
         &'s self,
         scope: &Scope<'s>,
         lane: usize,
-        (mut rest, start, pace): (Rest<S, G>, usize, Pace),
+        taken: Taken<S, G>,
     ) -> Option<Chunk<S::Chunk, G>> {
+        let Taken {
+            mut rest,
+            start,
+            token,
+            pace,
+        } = taken;
         let began = Instant::now();
+        let middle = InTheMiddle::new();
         let taken = catch_unwind(AssertUnwindSafe(|| {
             if self.run.token().is_cancelled() {
                 self.skip(&mut rest.source);
                 return None;
             }
-            let fitting = pace.next(rest.source.left_at_most(), self.lanes);
-            let (least, most) = rest.source.bounds();
-            let items = fitting.min(self.most).clamp(least, most);
-            let items = rest.source.take(items)?;
+            let most = self.most_of(&rest.source, pace);
+            let items = rest.source.take(most, &token)?;
             let count = items.len();
             let (gather, others) = rest.gather.take()?.split_at(count);
             rest.gather = Some(others);
             Some((items, count, gather))
         }));
+        drop(middle);
         let taken = taken.unwrap_or_else(|payload| {
             self.run.panicked(payload);
             None
@@ -101,7 +122,7 @@ where
             front.next = start + count;
             Chunk {
                 lane,
-                token: front.lanes[lane].token.clone(),
+                token,
                 number: front.pieces.open(),
                 end: front.next,
                 items,
@@ -117,6 +138,17 @@ where
         chunk
     }
 
+    /// How many items a lane of this pace takes next.
+    fn most_of(&self, source: &S, pace: Pace) -> usize {
+        let (least, most) = source.bounds();
+        let fitting = pace.next(source.left_at_most(), self.lanes);
+        let items = fitting.clamp(least, most);
+        // What would be left is less than the least.
+        let rest = source.left().filter(|left| left - items.min(*left) < least);
+        rest.map_or(items, |left| left.min(most))
+            .min(self.reach.chunk)
+    }
+
     /// The run is cancelled, and is not complete if an item is left. Of a source that cannot say
     /// so one more item is read.
     fn skip(&self, source: &mut S) {
@@ -125,7 +157,7 @@ where
         }
         let is_left = match source.left() {
             Some(left) => left > 0,
-            None => source.take(1).is_some(),
+            None => source.take(1, self.run.token()).is_some(),
         };
         if is_left {
             self.run.skip();
@@ -147,7 +179,7 @@ where
         let f = self.f;
         let mut complete = true;
         let cancelled = token.node().flag();
-        let begun = Begun::new(self.id());
+        let middle = InTheMiddle::new();
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -161,14 +193,14 @@ where
                 match f(&token, item) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        self.fail(end - 1 - items.len(), error);
+                        self.fail(end.saturating_sub(items.len() + 1), error);
                         complete = false;
                         None
                     }
                 }
             });
         }));
-        drop(begun);
+        drop(middle);
         if let Err(payload) = unwound {
             self.run.panicked(payload);
             complete = false;
@@ -185,7 +217,7 @@ where
         let mut front = lock(&self.front);
         front.lanes[lane].pace.learn(count, took);
         front.pieces.arrive(number, worked);
-        if !self.streams {
+        if !self.reach.streams {
             front.pieces.release_ready();
         }
         let go_on = GoOn(!front.closed);

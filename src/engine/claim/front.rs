@@ -2,6 +2,7 @@
 
 use crate::token::CancelToken;
 
+use super::Reach;
 use super::pace::Pace;
 use super::pieces::Pieces;
 
@@ -15,8 +16,8 @@ use super::pieces::Pieces;
 ///    item has failed all that nobody has claimed lies above it: then the front is closed.
 /// 3. `lanes[lane].start` is where the chunk begins that the lane works on; it is written with the
 ///    claim. So one that fails at an index finds here which lanes are above it.
-/// 4. A lane is parked only while `rest` is out, the window is full, or another lane works on a
-///    chunk. Who changes that finds it here and starts it again.
+/// 4. A lane is parked only while `rest` is out or too many chunks are held. Who changes either
+///    starts one of the parked lanes, and that one the next when it has taken its chunk.
 pub(super) struct Front<R, T> {
     /// The rest of the input, and of the room for its values.
     pub(super) rest: Option<R>,
@@ -28,8 +29,7 @@ pub(super) struct Front<R, T> {
     /// The lanes that wait to be started again.
     parked: Vec<usize>,
     pub(super) pieces: Pieces<T>,
-    /// How many chunks may be held at once.
-    pub(super) window: usize,
+    reach: Reach,
     /// Somebody waits until so many are ready.
     pub(super) wanted: Option<usize>,
 }
@@ -41,7 +41,7 @@ pub(super) struct Lane {
 }
 
 impl<R, T> Front<R, T> {
-    pub(super) fn new(rest: R, window: usize) -> Self {
+    pub(super) fn new(rest: R, reach: Reach) -> Self {
         Front {
             rest: Some(rest),
             next: 0,
@@ -49,39 +49,28 @@ impl<R, T> Front<R, T> {
             lanes: Vec::new(),
             parked: Vec::new(),
             pieces: Pieces::new(),
-            window,
+            reach,
             wanted: None,
         }
     }
 
     pub(super) fn is_window_full(&self) -> bool {
-        self.pieces.held() >= self.window
+        self.pieces.held() >= self.reach.window
     }
 
     pub(super) fn park(&mut self, lane: usize) {
         self.parked.push(lane);
     }
 
-    /// Parks a lane so that its thread can do something else, if another lane is at work.
-    pub(super) fn step_aside(&mut self, lane: usize) -> bool {
-        let is_replaced = self.pieces.are_pending();
-        if is_replaced {
-            self.park(lane);
-        }
-        is_replaced
-    }
-
-    /// The lanes to be started again (invariant 4).
-    ///
-    /// A window that is full is half emptied first: to wake a thread costs more than a chunk.
-    pub(super) fn unpark(&mut self) -> Vec<usize> {
+    /// A lane to be started again (invariant 4).
+    pub(super) fn unpark(&mut self) -> Option<usize> {
         if self.closed {
             self.parked.clear();
         }
-        if self.parked.is_empty() || self.rest.is_none() || self.pieces.held() > self.window / 2 {
-            return Vec::new();
+        if self.rest.is_none() || self.pieces.held() > self.reach.resume {
+            return None;
         }
-        std::mem::take(&mut self.parked)
+        self.parked.pop()
     }
 
     /// Whether everything that was claimed is done.

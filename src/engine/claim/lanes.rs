@@ -1,23 +1,20 @@
 //! The lanes: who works.
 //!
-//! The first lane is the caller's, and loops: below it nobody waits but the caller. The others are
+//! The first lane is the caller's, and loops: the caller waits for all lanes anyway. The others are
 //! chains of jobs: one works on one chunk, and queues itself again.
 //!
 //! That is for the sake of items that wait for nested runs. A worker that waits looks for other
 //! jobs, and may start a lane on top of the waiting item. The item must not wait until the whole
 //! input is used up, so the worker looks up again after one chunk, as it would after any job of
-//! rayon's. And a lane that queues itself always comes before the jobs that were queued earlier,
-//! some of which the item may wait for. So it gives way, but only on top of an item, that is, where
-//! this thread has [`Begun`] a chunk:
-//!
-//! - On top of an item of its own run it first runs the next job of its thread.
-//! - On top of an item of another run it is parked until the next chunk of its run ends on another
-//!   thread: a job that it ran would hold up the end of its own run.
+//! rayon's. And since rayon takes first what was queued last, a lane that only queued itself would
+//! keep its thread from every other job, and one of those may be what the item waits for, wherever
+//! in the pool it is queued. So a lane that is on top of something first does another job, if
+//! there is one. That job may delay the end of the lane's own run, as any job may that rayon starts
+//! on a thread that waits.
 //!
 //! A job for each chunk costs two hundred nanoseconds: it is allocated, queued, and counted.
 
 use std::cell::Cell;
-use std::ptr;
 use std::sync::PoisonError;
 
 use rayon::Scope;
@@ -42,30 +39,26 @@ pub(super) enum Busy {
 pub(super) struct GoOn(pub(super) bool);
 
 thread_local! {
-    /// The run whose chunk this thread works on; if there are several, the topmost: those below it
-    /// wait for nested runs.
-    static RUN: Cell<Option<RunId>> = const { Cell::new(None) };
+    /// Whether this thread is in the middle of something that may wait: a chunk, a read, a sink.
+    static IS_BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The address of a run, while it lives.
-type RunId = usize;
-
-/// While it lives, this thread works on a chunk.
-pub(super) struct Begun {
-    below: Option<RunId>,
+/// While it lives, this thread is in the middle of something that may wait.
+pub(super) struct InTheMiddle {
+    before: bool,
 }
 
-impl Begun {
-    pub(super) fn new(run: RunId) -> Self {
-        Begun {
-            below: RUN.replace(Some(run)),
+impl InTheMiddle {
+    pub(super) fn new() -> Self {
+        InTheMiddle {
+            before: IS_BUSY.replace(true),
         }
     }
 }
 
-impl Drop for Begun {
+impl Drop for InTheMiddle {
     fn drop(&mut self) {
-        RUN.set(self.below);
+        IS_BUSY.set(self.before);
     }
 }
 
@@ -87,6 +80,7 @@ where
         }
         let front = self.front.into_inner();
         let mut front = front.unwrap_or_else(PoisonError::into_inner);
+        assert!(front.is_over(), "a lane was lost");
         let pieces = front.pieces.take_ready().into_iter();
         let rest = front.rest.and_then(|rest| rest.gather).map(G::finish);
         pieces.map(|piece| piece.gathered).chain(rest).collect()
@@ -137,17 +131,10 @@ where
         let Some(GoOn(true)) = self.work(scope, lane, Busy::Park) else {
             return;
         };
-        match RUN.get() {
-            None => {}
-            Some(run) if run == self.id() => _ = rayon::yield_local(),
-            Some(_) if lock(&self.front).step_aside(lane) => return,
-            Some(_) => {}
+        if IS_BUSY.get() {
+            rayon::yield_now();
         }
         self.queue(scope, [lane]);
-    }
-
-    pub(super) fn id(&self) -> RunId {
-        ptr::from_ref(self.run).addr()
     }
 
     pub(super) fn queue<'s>(&'s self, scope: &Scope<'s>, lanes: impl IntoIterator<Item = usize>) {

@@ -108,10 +108,7 @@ struct Claims<'r, F, S, G: Gather, E> {
     f: &'r F,
     /// How many lanes there are.
     lanes: usize,
-    /// The largest chunk.
-    most: usize,
-    /// Whether somebody takes the values away as they arrive.
-    streams: bool,
+    reach: Reach,
     front: Mutex<FrontOf<S, G>>,
     /// The one who takes the values away has what he waits for.
     changed: Condvar,
@@ -124,6 +121,20 @@ struct Rest<S, G> {
     source: S,
     /// `None` only if taking a chunk off it has panicked.
     gather: Option<G>,
+}
+
+/// How far the lanes may go.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// How many chunks may be held at once.
+    window: usize,
+    /// How many may be held when parked lanes are started again.
+    resume: usize,
+    /// How many items a chunk may have.
+    chunk: usize,
+    /// Whether a chunk is held until somebody has taken its values away, and not only until it has
+    /// ended, with all before it.
+    streams: bool,
 }
 
 /// What came of a chunk.
@@ -142,23 +153,30 @@ impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
             Some(_) => usize::MAX,
             None => LAZY_WINDOW.saturating_mul(threads),
         };
-        Claims::new(run, f, source, gather, threads, window)
+        let reach = Reach {
+            window,
+            resume: window - 1,
+            chunk: usize::MAX,
+            streams: false,
+        };
+        Claims::new(run, f, source, gather, threads, reach)
     }
 
-    fn new(run: &'r Run<E>, f: &'r F, source: S, gather: G, threads: usize, window: usize) -> Self {
-        let lanes = source.left().map_or(threads, |left| left.min(threads));
+    fn new(run: &'r Run<E>, f: &'r F, source: S, gather: G, threads: usize, reach: Reach) -> Self {
+        let (least, _) = source.bounds();
+        let chunks = source.left().map(|left| left.div_ceil(least));
+        let lanes = chunks.map_or(threads, |chunks| chunks.min(threads));
         let rest = Rest {
             source,
             gather: Some(gather),
         };
-        let mut front = Front::new(rest, window);
+        let mut front = Front::new(rest, reach);
         front.closed = lanes == 0;
         Claims {
             run,
             f,
             lanes,
-            most: usize::MAX,
-            streams: false,
+            reach,
             front: Mutex::new(front),
             changed: Condvar::new(),
         }

@@ -12,6 +12,9 @@
 //! 0.9 % of the time with 2 lanes, were they always in each other's way, and 0.05 % with 256. If a
 //! claim took eight times as long on a machine that large, 256 lanes would lose 0.8 %.
 //!
+//! All this is for chunks that can grow. Those of a stream or of a sequential iterator have 1024
+//! items at most, which pays where an item takes some nanoseconds.
+//!
 //! A chunk is small at first, since nothing is known of the items yet, and at the end, so that all
 //! lanes end together.
 
@@ -30,7 +33,7 @@ const GROWTH: usize = 8;
 const SHARE: usize = 4;
 
 /// What part of the meant time a chunk lasts at least, however little is left.
-const LEAST: usize = 16;
+const LEAST: usize = 256;
 
 /// A lane's idea of how many items it can work on in the time that a chunk is meant to take. It
 /// learns from each chunk, and expects of the next items what it saw of the last ones.
@@ -64,6 +67,6 @@ impl Pace {
     pub(super) fn learn(&mut self, items: usize, took: Duration) {
         let fitting = self.chunk.as_nanos() * items as u128 / took.as_nanos().max(1);
         self.fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
-        self.most = items.saturating_mul(GROWTH);
+        self.most = items.max(1).saturating_mul(GROWTH);
     }
 }

@@ -1,10 +1,12 @@
 //! `Source`: an input that is taken off its front, one chunk at a time.
 
 use std::time::{Duration, Instant};
-use std::vec;
+use std::{mem, vec};
 
 use rayon::iter::IndexedParallelIterator;
 use rayon::iter::plumbing::{Producer, ProducerCallback};
+
+use crate::token::CancelToken;
 
 /// The rest of an input. User code may run in its methods, but for the last two.
 pub trait Source: Send {
@@ -17,9 +19,9 @@ pub trait Source: Send {
     fn bounds(&self) -> (usize, usize);
     /// How many items are left at most, as far as the input says.
     fn left_at_most(&self) -> Option<usize>;
-    /// Takes the next items, at least one and at most so many, or says that there are none. Is not
-    /// asked again once it has ended.
-    fn take(&mut self, most: usize) -> Option<Self::Chunk>;
+    /// Takes the next items, at least one and at most so many, or says that there are none. Stops
+    /// early once the token is cancelled. Is not asked again once it has ended.
+    fn take(&mut self, most: usize, token: &CancelToken) -> Option<Self::Chunk>;
     /// How many items are left, where that is known for certain.
     fn left(&self) -> Option<usize>;
     /// Whether it is known that no item is left.
@@ -106,7 +108,7 @@ where
         self.left == 0
     }
 
-    fn take(&mut self, most: usize) -> Option<P::IntoIter> {
+    fn take(&mut self, most: usize, _token: &CancelToken) -> Option<P::IntoIter> {
         let len = most.min(self.left);
         let rest = self.rest.take().filter(|_| len > 0)?;
         let (chunk, rest) = rest.split_at(len);
@@ -126,6 +128,7 @@ where
     fn with_source<C: Callback<I::Item>>(self, callback: C) -> C::Output {
         callback.call(Lazy {
             rest: self.0,
+            read: Vec::new(),
             ended: false,
         })
     }
@@ -136,11 +139,14 @@ const READ: usize = 1024;
 
 /// How long a chunk of a sequential iterator is read, at most, and how often the clock is asked.
 const READING: Duration = Duration::from_micros(50);
-const LOOK: usize = 32;
+const LOOK: usize = 4;
 
 /// A sequential iterator.
-struct Lazy<I> {
+struct Lazy<I: Iterator> {
     rest: I,
+    /// The chunk that is being read. Not a local variable: if reading it panics, its items are
+    /// dropped later, so that a second panic does not abort the process.
+    read: Vec<I::Item>,
     /// It has said so, and is not asked again.
     ended: bool,
 }
@@ -171,19 +177,21 @@ where
 
     /// Reads until there are enough, or until it has taken so long that those that were read had
     /// better be worked on.
-    fn take(&mut self, most: usize) -> Option<Self::Chunk> {
-        let began = Instant::now();
-        let mut chunk = Vec::with_capacity(most);
-        while chunk.len() < most {
-            if chunk.len() % LOOK == LOOK - 1 && began.elapsed() > READING {
-                break;
-            }
+    fn take(&mut self, most: usize, token: &CancelToken) -> Option<Self::Chunk> {
+        let (began, cancelled) = (Instant::now(), token.node().flag());
+        self.read.reserve(most);
+        while self.read.len() < most {
             let Some(item) = self.rest.next() else {
                 self.ended = true;
                 break;
             };
-            chunk.push(item);
+            self.read.push(item);
+            let is_late = self.read.len() % LOOK == 0 && began.elapsed() > READING;
+            if is_late || cancelled.is_raised() {
+                break;
+            }
         }
+        let chunk = mem::take(&mut self.read);
         (!chunk.is_empty()).then(|| chunk.into_iter())
     }
 }

@@ -10,12 +10,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::{thread, vec};
 
 use rayon::{Scope, ThreadPool, Yield};
 
-use super::lanes::Busy;
+use super::lanes::{Busy, InTheMiddle};
 use super::source::{Callback, Ordered, Source};
-use super::{Claims, Worked};
+use super::{Claims, Reach, Worked};
 use crate::engine::gather::Batch;
 use crate::lock::lock;
 use crate::run::Run;
@@ -27,8 +28,15 @@ const WINDOW: usize = 16;
 /// How many items a chunk may have.
 const MOST: usize = 1024;
 
-/// How long a worker that waits for the next value goes without looking for other work.
-const NAP: Duration = Duration::from_millis(1);
+/// How often a worker that waits for the next value looks for other jobs before it naps, as often
+/// as rayon's own workers do.
+const LOOKS: u32 = 32;
+
+/// How long it naps between two looks; later up to 32 times as long.
+const NAP: Duration = Duration::from_micros(32);
+
+/// How long a thread that is no worker waits for many values.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Gives the values of `f` to `sink`, in order. The lanes run on `pool`, or on the current one.
 pub(crate) fn stream<O, F, K, T, E>(
@@ -66,9 +74,14 @@ pub(crate) fn stream<O, F, K, T, E>(
                 pool.current_num_threads()
             });
             let window = WINDOW.saturating_mul(threads);
-            let mut claims = Claims::new(run, f, source, Batch::new(), threads, window);
-            claims.most = MOST;
-            claims.streams = true;
+            let reach = Reach {
+                window,
+                // Half emptied first: to wake a thread costs more than a chunk.
+                resume: window / 2,
+                chunk: MOST,
+                streams: true,
+            };
+            let claims = Claims::new(run, f, source, Batch::new(), threads, reach);
             match pool {
                 Some(pool) => pool.in_place_scope(|scope| {
                     claims.feed(scope, pool.current_thread_index().is_some(), sink);
@@ -81,16 +94,6 @@ pub(crate) fn stream<O, F, K, T, E>(
     }
 
     items.with_source(Stream { run, pool, f, sink });
-}
-
-/// How patiently the sink's thread waits.
-#[derive(Clone, Copy)]
-enum Wait {
-    /// For a while, until it is worth its while: to be woken for every chunk costs more than most
-    /// chunks do.
-    ForMany,
-    /// Chunks are slow in coming. For the next one.
-    ForOne,
 }
 
 impl<F, S, T, E> Claims<'_, F, S, Batch<T>, E>
@@ -115,24 +118,36 @@ where
         };
         let (mut position, mut is_fed) = (0, true);
         while let Some(pieces) = self.next_pieces(scope, lane) {
-            for piece in pieces {
-                let feeding =
-                    AssertUnwindSafe(|| is_fed && self.feed_piece(piece, &mut position, &mut sink));
-                is_fed = catch_unwind(feeding).unwrap_or_else(|payload| {
+            for Worked { gathered, complete } in pieces {
+                let mut values = gathered.into_iter();
+                let middle = InTheMiddle::new();
+                // The values stay outside, as the items do where they are worked on.
+                let fed = catch_unwind(AssertUnwindSafe(|| {
+                    is_fed && self.feed_values(&mut values, &mut position, &mut sink) && complete
+                }));
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(values)));
+                drop(middle);
+                is_fed = matches!((&fed, &dropped), (Ok(true), Ok(())));
+                for payload in [fed.err(), dropped.err()].into_iter().flatten() {
                     self.run.panicked(payload);
-                    false
-                });
+                }
                 self.release(scope, !is_fed);
             }
         }
+        self.run.retract_above(position);
     }
 
-    /// Whether the sink is to have the next piece too.
-    fn feed_piece<K>(&self, piece: Worked<Vec<T>>, position: &mut usize, sink: &mut K) -> bool
+    /// Whether the sink has had all of the values and wants more.
+    fn feed_values<K>(
+        &self,
+        values: &mut vec::IntoIter<T>,
+        position: &mut usize,
+        sink: &mut K,
+    ) -> bool
     where
         K: FnMut(T) -> Result<(), E>,
     {
-        for value in piece.gathered {
+        for value in values {
             if self.run.token().is_cancelled() {
                 self.run.skip();
                 return false;
@@ -143,7 +158,7 @@ where
             }
             *position += 1;
         }
-        piece.complete
+        true
     }
 
     /// The pieces that are next in order, as soon as there are any; `None` after the last.
@@ -152,7 +167,7 @@ where
         scope: &Scope<'s>,
         lane: Option<usize>,
     ) -> Option<Vec<Worked<Vec<T>>>> {
-        let mut wait = Wait::ForMany;
+        let mut idle = 0;
         loop {
             let mut front = lock(&self.front);
             let ready = front.pieces.take_ready();
@@ -167,23 +182,41 @@ where
             if lane.is_some_and(|lane| self.work(scope, lane, Busy::Leave).is_some()) {
                 continue;
             }
-            let is_worker = match rayon::yield_now() {
-                Some(Yield::Executed) => continue,
-                Some(Yield::Idle) => true,
-                None => false,
-            };
-            self.wait(wait, is_worker);
-            wait = Wait::ForOne;
+            match rayon::yield_now() {
+                Some(Yield::Executed) => idle = 0,
+                Some(Yield::Idle) => {
+                    self.wait_on_worker(idle);
+                    idle += 1;
+                }
+                None => {
+                    self.wait_outside(idle == 0);
+                    idle += 1;
+                }
+            }
         }
     }
 
-    /// Waits for pieces; in vain, perhaps.
-    fn wait(&self, wait: Wait, is_worker: bool) {
+    /// A worker must look for other jobs now and then, as rayon can wake it for none.
+    fn wait_on_worker(&self, idle: u32) {
+        match idle.checked_sub(LOOKS) {
+            None => thread::yield_now(),
+            Some(naps) => self.wait(1, Some(NAP * (1 << naps.min(5)))),
+        }
+    }
+
+    /// To be woken for every chunk costs more than most chunks do, so at first it waits for many,
+    /// for a while. If that is in vain, chunks are slow in coming, and it waits for the next one.
+    fn wait_outside(&self, at_first: bool) {
+        if at_first {
+            self.wait(self.lanes * WINDOW / 4, Some(PATIENCE));
+        } else {
+            self.wait(1, None);
+        }
+    }
+
+    /// Waits until so many pieces are ready, or the run is over; in vain, perhaps.
+    fn wait(&self, wanted: usize, limit: Option<Duration>) {
         let mut front = lock(&self.front);
-        let (wanted, limit) = match wait {
-            Wait::ForMany => (front.window / 4, Some(NAP)),
-            Wait::ForOne => (1, is_worker.then_some(NAP)),
-        };
         front.wanted = Some(wanted);
         if !front.is_served() {
             front = if let Some(limit) = limit {
