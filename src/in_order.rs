@@ -15,7 +15,7 @@ use crate::with_group::WithGroup;
 ///
 /// # Order
 ///
-/// Each thread of the pool takes the next few items off the front of the input, so items start in
+/// Each thread of the pool takes the next few items off the front of the input: they are taken in
 /// ascending order, and on one thread they run as in a loop. Of several failures the one with the
 /// lowest position is returned, which for a closure without side effects is the one that
 /// `for item in items { f(item)?; }` would end with. When an item fails, none above it begins any
@@ -38,11 +38,12 @@ use crate::with_group::WithGroup;
 /// # Cost
 ///
 /// That of rayon's `try_for_each` or `collect`. The items that a thread takes at once are as many as
-/// fit into some fifty microseconds, judged by the last ones, and no more than a share of what is
-/// left: so cheap items cost no more, and slow ones, which are taken one by one, leave no long tail.
-/// There is nothing to be tuned, and `with_max_len(1)` is not needed. Where `with_min_len` or
-/// `with_max_len` is given, it is kept. A few small allocations for each thread, and one for each time
-/// that a thread takes items.
+/// fit into some fifty microseconds, judged by the last ones, and towards the end a share of what is
+/// left: so quick items cost no more, and slow ones are taken one by one and leave no long tail. Where
+/// very quick items turn very slow without warning, the thread that has just taken many of them is
+/// left with these; if you know of it, say `with_max_len`, which is kept, as `with_min_len` is. There
+/// is nothing else to be tuned. A few small allocations for each thread, and one for each time that a
+/// thread takes items.
 ///
 /// # When not to use it
 ///
@@ -84,7 +85,7 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Order
     ///
-    /// Items start in ascending order; of several errors the one with the lowest position is
+    /// Items are taken in ascending order; of several errors the one with the lowest position is
     /// returned. See [`InOrder`].
     ///
     /// # Cancellation

@@ -90,7 +90,7 @@
 //! | the lines of a file, a channel, an endless source | [`.par_in_order()`](IteratorErrGroupExt::par_in_order) |
 //! | values handed on as they come, in order, with bounded memory | `.in_order().with_group(&group)`, then [`try_stream`](WithGroup::try_stream) |
 //! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
-//! | items that block (requests, files) | `.in_order()` or `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
+//! | items that block (requests, files) | `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
 //! | no errors at all | rayon's `for_each` and `collect` |
 //!
 //! # Guarantees
@@ -128,7 +128,9 @@
 //!
 //! - A closure that does not look at its token is not stopped, and the call waits for it.
 //! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
-//!   `.with_max_len(1)` before items that block.
+//!   `.with_max_len(1)` before items that block. In order they are taken by chunks, of one where
+//!   items are slow.
+//! - A call of an iterator's `next` that waits is waited for, whatever cancels the run.
 //! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items that
 //!   wait for each other may wait for ever on a small pool.
 //! - Nested `rayon` calls that are not given the token are not cancelled.

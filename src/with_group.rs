@@ -129,7 +129,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Order
     ///
-    /// Items start in ascending order; of several errors the one with the lowest position is
+    /// Items are taken in ascending order; of several errors the one with the lowest position is
     /// returned, and that position with it. See [`InOrder`].
     ///
     /// # Cancellation
@@ -215,7 +215,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// # Order
     ///
     /// When item `i` is the lowest that fails, in `f` or in the sink, the sink has been given
-    /// exactly the values before it (and its own, where it failed itself).
+    /// exactly the values before it (and its own, where it failed itself). If something else cancels
+    /// the run before the sink has had them all, the failure is not reported but the cancellation.
     ///
     /// The threads work ahead of the sink by a bounded number of values, however long the input is:
     /// 16 chunks for each thread, and a chunk has at most 1024 items, or one where items take long. One
@@ -223,7 +224,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// up.
     ///
     /// If the calling thread is a worker of the pool, it works on items itself while the next value
-    /// is not there, and on a pool of one thread it does everything. Else it sleeps meanwhile.
+    /// is not there, and on a pool of one thread it does everything. Else it sleeps meanwhile, and may
+    /// let a value wait for up to a millisecond, to take several at once.
     ///
     /// # Cancellation
     ///

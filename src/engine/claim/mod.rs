@@ -1,7 +1,7 @@
 //! The claiming engine: the sequential loop's answer, in parallel.
 //!
 //! As many *lanes* as the pool has threads take consecutive chunks off the front of the input. So
-//! items start in ascending order, and all items below one that fails are in the hands of a lane:
+//! items are taken in ascending order, and all items below one that fails are in the hands of a lane:
 //! they run to their end, and the lowest position that failed is what the sequential loop would
 //! have stopped at. Only the lanes that work above a failure are told of it, each by a token of its
 //! own.
