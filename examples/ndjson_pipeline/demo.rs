@@ -1,0 +1,100 @@
+//! What happens without arguments: generated records, one after the other and in parallel.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use bytesize::ByteSize;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError};
+
+use crate::generate::Generated;
+use crate::lines::Lines;
+use crate::pipeline::{self, Error};
+
+const SIZE: ByteSize = ByteSize::mib(8);
+/// Two of them, so that there is a wrong answer.
+const BAD_LINES: [u64; 2] = [20_000, 20_001];
+
+/// A run that is over.
+struct Report {
+    outcome: String,
+    results: Vec<u8>,
+    /// How many lines they are.
+    count: usize,
+    elapsed: Duration,
+}
+
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let stop = crate::interruptible()?;
+    tell(format_args!("Generated records, {SIZE}:"));
+    compare(&[], &stop)?;
+    if !stop.is_cancelled() {
+        let [first, second] = BAD_LINES;
+        tell(format_args!(
+            "The same, but lines {first} and {second} are cut off:"
+        ));
+        compare(&BAD_LINES, &stop)?;
+    }
+    Ok(if stop.is_cancelled() {
+        ExitCode::from(crate::INTERRUPTED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn compare(bad_lines: &[u64], stop: &CancelToken) -> anyhow::Result<()> {
+    let mut records = Vec::new();
+    Generated::new(SIZE.as_u64(), bad_lines).read_to_end(&mut records)?;
+    let lines = || Lines::new(&*records, SIZE);
+
+    let alone = report(|sink| pipeline::sequential(lines(), stop, sink));
+    row("one by one", &alone);
+    let group = ErrGroup::new().token(stop);
+    let together = report(|sink| pipeline::parallel(lines(), &group, sink));
+    row("in parallel", &together);
+    if !stop.is_cancelled() {
+        let is_same = alone.results == together.results && alone.outcome == together.outcome;
+        ensure!(is_same, "the two runs differ");
+        tell(format_args!(
+            "  {:<12} {} lines, the same bytes",
+            "results", alone.count
+        ));
+    }
+    Ok(())
+}
+
+type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), Error>;
+
+fn report(run: impl FnOnce(Sink<'_>) -> Result<(), GroupError<Error>>) -> Report {
+    let mut results = Vec::new();
+    let mut count = 0;
+    let begun = Instant::now();
+    let result = run(&mut |result| {
+        results.extend(result);
+        count += 1;
+        Ok(())
+    });
+    let elapsed = begun.elapsed();
+    let outcome = match result {
+        Ok(()) => "Ok".to_owned(),
+        Err(error) => format!("Err: {}", crate::message(error, "the records")),
+    };
+    Report {
+        outcome,
+        results,
+        count,
+        elapsed,
+    }
+}
+
+fn row(name: &str, report: &Report) {
+    let ms = report.elapsed.as_millis();
+    tell(format_args!("  {name:<12} {ms} ms, {}", report.outcome));
+}
+
+/// `println!`, but a reader that has gone is no reason to panic.
+fn tell(line: fmt::Arguments<'_>) {
+    _ = writeln!(io::stdout(), "{line}");
+}

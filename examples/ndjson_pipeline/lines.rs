@@ -1,0 +1,49 @@
+//! The lines of an input.
+
+use std::io::{BufRead, BufReader, Read};
+
+use bytesize::ByteSize;
+
+use crate::pipeline::Error;
+
+/// How much is read at once. One thread reads at a time, and the others need lines from it.
+const BUFFER: usize = 256 * 1024;
+
+/// The lines with their ends, as bytes: what is in them is no concern of the reader's.
+pub(crate) struct Lines<R> {
+    input: BufReader<R>,
+    limit: ByteSize,
+    failed: bool,
+}
+
+impl<R: Read> Lines<R> {
+    pub(crate) fn new(input: R, limit: ByteSize) -> Lines<R> {
+        Lines {
+            input: BufReader::with_capacity(BUFFER, input),
+            limit,
+            failed: false,
+        }
+    }
+}
+
+impl<R: Read> Iterator for Lines<R> {
+    type Item = Result<Vec<u8>, Error>;
+
+    /// After an error there is nothing more.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let ByteSize(limit) = self.limit;
+        let mut line = Vec::new();
+        let mut input = self.input.by_ref().take(limit.saturating_add(1));
+        let error = match input.read_until(b'\n', &mut line) {
+            Ok(0) => return None,
+            Ok(length) if length as u64 <= limit => return Some(Ok(line)),
+            Ok(_) => Error::TooLong(self.limit),
+            Err(error) => Error::Read(error),
+        };
+        self.failed = true;
+        Some(Err(error))
+    }
+}

@@ -1,0 +1,53 @@
+//! The run: every line in parallel, its result in order; and the loop that does the same.
+
+use std::io;
+
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+use crate::record;
+
+/// Why a line stopped the run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    #[error("longer than {0} (--max-line)")]
+    TooLong(bytesize::ByteSize),
+    #[error("{}", record::complaint(.0))]
+    Json(#[from] serde_json::Error),
+    #[error("cannot be written: {0}")]
+    Write(io::Error),
+}
+
+/// Gives the result of each line to the sink. The lines are read by whichever thread is next, and
+/// changed by all of them; the sink is called on this one, in order, and only a few thousand lines
+/// are on their way at any time. The position of an error is that of its line.
+pub(crate) fn parallel(
+    lines: impl Iterator<Item = Result<Vec<u8>, Error>> + Send,
+    group: &ErrGroup,
+    sink: impl FnMut(Vec<u8>) -> Result<(), Error>,
+) -> Result<(), GroupError<Error>> {
+    lines
+        .par_in_order()
+        .with_group(group)
+        .try_stream(|_, line| record::change(line?), sink)
+}
+
+/// The same on one thread.
+pub(crate) fn sequential(
+    lines: impl Iterator<Item = Result<Vec<u8>, Error>>,
+    stop: &CancelToken,
+    mut sink: impl FnMut(Vec<u8>) -> Result<(), Error>,
+) -> Result<(), GroupError<Error>> {
+    for (index, line) in lines.enumerate() {
+        stop.check()?;
+        let result = line.and_then(record::change);
+        result
+            .and_then(&mut sink)
+            .map_err(|error| GroupError::Failed {
+                index: Some(index),
+                error,
+            })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What is done to each record: [`JQ`].
+
+use serde_json::{Map, Value};
+
+use crate::pipeline::Error;
+
+/// The same in the language of jq, for `jq -c`.
+pub(crate) const JQ: &str = "del(.debug) | .slow = ((.ms | numbers > 500) // false)";
+
+const SLOW: f64 = 500.0;
+
+/// The result of a line, itself a line, and in its place. A blank line has an empty one.
+pub(crate) fn change(mut line: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let text = without_end(&line);
+    if text.iter().all(|byte| b" \t\r".contains(byte)) {
+        return Ok(Vec::new());
+    }
+    let mut record: Map<String, Value> = serde_json::from_slice(text)?;
+    record.shift_remove("debug");
+    let ms = record.get("ms").and_then(Value::as_f64);
+    record.insert("slow".to_owned(), ms.is_some_and(|ms| ms > SLOW).into());
+
+    line.clear();
+    serde_json::to_writer(&mut line, &record)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The line without `\n` or `\r\n`, which to the parser would be one more line.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The message of a parser that knows of no other line than this one.
+pub(crate) fn complaint(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match message.strip_suffix(&place) {
+        Some(what) => format!("{what} at column {}", error.column()),
+        None => message,
+    }
+}
