@@ -213,13 +213,13 @@ pub trait IteratorErrGroupExt: Iterator {
     ///
     /// The iterator is read by whichever thread is in need of items, one at a time. It is read
     /// lazily, a chunk at a time: at most 1024 items, and fewer where reading or working on them takes
-    /// more than some fifty microseconds (the clock is looked at after every fourth item). And it is never read further than a window ahead of the
+    /// more than some fifty microseconds (the clock is looked at after every eighth item). And it is never read further than a window ahead of the
     /// first item that has not ended: 1024 chunks for each thread, or 16 for
     /// [`try_stream`](WithGroup::try_stream). After a failure no other chunk is read, and after the
     /// first `None` the iterator is not asked again.
     ///
     /// A chunk is read before its first item runs. So behind an iterator that waits (for a network,
-    /// a terminal) an item may wait for up to three of its successors, and one that waits for what the
+    /// a terminal) an item may wait for up to seven of its successors, and one that waits for what the
     /// items themselves do may wait for ever.
     ///
     /// # Cancellation
@@ -230,7 +230,7 @@ pub trait IteratorErrGroupExt: Iterator {
     ///
     /// # Cost
     ///
-    /// Some ten nanoseconds an item, on one thread at a time: where the items of a slice or range
+    /// Some five nanoseconds an item, on one thread at a time: where the items of a slice or range
     /// are cheap, [`in_order`](IndexedErrGroupExt::in_order) is several times as fast.
     ///
     /// # Examples

@@ -177,8 +177,8 @@ where
             began,
         } = chunk;
         let f = self.f;
-        let mut complete = true;
         let cancelled = token.node().flag();
+        let (mut is_skipped, mut failed) = (false, false);
         let middle = InTheMiddle::new();
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
@@ -186,28 +186,27 @@ where
             gather.extend(|| {
                 let item = items.next()?;
                 if cancelled.is_raised() {
-                    self.run.skip();
-                    complete = false;
+                    is_skipped = true;
                     return None;
                 }
                 match f(&token, item) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        self.fail(end.saturating_sub(items.len() + 1), error);
-                        complete = false;
+                        self.fail_before(end, &items, error);
+                        failed = true;
                         None
                     }
                 }
             });
         }));
         drop(middle);
-        if let Err(payload) = unwound {
-            self.run.panicked(payload);
-            complete = false;
+        if is_skipped {
+            self.run.skip();
         }
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
+        let complete = !is_skipped && !failed && unwound.is_ok();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
+        for payload in [unwound.err(), dropped.err()].into_iter().flatten() {
             self.run.panicked(payload);
-            complete = false;
         }
         let took = began.elapsed();
         let worked = Worked {
@@ -235,6 +234,13 @@ where
             front.wanted = None;
             self.changed.notify_one();
         }
+    }
+
+    /// The item before `rest`, which ends at `end`, has failed.
+    #[cold]
+    #[inline(never)]
+    fn fail_before(&self, end: usize, rest: &S::Chunk, error: E) {
+        self.fail(end.saturating_sub(rest.len() + 1), error);
     }
 
     /// The item at this position has failed: nothing above it goes on, and everything below does.

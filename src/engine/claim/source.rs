@@ -139,7 +139,7 @@ const READ: usize = 1024;
 
 /// How long a chunk of a sequential iterator is read, at most, and how often the clock is asked.
 const READING: Duration = Duration::from_micros(50);
-const LOOK: usize = 4;
+const LOOK: usize = 8;
 
 /// A sequential iterator.
 struct Lazy<I: Iterator> {
