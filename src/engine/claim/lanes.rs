@@ -12,7 +12,7 @@
 //! there is one. That job may delay the end of the lane's own run, as any job may that rayon starts
 //! on a thread that waits.
 //!
-//! A job for each chunk costs two hundred nanoseconds: it is allocated, queued, and counted.
+//! The price is a job for each chunk: it is allocated, queued, and counted.
 
 use std::cell::Cell;
 use std::sync::PoisonError;
