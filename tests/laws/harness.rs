@@ -1,9 +1,9 @@
 //! What the tests share: pools of a given size, a watchdog, and values that count their drops.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -98,4 +98,10 @@ impl Drop for Thing {
     fn drop(&mut self) {
         self.drops.0[self.number].fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// A channel whose ends are shared by the items.
+pub(crate) fn shared<T>() -> (Mutex<Sender<T>>, Mutex<Receiver<T>>) {
+    let (sender, receiver) = channel();
+    (Mutex::new(sender), Mutex::new(receiver))
 }

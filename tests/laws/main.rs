@@ -7,10 +7,12 @@ mod containment;
 mod deadlines;
 mod harness;
 mod in_order;
+mod in_order_runs;
 mod lanes;
 #[cfg(panic = "unwind")]
 mod panics;
 mod reach;
+mod sources;
 mod stream;
 mod tokens;
 mod which_error;

@@ -1,0 +1,325 @@
+//! The other laws, for runs in order: completeness, containment, promptness, nothing that blocks.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Barrier, Mutex};
+use std::thread;
+
+use crossbeam_channel::TryRecvError;
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+use crate::harness::{Drops, Thing, on_pool, on_pools, pool, shared, watched};
+
+/// Derived from dotnet/runtime BreakTests.TestFor_Break_Basic (MIT licence).
+#[test]
+fn every_item_up_to_the_failure_runs_once_and_none_runs_twice() {
+    on_pools(|threads| {
+        for failing in [0, 1, 500, 4999, 9999] {
+            let begun: Vec<_> = (0..10_000).map(|_| AtomicUsize::new(0)).collect();
+            let result = begun
+                .par_iter()
+                .enumerate()
+                .in_order()
+                .err_group(|(n, begun)| {
+                    begun.fetch_add(1, SeqCst);
+                    if n >= failing { Err(n) } else { Ok(()) }
+                });
+            assert_eq!(result, Err(failing));
+            for (n, begun) in begun.iter().enumerate() {
+                let begun = begun.load(SeqCst);
+                assert!(if n <= failing { begun == 1 } else { begun <= 1 });
+                assert!(threads > 1 || n <= failing || begun == 0);
+            }
+        }
+    });
+}
+
+#[test]
+fn skipped_is_never_success_and_late_is_no_failure() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop);
+        let cancels_at = |cancelling| {
+            let stop = &stop;
+            move |_: &CancelToken, n: usize| {
+                if n == cancelling {
+                    stop.cancel();
+                }
+                Ok::<_, ()>(n)
+            }
+        };
+        // The last item cancels: nothing is left to be skipped.
+        let one = || 0..1_usize;
+        assert!(
+            one()
+                .into_par_iter()
+                .in_order()
+                .with_group(&group)
+                .try_map(cancels_at(0))
+                .is_ok()
+        );
+        assert!(stop.is_cancelled());
+        // From here on the token is cancelled beforehand.
+        let empty = 0..0_usize;
+        assert!(
+            empty
+                .clone()
+                .into_par_iter()
+                .in_order()
+                .with_group(&group)
+                .try_map(cancels_at(9))
+                .is_ok()
+        );
+        assert!(
+            empty
+                .clone()
+                .par_in_order()
+                .with_group(&group)
+                .try_map(cancels_at(9))
+                .is_ok()
+        );
+        assert!(
+            empty
+                .par_in_order()
+                .with_group(&group)
+                .try_stream(cancels_at(9), |_| Ok(()))
+                .is_ok()
+        );
+
+        let untouched = |_: &CancelToken, _: usize| -> Result<(), ()> { unreachable!() };
+        let result = one()
+            .into_par_iter()
+            .in_order()
+            .with_group(&group)
+            .try_for_each(untouched);
+        assert!(matches!(result, Err(GroupError::Cancelled(_))));
+        let read = AtomicUsize::new(0);
+        let source = (0..100).inspect(|_| _ = read.fetch_add(1, SeqCst));
+        let result = source
+            .par_in_order()
+            .with_group(&group)
+            .try_for_each(untouched);
+        assert!(matches!(result, Err(GroupError::Cancelled(_))));
+        assert_eq!(
+            read.into_inner(),
+            1,
+            "one item proves that not all was done"
+        );
+    });
+    on_pools(|_| {
+        for len in [1_usize, 2, 1000] {
+            let stop = CancelToken::new();
+            let group = ErrGroup::new().token(&stop);
+            let ended = AtomicUsize::new(0);
+            let items = (0..len).par_in_order().with_group(&group);
+            let result = items.try_for_each(|_, n| {
+                if n == len - 1 {
+                    // All the others have ended, so the cancellation skips nothing.
+                    while ended.load(SeqCst) < len - 1 {
+                        thread::yield_now();
+                    }
+                    stop.cancel();
+                }
+                ended.fetch_add(1, SeqCst);
+                Ok::<_, ()>(())
+            });
+            assert!(result.is_ok(), "{result:?}");
+        }
+    });
+}
+
+#[test]
+fn items_and_values_are_dropped_once_each_before_the_return() {
+    on_pools(|_| {
+        for failing in [0, 100, 9_999, usize::MAX] {
+            let f = |_: &CancelToken, thing: Thing| {
+                if thing.number == failing {
+                    Err(thing.number)
+                } else {
+                    Ok(thing)
+                }
+            };
+            let drops = Drops::new(10_000);
+            let result = drops.things().into_par_iter().in_order().try_map_group(f);
+            assert_eq!(
+                result.as_ref().err(),
+                Some(&failing).filter(|n| **n < 10_000)
+            );
+            drop(result);
+            drops.assert_each_once();
+
+            let drops = Drops::new(10_000);
+            let result = drops.things().into_iter().par_in_order().try_map_group(f);
+            assert_eq!(
+                result.as_ref().err(),
+                Some(&failing).filter(|n| **n < 10_000)
+            );
+            drop(result);
+            drops.assert_each_once();
+
+            let drops = Drops::new(10_000);
+            let group = ErrGroup::new();
+            let things = drops.things().into_par_iter().in_order().with_group(&group);
+            let result = things.try_stream(f, |_| Ok(()));
+            assert_eq!(result.is_ok(), failing == usize::MAX);
+            drops.assert_each_once();
+        }
+    });
+}
+
+/// Derived from oneTBB's test for stack overflow avoidance (Apache-2.0).
+#[test]
+fn runs_nest_on_a_pool_of_one_thread_and_many() {
+    on_pools(|_| {
+        let begun = AtomicUsize::new(0);
+        let result = (0..100).into_par_iter().in_order().err_group(|_| {
+            (0..100).par_in_order().err_group(|_| {
+                [0, 1].par_iter().in_order().err_group(|_| {
+                    begun.fetch_add(1, SeqCst);
+                    Ok::<_, ()>(())
+                })
+            })
+        });
+        assert_eq!(result, Ok(()));
+        assert_eq!(begun.into_inner(), 20_000);
+    });
+}
+
+/// The item waits in another pool, so its thread takes up the other lane meanwhile: endlessly, if
+/// that did not look up, or if it did not let the job go first that the item waits for.
+#[test]
+fn a_lane_on_top_of_a_waiting_item_lets_it_go_on() {
+    for comes_back in [false, true] {
+        watched(move || {
+            let (here, other) = (pool(2), pool(1));
+            here.install(|| {
+                let (release, wait) = channel::<()>();
+                let (busy, is_busy) = channel();
+                rayon::spawn(move || {
+                    busy.send(()).unwrap();
+                    _ = wait.recv();
+                });
+                // Without waiting in the pool, so that the other thread has to take it.
+                is_busy.recv().unwrap();
+                let (begun, is_begun) = shared();
+                let result = (0..usize::MAX).into_par_iter().in_order().err_group(|n| {
+                    if n == 5 {
+                        begun.lock().unwrap().send(()).unwrap();
+                    }
+                    if n == 0 {
+                        other.install(|| {
+                            is_begun.lock().unwrap().recv().unwrap();
+                            if comes_back {
+                                here.install(|| ());
+                            }
+                        });
+                        return Err("back");
+                    }
+                    Ok(())
+                });
+                assert_eq!(result, Err("back"));
+                drop(release);
+            });
+        });
+    }
+}
+
+#[test]
+fn items_that_block_all_run_at_once() {
+    for lazy in [false, true] {
+        on_pool(1, move || {
+            let (group, barrier) = (ErrGroup::new().concurrency(8), Barrier::new(8));
+            let f = |_: &CancelToken, n: usize| {
+                barrier.wait();
+                Ok::<_, ()>(n)
+            };
+            let result = if lazy {
+                (0..64).par_in_order().with_group(&group).try_map(f)
+            } else {
+                (0..64)
+                    .into_par_iter()
+                    .in_order()
+                    .with_group(&group)
+                    .try_map(f)
+            };
+            assert_eq!(result.unwrap(), (0..64).collect::<Vec<_>>());
+        });
+    }
+}
+
+#[test]
+fn it_works_outside_of_pools_and_across_them() {
+    watched(|| {
+        let call = || {
+            (0..1000)
+                .into_par_iter()
+                .in_order()
+                .try_map_group(|_, n| Ok::<_, ()>(n))
+        };
+        let expected: Vec<_> = (0..1000).collect();
+        assert_eq!(call().as_ref(), Ok(&expected));
+        let (one, two) = (pool(1), pool(2));
+        assert_eq!(one.install(|| two.install(call)).as_ref(), Ok(&expected));
+        assert_eq!(
+            (0..1000)
+                .par_in_order()
+                .try_map_group(|_, n| Ok::<_, ()>(n)),
+            Ok(expected)
+        );
+    });
+}
+
+#[test]
+fn the_tokens_of_a_run_that_ended_are_released_or_stay_cancelled() {
+    on_pools(|_| {
+        for fails in [false, true] {
+            let kept = Mutex::new(Vec::new());
+            let result = (0..1000)
+                .into_par_iter()
+                .in_order()
+                .try_for_each_group(|token, n| {
+                    kept.lock().unwrap().push(token.clone());
+                    if fails && n == 999 { Err(n) } else { Ok(()) }
+                });
+            assert_eq!(result.is_err(), fails);
+            for token in kept.into_inner().unwrap() {
+                assert_eq!(
+                    token.is_cancelled(),
+                    fails,
+                    "once nothing is left below the failure"
+                );
+                assert_eq!(token.done().try_recv(), Err(TryRecvError::Disconnected));
+                assert!(!token.cancel());
+            }
+        }
+    });
+}
+
+/// However many items a thread has taken at once.
+#[test]
+fn no_item_begins_after_a_cancellation_but_one_for_each_other_thread() {
+    on_pools(|threads| {
+        for from_outside in [false, true] {
+            let (stop, group) = (CancelToken::new(), ErrGroup::new());
+            let (over, late) = (AtomicBool::new(false), AtomicUsize::new(0));
+            let group = group.token(&stop);
+            let items = (0..20_000).into_par_iter().with_min_len(1000).in_order();
+            let result = items.with_group(&group).try_for_each(|token, n| {
+                if over.load(SeqCst) {
+                    late.fetch_add(1, SeqCst);
+                } else if n == 100 {
+                    let cancelled = if from_outside {
+                        stop.cancel()
+                    } else {
+                        token.cancel()
+                    };
+                    over.store(cancelled, SeqCst);
+                }
+                Ok::<_, ()>(())
+            });
+            assert!(matches!(result, Err(GroupError::Cancelled(_))));
+            assert!(late.into_inner() < threads);
+        }
+    });
+}
