@@ -105,6 +105,10 @@ where
             }
             let most = self.most_of(&rest.source, pace);
             let items = rest.source.take(most, &token)?;
+            if token.is_cancelled() {
+                // None of them will run. Said now, so that nobody reads another one as the proof.
+                self.run.skip();
+            }
             let count = items.len();
             let (gather, others) = rest.gather.take()?.split_at(count);
             rest.gather = Some(others);
