@@ -172,13 +172,13 @@ where
                 f(token, item).map_err(|error| run.fail(error)).ok()
             });
         }));
-        // Caught for the same reason, and so that `self` is not lost: it would be if a drop after
-        // it has been moved out panicked.
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
+        // At once, and not after the items, whose drops may take long.
         if let Err(payload) = unwound {
             run.panicked(payload);
         }
-        if let Err(payload) = dropped {
+        // Caught so that it meets no other panic, and `self` is not lost, as it would be if a drop after
+        // it has been moved out panicked.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
             run.panicked(payload);
         }
         self

@@ -208,8 +208,11 @@ where
             self.run.skip();
         }
         let complete = !is_skipped && !failed && unwound.is_ok();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(items)));
-        for payload in [unwound.err(), dropped.err()].into_iter().flatten() {
+        // At once, and not after the items, whose drops may take long.
+        if let Err(payload) = unwound {
+            self.run.panicked(payload);
+        }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
             self.run.panicked(payload);
         }
         let took = began.elapsed();
