@@ -9,7 +9,7 @@ use crossbeam_channel::TryRecvError;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, Thing, on_pool, on_pools, pool, shared, watched};
+use crate::harness::{Drops, Thing, on_pool, on_pools, payload_of, pool, shared, watched};
 
 /// Derived from dotnet/runtime BreakTests.TestFor_Break_Basic (MIT licence).
 #[test]
@@ -320,6 +320,43 @@ fn no_item_begins_after_a_cancellation_but_one_for_each_other_thread() {
             });
             assert!(matches!(result, Err(GroupError::Cancelled(_))));
             assert!(late.into_inner() < threads);
+        }
+    });
+}
+
+/// Law 5, at once: those that are dropped with the chunk know of the panic.
+#[cfg(panic = "unwind")]
+#[test]
+fn a_panic_cancels_before_what_is_left_in_hand_is_dropped() {
+    use std::sync::{Arc, OnceLock};
+    struct Looks(Arc<(OnceLock<CancelToken>, AtomicUsize)>);
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            let (token, early) = &*self.0;
+            if token.get().is_some_and(|token| !token.is_cancelled()) {
+                early.fetch_add(1, SeqCst);
+            }
+        }
+    }
+    on_pools(|_| {
+        for in_order in [false, true] {
+            let shared = Arc::new((OnceLock::new(), AtomicUsize::new(0)));
+            let things: Vec<_> = (0..10).map(|_| Looks(Arc::clone(&shared))).collect();
+            let f = |token: &CancelToken, thing: Looks| -> Result<(), ()> {
+                std::mem::forget(thing);
+                shared.0.get_or_init(|| token.clone());
+                std::panic::panic_any(7_u8)
+            };
+            let items = things.into_par_iter().with_min_len(10);
+            let payload = payload_of(|| {
+                if in_order {
+                    items.in_order().try_for_each_group(f)
+                } else {
+                    items.try_for_each_group(f)
+                }
+            });
+            assert_eq!(payload.downcast_ref(), Some(&7_u8));
+            assert_eq!(shared.1.load(SeqCst), 0);
         }
     });
 }
