@@ -1,0 +1,6 @@
+//! The examples, run as their users run them.
+
+mod fetch_urls;
+mod hash_tree;
+mod ndjson_pipeline;
+mod program;
