@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::{slice, vec};
 
 /// What a panic carries from `panic!` to the one who catches it.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
@@ -44,6 +45,10 @@ pub enum GroupError<E> {
         #[source]
         error: E,
     },
+    /// Several items failed: from [`Outcome::into_result`](crate::Outcome::into_result), where all
+    /// errors are kept.
+    #[error(transparent)]
+    Several(Failures<E>),
     /// The run was cancelled before every item had returned `Ok`.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -59,13 +64,13 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(index) => write!(f, "item {index} failed"),
-            None => f.write_str("an item failed"),
+            None => f.write_str("a task failed"),
         }
     }
 }
 
 impl<E> GroupError<E> {
-    /// The position of the item that failed, if it is known.
+    /// The position of the item that failed, if it is known; of several the lowest.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, GroupError};
@@ -78,11 +83,12 @@ impl<E> GroupError<E> {
     pub fn index(&self) -> Option<usize> {
         match self {
             GroupError::Failed { index, .. } => *index,
+            GroupError::Several(failures) => Some(failures.first().0),
             GroupError::Cancelled(_) | GroupError::Panicked(_) => None,
         }
     }
 
-    /// The item's own error, or `None` for a cancellation or a panic.
+    /// The item's own error, or `None` for a cancellation or a panic; of several errors the first.
     ///
     /// ```
     /// use rayon::prelude::*;
@@ -94,11 +100,12 @@ impl<E> GroupError<E> {
     pub fn into_error(self) -> Option<E> {
         match self {
             GroupError::Failed { error, .. } => Some(error),
+            GroupError::Several(failures) => Some(failures.into_first()),
             GroupError::Cancelled(_) | GroupError::Panicked(_) => None,
         }
     }
 
-    /// Turns every case into the item's error type.
+    /// Turns every case into the item's error type; of several errors it is the first.
     ///
     /// For error types that hold anything, such as `anyhow::Error` or
     /// `Box<dyn Error + Send + Sync>`: `.map_err(GroupError::flatten)?`.
@@ -123,9 +130,100 @@ impl<E> GroupError<E> {
     {
         match self {
             GroupError::Failed { error, .. } => error,
+            GroupError::Several(failures) => failures.into_first(),
             GroupError::Cancelled(cancelled) => cancelled.into(),
             GroupError::Panicked(panicked) => panicked.into(),
         }
+    }
+}
+
+/// The errors of several items, with their positions, in ascending order.
+///
+/// The message names the first and the count, as one line; the first error is the
+/// [`source`](Error::source).
+///
+/// # Examples
+///
+/// ```
+/// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
+///
+/// let group = ErrGroup::new().keep_going();
+/// let words = ["1", "x", "3", "y"].into_iter().par_in_order().with_group(&group);
+/// let Err(GroupError::Several(failures)) = words.outcome(|_, word| word.parse::<u8>()).into_result()
+///     else { unreachable!() };
+/// assert_eq!(failures.to_string(), "2 items failed, the first of them item 1");
+/// for (index, error) in &failures {
+///     println!("{index}: {error}");
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Failures<E> {
+    /// At least two.
+    errors: Vec<(usize, E)>,
+}
+
+impl<E> Failures<E> {
+    pub(crate) fn new(errors: Vec<(usize, E)>) -> Self {
+        debug_assert!(errors.len() > 1);
+        Failures { errors }
+    }
+
+    /// The error with the lowest position.
+    ///
+    /// See the example of [`iter`](Failures::iter).
+    pub fn first(&self) -> &(usize, E) {
+        &self.errors[0]
+    }
+
+    fn into_first(mut self) -> E {
+        self.errors.swap_remove(0).1
+    }
+
+    /// All of them, the lowest position first. There are always two at least.
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going();
+    /// let words = ["x", "y"].into_iter().par_in_order().with_group(&group);
+    /// let result = words.outcome(|_, word| Err::<(), _>(word)).into_result();
+    /// let Err(GroupError::Several(failures)) = result else { unreachable!() };
+    /// assert_eq!(failures.iter().collect::<Vec<_>>(), [&(0, "x"), &(1, "y")]);
+    /// assert_eq!(*failures.first(), (0, "x"));
+    /// ```
+    pub fn iter(&self) -> slice::Iter<'_, (usize, E)> {
+        self.errors.iter()
+    }
+}
+
+impl<E> IntoIterator for Failures<E> {
+    type Item = (usize, E);
+    type IntoIter = vec::IntoIter<(usize, E)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.errors.into_iter()
+    }
+}
+
+impl<'f, E> IntoIterator for &'f Failures<E> {
+    type Item = &'f (usize, E);
+    type IntoIter = slice::Iter<'f, (usize, E)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<E> fmt::Display for Failures<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, (first, _)) = (self.errors.len(), self.first());
+        write!(f, "{count} items failed, the first of them item {first}")
+    }
+}
+
+impl<E: Error + 'static> Error for Failures<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.first().1)
     }
 }
 
@@ -150,9 +248,10 @@ pub enum Cause {
     Requested(Option<Arc<dyn Error + Send + Sync>>),
     /// The token's deadline passed.
     Deadline,
-    /// An item of the run returned an error.
+    /// An item or task of the run returned an error; or as many did as the run bears
+    /// ([`max_errors`](crate::ErrGroup::max_errors)).
     Failed,
-    /// An item of the run panicked.
+    /// An item or task of the run panicked.
     Panicked,
     /// A [`DropGuard`](crate::DropGuard) was dropped while armed.
     Dropped,
@@ -198,8 +297,8 @@ impl fmt::Display for Cause {
         f.write_str(match self {
             Cause::Requested(_) => "requested",
             Cause::Deadline => "deadline passed",
-            Cause::Failed => "an item failed",
-            Cause::Panicked => "an item panicked",
+            Cause::Failed => "a task failed",
+            Cause::Panicked => "a task panicked",
             Cause::Dropped => "drop guard dropped",
             Cause::Finished => "run ended",
             Cause::Parent(cause) => return write!(f, "{cause} (parent token)"),

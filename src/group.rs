@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::{GroupError, Panicked};
-use crate::run::{Failure, Run, Stopped};
+use crate::engine::claim::outcome::Values;
+use crate::error::{GroupError, Panicked, discard};
+use crate::outcome::Outcome;
+use crate::run::{Failure, Run, Stopped, Tolerance};
+use crate::scope::{self, Scope};
 use crate::token::CancelToken;
 
 /// The policy of a run: what may stop it, and how many items run at once.
@@ -40,7 +43,7 @@ pub struct ErrGroup {
     timeout: Option<Duration>,
     deadline: Option<Instant>,
     pool: Option<Arc<ThreadPool>>,
-    catch_panics: bool,
+    tolerance: Tolerance,
 }
 
 impl ErrGroup {
@@ -169,8 +172,9 @@ impl ErrGroup {
 
     /// Returns a panic as [`GroupError::Panicked`] instead of resuming it in the caller.
     ///
-    /// Either way a panic cancels the run at once and outranks every error. With `panic = "abort"`
-    /// there is nothing to catch.
+    /// Either way a panic outranks every error, and cancels the run at once, unless the run
+    /// [keeps going](ErrGroup::keep_going) or bears [several errors](ErrGroup::max_errors): then a
+    /// caught panic counts as an error. With `panic = "abort"` there is nothing to catch.
     ///
     /// # Examples
     ///
@@ -184,8 +188,123 @@ impl ErrGroup {
     /// assert_eq!(panicked.message(), Some("attempt to divide by zero"));
     /// ```
     pub fn catch_panics(mut self) -> Self {
-        self.catch_panics = true;
+        self.tolerance.catch_panics = true;
         self
+    }
+
+    /// Cancels the run at the `n`-th error, and not at the first.
+    ///
+    /// An error that is borne does not make the run a success: it goes on, and returns the earliest
+    /// error at its end. All of them are kept by [`outcome`](crate::WithGroup::outcome). In order the
+    /// run stops where the sequential loop would, that had counted to `n`. `max_errors(1)` is the default,
+    /// and the last of several calls of `max_errors` and [`keep_going`](ErrGroup::keep_going) counts.
+    ///
+    /// The error of a [stream's sink](crate::WithGroup::try_stream) and that of a
+    /// [scope's body](ErrGroup::scope) are never borne. A panic is if it is caught
+    /// ([`catch_panics`](ErrGroup::catch_panics)), and then it counts as an error.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new().max_errors(3);
+    /// let odd = |n: u32| if n % 2 == 1 { Err("odd") } else { Ok(n) };
+    /// let outcome = (0..1000).into_par_iter().in_order().with_group(&group).outcome(|_, n| odd(n));
+    /// assert_eq!(outcome.errors[..3], [(1, "odd"), (3, "odd"), (5, "odd")]);
+    /// assert!(outcome.skipped > 0);
+    /// ```
+    #[track_caller]
+    pub fn max_errors(mut self, n: usize) -> Self {
+        assert!(
+            n > 0,
+            "a group stops at the first error at the earliest, not at the zeroth"
+        );
+        self.tolerance.failures = n;
+        self
+    }
+
+    /// Never cancels the run because of an error, as `make --keep-going`: every item runs.
+    ///
+    /// As [`max_errors`](ErrGroup::max_errors) with a number that is never reached. To stop
+    /// the run there still are the token, the deadline, and panics that are not caught.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// let (group, ran) = (ErrGroup::new().keep_going(), AtomicUsize::new(0));
+    /// let result = (0..1000).into_par_iter().with_group(&group).try_for_each(|_, n| {
+    ///     ran.fetch_add(1, Ordering::Relaxed);
+    ///     if n % 10 == 0 { Err(n) } else { Ok(()) }
+    /// });
+    /// assert!(result.is_err());
+    /// assert_eq!(ran.into_inner(), 1000);
+    /// ```
+    pub fn keep_going(mut self) -> Self {
+        self.tolerance.failures = usize::MAX;
+        self
+    }
+
+    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this policy.
+    ///
+    /// The body runs on the calling thread. The tasks run on the current pool, or on the group's own
+    /// threads if it has a [`concurrency`](ErrGroup::concurrency); then [`spawn`](Scope::spawn) waits
+    /// for one of them to be free.
+    ///
+    /// # Order
+    ///
+    /// Tasks start in any order. Of several errors the earliest in time is returned.
+    ///
+    /// # Cancellation
+    ///
+    /// By the first error or panic of a task, or whichever the policy says; by an error or panic of the
+    /// body, whatever it says; by the group's token or deadline; or by [`Scope::token`]. Tasks that
+    /// have not begun are dropped, and those that run are waited for. The body is not stopped: it
+    /// runs even if the group's token is cancelled already.
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of a task or of the body, unless the group says
+    /// [`catch_panics`](ErrGroup::catch_panics).
+    ///
+    /// # Errors
+    ///
+    /// Names the one event that cancelled the run, or, if the run bears errors
+    /// ([`keep_going`](ErrGroup::keep_going)), the earliest of them. `Ok` if and only if the body and
+    /// every task that was spawned returned `Ok`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError};
+    /// use std::time::Duration;
+    ///
+    /// let group = ErrGroup::new().concurrency(2).timeout(Duration::from_millis(5));
+    /// let result = group.scope(|s| {
+    ///     for _ in 0..100 {
+    ///         // From the third on it waits for a place, and then for the end of the time.
+    ///         s.spawn(|s| s.token().sleep(Duration::from_secs(3600)));
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert!(matches!(result, Err(GroupError::Cancelled(_))));
+    /// ```
+    pub fn scope<'scope, E, R, F>(&self, body: F) -> Result<R, GroupError<E>>
+    where
+        F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<R, E>,
+        E: Send,
+    {
+        self.run_here(|run, pool| scope::fill(run, pool, body))
+            .map(scope::whole)
     }
 
     /// One run under this policy: `body` returns when every item has ended.
@@ -208,21 +327,55 @@ impl ErrGroup {
         &self,
         body: impl FnOnce(&Run<E>, Option<&ThreadPool>) -> R,
     ) -> Result<R, GroupError<E>> {
-        let run = Run::new(self.parent.as_ref());
+        let run = self.start(self.tolerance);
+        let result = run.execute(|run| body(run, self.pool.as_deref()));
+        result.map_err(|stopped| match stopped {
+            Stopped::Failed(Failure { index, error }) => GroupError::Failed { index, error },
+            Stopped::Cancelled { cancelled, .. } => GroupError::Cancelled(cancelled),
+            Stopped::Panicked(payload) if self.tolerance.catch_panics => {
+                GroupError::Panicked(Panicked::new(payload))
+            }
+            Stopped::Panicked(payload) => std::panic::resume_unwind(payload),
+        })
+    }
+
+    /// The same for a run that keeps all that comes of it, and that is left in the slot.
+    pub(crate) fn account<T, E>(
+        &self,
+        body: impl FnOnce(&Run<E>, &mut Option<Values<T>>) + Send,
+    ) -> Outcome<T, E>
+    where
+        T: Send,
+        E: Send,
+    {
+        let tolerance = Tolerance {
+            keep_all: true,
+            ..self.tolerance
+        };
+        let mut account = self.start(tolerance).account(|run, slot| match &self.pool {
+            Some(pool) => pool.install(|| body(run, slot)),
+            None => body(run, slot),
+        });
+        if !self.tolerance.catch_panics && !account.panics.is_empty() {
+            // The earliest in time.
+            let (_, payload) = account.panics.swap_remove(0);
+            account
+                .panics
+                .into_iter()
+                .for_each(|(_, later)| discard(later));
+            std::panic::resume_unwind(payload);
+        }
+        Outcome::new(account)
+    }
+
+    fn start<E>(&self, tolerance: Tolerance) -> Run<E> {
+        let run = Run::new(self.parent.as_ref(), tolerance);
         if let Some(limit) = self.timeout {
             run.token().cancel_after(limit);
         }
         if let Some(at) = self.deadline {
             run.token().cancel_at(at);
         }
-        let result = run.execute(|run| body(run, self.pool.as_deref()));
-        result.map_err(|stopped| match stopped {
-            Stopped::Failed(Failure { index, error }) => GroupError::Failed { index, error },
-            Stopped::Cancelled { cancelled, .. } => GroupError::Cancelled(cancelled),
-            Stopped::Panicked(payload) if self.catch_panics => {
-                GroupError::Panicked(Panicked::new(payload))
-            }
-            Stopped::Panicked(payload) => std::panic::resume_unwind(payload),
-        })
+        run
     }
 }

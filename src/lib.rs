@@ -145,15 +145,19 @@ mod ext;
 mod group;
 mod in_order;
 mod lock;
+mod outcome;
 mod run;
+mod scope;
 mod token;
 mod with_group;
 
 pub use engine::claim::source::{Ordered, Sequential};
-pub use error::{Cancelled, Cause, GroupError, Panicked};
+pub use error::{Cancelled, Cause, Failures, GroupError, Panicked};
 pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use group::ErrGroup;
 pub use in_order::InOrder;
+pub use outcome::Outcome;
+pub use scope::{Rejected, Scope, scope};
 pub use token::{CancelToken, DropGuard, OnCancel};
 pub use with_group::WithGroup;
 

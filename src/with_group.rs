@@ -7,6 +7,7 @@ use crate::engine::{claim, steal};
 use crate::error::GroupError;
 use crate::group::ErrGroup;
 use crate::in_order::InOrder;
+use crate::outcome::Outcome;
 use crate::token::CancelToken;
 
 /// A parallel iterator together with the policy of its run. Made by
@@ -266,5 +267,55 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         let WithGroup { source, group } = self;
         let source = source.into_source();
         group.run_here(|run, pool| claim::stream::stream(source, run, pool, &f, sink))
+    }
+
+    /// Calls `f` for every item in parallel, under the group's policy, and returns everything that
+    /// came of it: the values and the errors with their positions, and how many items never ran.
+    ///
+    /// # Order
+    ///
+    /// Values and errors are sorted by position. With [`max_errors(n)`](ErrGroup::max_errors), for
+    /// closures without side effects, the `n` lowest errors and the values below them are those that the
+    /// sequential loop would have found before it stopped, on any number of threads. Above them
+    /// there may be what the other threads had in hand then: on `t` threads there are
+    /// at most `n + t - 1` errors, as long as nothing else cancels the run.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`try_for_each`](#method.try_for_each-1). What was ready is kept.
+    ///
+    /// # Panics
+    ///
+    /// Resumes the panic of an item, unless the group says [`catch_panics`](ErrGroup::catch_panics):
+    /// then the panics are in the [`Outcome`], and are borne like errors by
+    /// [`keep_going`](ErrGroup::keep_going) and [`max_errors`](ErrGroup::max_errors).
+    ///
+    /// # Cost
+    ///
+    /// Each value is kept with its position, in a vector for each chunk, and these are joined. With
+    /// `max_errors(n)` for an `n` above 1 the chunks are small, so that there are never more items in
+    /// hand than errors that are left to be borne.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going();
+    /// let numbers = (0..1000_u32).into_par_iter().in_order().with_group(&group);
+    /// let outcome = numbers.outcome(|_, n| if n % 500 == 7 { Err("seven") } else { Ok(n) });
+    /// assert_eq!(outcome.to_string(), "998 ok, 2 failed, 0 skipped");
+    /// assert_eq!(outcome.errors, [(7, "seven"), (507, "seven")]);
+    /// ```
+    pub fn outcome<F, T, E>(self, f: F) -> Outcome<T, E>
+    where
+        F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+    {
+        let WithGroup { source, group } = self;
+        let source = source.into_source();
+        group.account(|run, slot| claim::outcome::outcome(source, run, &f, slot))
     }
 }

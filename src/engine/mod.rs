@@ -4,6 +4,7 @@ pub(crate) mod claim;
 pub(crate) mod steal;
 
 mod gather;
+mod mark;
 #[expect(
     unsafe_code,
     reason = "values are written into place; each block has its argument"

@@ -16,9 +16,10 @@ use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
 use super::gather::{Join, Nothing, Piece, concatenate};
+use super::mark::Mark;
 use super::place::Room;
 use super::watch::Watch;
-use crate::run::Run;
+use crate::run::{GoOn, Run};
 use crate::token::CancelToken;
 
 /// Calls `f` for every item.
@@ -46,7 +47,7 @@ where
     let values = room.fill(|place| Some(items.drive_unindexed(Stretch::new(run, f, place))));
     values.unwrap_or_else(|| {
         assert!(
-            run.is_spoilt(),
+            run.is_flawed(),
             "an iterator gave fewer items than its length"
         );
         Vec::new()
@@ -146,8 +147,8 @@ where
         }
         match catch_unwind(AssertUnwindSafe(|| f(run.token(), item))) {
             Ok(Ok(value)) => self.gather.push(value),
-            Ok(Err(error)) => run.fail(error),
-            Err(payload) => run.panicked(payload),
+            Ok(Err(error)) => _ = run.fail(error),
+            Err(payload) => _ = run.item_panicked(payload),
         }
         self
     }
@@ -160,21 +161,39 @@ where
         let (run, f, gather) = (self.watch.run(), self.f, &mut self.gather);
         let (token, cancelled) = (run.token(), run.token().node().flag());
         let mut items = items.into_iter();
-        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
-        // that a second panic, from the drop of an item, does not abort the process.
-        let unwound = catch_unwind(AssertUnwindSafe(|| {
-            gather.extend(|| {
-                let item = items.next()?;
-                if cancelled.is_raised() {
-                    run.skip();
-                    return None;
+        let in_item = Mark::default();
+        let mut go_on = GoOn(true);
+        while go_on == GoOn(true) {
+            // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+            // that a second panic, from the drop of an item, does not abort the process.
+            let unwound = catch_unwind(AssertUnwindSafe(|| {
+                gather.extend(|| {
+                    loop {
+                        let item = items.next()?;
+                        if cancelled.is_raised() {
+                            run.skip();
+                            return None;
+                        }
+                        match in_item.watch(|| f(token, item)) {
+                            Ok(value) => return Some(value),
+                            Err(error) => {
+                                if run.fail(error) == GoOn(false) {
+                                    return None;
+                                }
+                            }
+                        }
+                    }
+                });
+            }));
+            // At once, and not after the items, whose drops may take long.
+            go_on = match unwound {
+                Ok(()) => GoOn(false),
+                Err(payload) if in_item.take() => run.item_panicked(payload),
+                Err(payload) => {
+                    run.panicked(payload);
+                    GoOn(false)
                 }
-                f(token, item).map_err(|error| run.fail(error)).ok()
-            });
-        }));
-        // At once, and not after the items, whose drops may take long.
-        if let Err(payload) = unwound {
-            run.panicked(payload);
+            };
         }
         // Caught so that it meets no other panic, and `self` is not lost, as it would be if a drop after
         // it has been moved out panicked.

@@ -228,6 +228,20 @@ impl Node {
         self: &Arc<Self>,
         cause: &Cause,
         record: impl FnOnce(),
+        on_panic: impl FnMut(&Node, Payload),
+    ) -> bool {
+        let record = || {
+            record();
+            true
+        };
+        self.cancel_if(cause, record, on_panic)
+    }
+
+    /// As [`cancel`](Node::cancel), if `record` says so.
+    pub(crate) fn cancel_if(
+        self: &Arc<Self>,
+        cause: &Cause,
+        record: impl FnOnce() -> bool,
         mut on_panic: impl FnMut(&Node, Payload),
     ) -> bool {
         if !self.trigger(cause, record) {
@@ -239,28 +253,25 @@ impl Node {
         true
     }
 
-    /// Cancels this node if it is active (invariant 1).
-    fn trigger(&self, cause: &Cause, record: impl FnOnce()) -> bool {
+    /// Cancels this node if it is active (invariant 1) and `record` says so.
+    fn trigger(&self, cause: &Cause, record: impl FnOnce() -> bool) -> bool {
         let mut links = self.links();
-        let active = self.state_under(&links) == ACTIVE;
-        if active {
-            record();
+        let is_trigger = self.state_under(&links) == ACTIVE && record();
+        if is_trigger {
             links.cause = Some(cause.clone());
             // Release pairs with the Acquire load in `is_cancelled`.
             self.state.store(CANCELLED, Ordering::Release);
         }
-        active
+        is_trigger
     }
 
     /// Calls `record` if and only if this node is active, before anybody can cancel it. As in
     /// [`cancel`](Node::cancel), it only moves a value into its slot.
-    pub(crate) fn while_active(&self, record: impl FnOnce()) -> bool {
+    pub(crate) fn while_active(&self, record: impl FnOnce()) {
         let links = self.links();
-        let active = self.state_under(&links) == ACTIVE;
-        if active {
+        if self.state_under(&links) == ACTIVE {
             record();
         }
-        active
     }
 
     /// Flags the subtree, wakes its waiters, and returns the callbacks to be run.
@@ -280,7 +291,7 @@ impl Node {
                 } else {
                     inherited.get_or_init(|| cause.inherited())
                 };
-                node.trigger(cause, || ());
+                node.trigger(cause, || true);
             }
             let mut links = node.links();
             let settled = links.peek().map(|attached| {

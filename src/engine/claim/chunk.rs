@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use rayon::Scope;
 
-use super::lanes::{Busy, GoOn, InTheMiddle};
+use super::lanes::{Busy, InTheMiddle};
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, FrontOf, Gather, Rest, Worked};
+use crate::engine::mark::Mark;
+use crate::error::Payload;
 use crate::lock::lock;
+use crate::run::{GoOn, Wanted};
 use crate::token::CancelToken;
 
 /// How often a lane looks whether the front is back before it gives up for the time being. Between
@@ -24,6 +27,8 @@ pub(super) struct Taken<S, G> {
     start: usize,
     token: CancelToken,
     pace: Pace,
+    /// How many items the lane may claim.
+    claimable: usize,
 }
 
 /// Some consecutive items, on their way through a lane.
@@ -56,8 +61,12 @@ where
             if front.closed {
                 return None;
             }
-            let is_full = front.is_window_full();
-            let rest = if is_full { None } else { front.rest.take() };
+            let claimable = front.claimable();
+            let rest = if claimable == 0 {
+                None
+            } else {
+                front.rest.take()
+            };
             if let Some(rest) = rest {
                 let start = front.next;
                 let lane = &mut front.lanes[lane];
@@ -67,9 +76,10 @@ where
                     start,
                     token: lane.token.clone(),
                     pace: lane.pace,
+                    claimable,
                 });
             }
-            if is_full || attempt == PATIENCE {
+            if claimable == 0 || attempt == PATIENCE {
                 if let Busy::Park = busy {
                     front.park(lane);
                 }
@@ -95,6 +105,7 @@ where
             start,
             token,
             pace,
+            claimable,
         } = taken;
         let began = Instant::now();
         let middle = InTheMiddle::new();
@@ -103,7 +114,7 @@ where
                 self.skip(&mut rest.source);
                 return None;
             }
-            let most = self.most_of(&rest.source, pace);
+            let most = self.most_of(&rest.source, pace).min(claimable);
             let items = rest.source.take(most, &token)?;
             if token.is_cancelled() {
                 // None of them will run. Said now, so that nobody reads another one as the proof.
@@ -124,6 +135,7 @@ where
         front.rest = Some(rest);
         let chunk = taken.map(|(items, count, gather)| {
             front.next = start + count;
+            front.claim(count);
             Chunk {
                 lane,
                 token,
@@ -182,42 +194,65 @@ where
         } = chunk;
         let f = self.f;
         let cancelled = token.node().flag();
-        let (mut is_skipped, mut failed) = (false, false);
+        let (in_item, mut holes) = (Mark::default(), Vec::new());
+        let (mut is_skipped, mut go_on) = (false, GoOn(true));
         let middle = InTheMiddle::new();
-        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
-        // that a second panic, from the drop of an item, does not abort the process.
-        let unwound = catch_unwind(AssertUnwindSafe(|| {
-            gather.extend(|| {
-                let item = items.next()?;
-                if cancelled.is_raised() {
-                    is_skipped = true;
-                    return None;
-                }
-                match f(&token, item) {
-                    Ok(value) => Some(value),
-                    Err(error) => {
-                        self.fail_before(end, &items, error);
-                        failed = true;
-                        None
+        let mut is_left = true;
+        while is_left {
+            // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+            // that a second panic, from the drop of an item, does not abort the process.
+            let unwound = catch_unwind(AssertUnwindSafe(|| {
+                gather.extend(|| {
+                    loop {
+                        let item = items.next()?;
+                        if cancelled.is_raised() {
+                            is_skipped = true;
+                            return None;
+                        }
+                        match in_item.watch(|| f(&token, item)) {
+                            Ok(value) => return Some(value),
+                            Err(error) => {
+                                let index = position(end, &items);
+                                go_on = self.fail(lane, index, error);
+                                if go_on == GoOn(false) {
+                                    return None;
+                                }
+                                holes.push(index);
+                            }
+                        }
                     }
+                });
+            }));
+            // At once, and not after the items, whose drops may take long.
+            is_left = match unwound {
+                Ok(()) => false,
+                Err(payload) if in_item.take() => {
+                    let index = position(end, &items);
+                    go_on = self.panic(lane, index, payload);
+                    let is_borne = go_on == GoOn(true);
+                    holes.extend(is_borne.then_some(index));
+                    is_borne
                 }
-            });
-        }));
+                Err(payload) => {
+                    self.run.panicked(payload);
+                    go_on = GoOn(false);
+                    false
+                }
+            };
+        }
         drop(middle);
         if is_skipped {
             self.run.skip();
         }
-        let complete = !is_skipped && !failed && unwound.is_ok();
-        // At once, and not after the items, whose drops may take long.
-        if let Err(payload) = unwound {
-            self.run.panicked(payload);
-        }
+        let complete = !is_skipped && go_on == GoOn(true);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
             self.run.panicked(payload);
         }
         let took = began.elapsed();
+        let credit = count - holes.len();
         let worked = Worked {
             gathered: gather.finish(),
+            holes,
             complete,
         };
         let mut front = lock(&self.front);
@@ -226,12 +261,13 @@ where
         if !self.reach.streams {
             front.pieces.release_ready();
         }
-        let go_on = GoOn(!front.closed);
+        front.give_back(credit);
+        let is_open = GoOn(!front.closed);
         let parked = front.unpark();
         self.wake(&mut front);
         drop(front);
         self.queue(scope, parked);
-        go_on
+        is_open
     }
 
     /// Wakes the one who waits for values, if there are enough now.
@@ -243,24 +279,36 @@ where
         }
     }
 
-    /// The item before `rest`, which ends at `end`, has failed.
+    /// The item at this position, which this lane works on, has failed. If that is one too many,
+    /// nothing above the bound goes on, and everything below does.
     #[cold]
-    #[inline(never)]
-    fn fail_before(&self, end: usize, rest: &S::Chunk, error: E) {
-        self.fail(end.saturating_sub(rest.len() + 1), error);
+    fn fail(&self, lane: usize, index: usize, error: E) -> GoOn {
+        self.narrow(lane, index, self.run.fail_at(index, error))
     }
 
-    /// The item at this position has failed: nothing above it goes on, and everything below does.
+    /// The same for a panic.
     #[cold]
-    pub(super) fn fail(&self, index: usize, error: E) {
-        // Before anybody can see the cancellation.
-        self.run.fail_at(index, error);
+    fn panic(&self, lane: usize, index: usize, payload: Payload) -> GoOn {
+        self.narrow(lane, index, self.run.item_panicked_at(index, payload))
+    }
+
+    /// After the run has recorded the failure at `index`, so that nobody sees a cancellation before.
+    fn narrow(&self, lane: usize, index: usize, wanted: Wanted) -> GoOn {
         let mut front = lock(&self.front);
-        front.closed = true;
-        let above = front.lanes_above(index);
+        let above = front.narrow(lane, index, wanted);
         drop(front);
         for token in above {
             self.run.cancel_lane(&token);
         }
+        GoOn(match wanted {
+            Wanted::All => true,
+            Wanted::UpTo(bound) => index < bound,
+            Wanted::Nothing => false,
+        })
     }
+}
+
+/// The position of the item before this rest of a chunk, which ends at `end`.
+fn position(end: usize, rest: &impl ExactSizeIterator) -> usize {
+    end.saturating_sub(rest.len() + 1)
 }

@@ -1,10 +1,10 @@
 //! `Front`: what the lanes share, behind one lock.
 
-use crate::token::CancelToken;
-
 use super::Reach;
 use super::pace::Pace;
 use super::pieces::Pieces;
+use crate::run::Wanted;
+use crate::token::CancelToken;
 
 /// The front of the input: where the next chunk is taken from.
 ///
@@ -14,10 +14,12 @@ use super::pieces::Pieces;
 ///    `next`, the `clone` of `map_with`), and is put back by it whatever that code does.
 /// 2. Positions and chunks are claimed in ascending order, so those of a lane ascend, and once an
 ///    item has failed all that nobody has claimed lies above it: then the front is closed.
-/// 3. `lanes[lane].start` is where the chunk begins that the lane works on; it is written with the
-///    claim. So one that fails at an index finds here which lanes are above it.
-/// 4. A lane is parked only while `rest` is out or too many chunks are held. Who changes either
-///    starts one of the parked lanes, and that one the next when it has taken its chunk.
+/// 3. All that a lane works on lies at or above `lanes[lane].start`. It is written with the claim,
+///    and after a failure inside the chunk. So one that fails finds here which lanes are above the
+///    bound, itself among them; and one that fails at the same time finds the bound here.
+/// 4. A lane is parked only while `rest` is out, too many chunks are held, or the credit is used up.
+///    Who changes one of these starts one of the parked lanes, and that one the next when it has
+///    taken its chunk.
 pub(super) struct Front<R, T> {
     /// The rest of the input, and of the room for its values.
     pub(super) rest: Option<R>,
@@ -25,6 +27,8 @@ pub(super) struct Front<R, T> {
     pub(super) next: usize,
     /// Nothing more is claimed.
     pub(super) closed: bool,
+    /// Nothing above this position is wanted, because items have failed.
+    bound: Option<usize>,
     pub(super) lanes: Vec<Lane>,
     /// The lanes that wait to be started again.
     parked: Vec<usize>,
@@ -32,6 +36,17 @@ pub(super) struct Front<R, T> {
     reach: Reach,
     /// Somebody waits until so many are ready.
     pub(super) wanted: Option<usize>,
+    credit: Option<Credit>,
+}
+
+/// Of a run that bears some failures and then stops: how many items may be claimed.
+///
+/// If all that are in hand fail, there are no more failures than the run bears and one for each
+/// lane. So if few failures are left to be borne, each lane has one item; and if they are used up by
+/// items that may still end well, a lane waits (parked) for these.
+struct Credit {
+    left: usize,
+    lanes: usize,
 }
 
 pub(super) struct Lane {
@@ -41,21 +56,45 @@ pub(super) struct Lane {
 }
 
 impl<R, T> Front<R, T> {
-    pub(super) fn new(rest: R, reach: Reach) -> Self {
+    /// For a run that the failure with this number cancels.
+    pub(super) fn new(rest: R, reach: Reach, failures: usize, lanes: usize) -> Self {
+        // One failure closes the front, and what comes after it in its chunk is not run.
+        let is_limited = 1 < failures && failures < usize::MAX;
+        let left = (failures - 1).saturating_add(lanes);
         Front {
             rest: Some(rest),
             next: 0,
             closed: false,
+            bound: None,
             lanes: Vec::new(),
             parked: Vec::new(),
             pieces: Pieces::new(),
             reach,
             wanted: None,
+            credit: is_limited.then_some(Credit { left, lanes }),
         }
     }
 
-    pub(super) fn is_window_full(&self) -> bool {
-        self.pieces.held() >= self.reach.window
+    /// How many items a lane may claim.
+    pub(super) fn claimable(&self) -> usize {
+        match &self.credit {
+            _ if self.pieces.held() >= self.reach.window => 0,
+            None => usize::MAX,
+            Some(credit) => (credit.left / credit.lanes).max(1).min(credit.left),
+        }
+    }
+
+    pub(super) fn claim(&mut self, items: usize) {
+        if let Some(credit) = &mut self.credit {
+            credit.left -= items;
+        }
+    }
+
+    /// So many of the items that a lane has claimed have not failed.
+    pub(super) fn give_back(&mut self, items: usize) {
+        if let Some(credit) = &mut self.credit {
+            credit.left += items;
+        }
     }
 
     pub(super) fn park(&mut self, lane: usize) {
@@ -67,7 +106,8 @@ impl<R, T> Front<R, T> {
         if self.closed {
             self.parked.clear();
         }
-        if self.rest.is_none() || self.pieces.held() > self.reach.resume {
+        let is_far = self.pieces.held() > self.reach.resume;
+        if self.rest.is_none() || is_far || self.claimable() == 0 {
             return None;
         }
         self.parked.pop()
@@ -83,9 +123,24 @@ impl<R, T> Front<R, T> {
         self.pieces.ready() >= self.wanted.unwrap_or(1) || self.is_over()
     }
 
-    /// The tokens of the lanes that work above an index.
-    pub(super) fn lanes_above(&self, index: usize) -> Vec<CancelToken> {
-        let above = self.lanes.iter().filter(|lane| lane.start > index);
+    /// The item at `index`, which the lane works on, has failed, and this is still wanted. Returns
+    /// the tokens of the lanes that work on what is not.
+    pub(super) fn narrow(&mut self, lane: usize, index: usize, wanted: Wanted) -> Vec<CancelToken> {
+        self.lanes[lane].start = index + 1;
+        if let Wanted::UpTo(bound) = wanted {
+            self.bound = Some(self.bound.map_or(bound, |lowest| lowest.min(bound)));
+        }
+        self.closed |= wanted != Wanted::All;
+        let Some(bound) = self.bound else {
+            return Vec::new();
+        };
+        let above = self.lanes.iter().filter(|lane| lane.start > bound);
         above.map(|lane| lane.token.clone()).collect()
+    }
+
+    /// Whether the sequential loop would have stopped before this position, below which every item has
+    /// ended.
+    pub(super) fn is_beyond_bound(&self, position: usize) -> bool {
+        self.bound.is_some_and(|bound| position > bound)
     }
 }

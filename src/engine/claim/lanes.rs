@@ -24,6 +24,7 @@ use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather};
 use crate::lock::lock;
+use crate::run::GoOn;
 use crate::token::CancelToken;
 
 /// What a lane does that cannot claim at the moment.
@@ -34,9 +35,6 @@ pub(super) enum Busy {
     /// Its owner does something else.
     Leave,
 }
-
-/// Whether there is more for a lane to do.
-pub(super) struct GoOn(pub(super) bool);
 
 thread_local! {
     /// Whether this thread is in the middle of something that may wait: a chunk, a read, a sink.
@@ -70,8 +68,8 @@ where
     E: Send,
 {
     /// Runs all lanes, on the current pool, and returns what came of the chunks, in order, and of
-    /// the rest that nobody claimed.
-    pub(super) fn work_off(self) -> Vec<G::Gathered> {
+    /// the rest that nobody claimed; and the source, as far as it was read.
+    pub(super) fn work_off(self) -> (Vec<G::Gathered>, Option<S>) {
         if self.lanes < rayon::current_num_threads().min(2) {
             // Of an item alone rayon, too, makes no work for another thread.
             rayon::in_place_scope(|scope| self.lead(scope));
@@ -82,8 +80,12 @@ where
         let mut front = front.unwrap_or_else(PoisonError::into_inner);
         assert!(front.is_over(), "a lane was lost");
         let pieces = front.pieces.take_ready().into_iter();
-        let rest = front.rest.and_then(|rest| rest.gather).map(G::finish);
-        pieces.map(|piece| piece.gathered).chain(rest).collect()
+        let (source, gather) = front.rest.map(|rest| (rest.source, rest.gather)).unzip();
+        let rest = gather.flatten().map(G::finish);
+        (
+            pieces.map(|piece| piece.gathered).chain(rest).collect(),
+            source,
+        )
     }
 
     /// The first lane.

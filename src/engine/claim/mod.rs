@@ -19,6 +19,7 @@
 mod chunk;
 mod front;
 mod lanes;
+pub(crate) mod outcome;
 mod pace;
 mod pieces;
 pub(crate) mod source;
@@ -83,15 +84,16 @@ where
             let Map(run, f) = self;
             // An input too long for the memory may still fail early, or be cancelled.
             let Some(room) = source.left().and_then(Room::new) else {
-                return concatenate(Claims::of(run, f, source, Batch::new()).work_off());
+                let (pieces, _) = Claims::of(run, f, source, Batch::new()).work_off();
+                return concatenate(pieces);
             };
             let values = room.fill(|place| {
-                let places = Claims::of(run, f, source, place).work_off().into_iter();
-                places.reduce(Place::join)
+                let (places, _) = Claims::of(run, f, source, place).work_off();
+                places.into_iter().reduce(Place::join)
             });
             values.unwrap_or_else(|| {
                 assert!(
-                    run.is_spoilt(),
+                    run.is_flawed(),
                     "an iterator gave fewer items than its length"
                 );
                 Vec::new()
@@ -140,7 +142,9 @@ struct Reach {
 /// What came of a chunk.
 struct Worked<T> {
     gathered: T,
-    /// Whether every item returned `Ok`.
+    /// The positions of the items that failed and were borne, where somebody counts.
+    holes: Vec<usize>,
+    /// Whether every item was run to its end.
     complete: bool,
 }
 
@@ -170,7 +174,7 @@ impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
             source,
             gather: Some(gather),
         };
-        let mut front = Front::new(rest, reach);
+        let mut front = Front::new(rest, reach, run.failures(), lanes);
         front.closed = lanes == 0;
         Claims {
             run,

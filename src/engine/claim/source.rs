@@ -8,7 +8,7 @@ use rayon::iter::plumbing::{Producer, ProducerCallback};
 
 use crate::token::CancelToken;
 
-/// The rest of an input. User code may run in its methods, but for the last two.
+/// The rest of an input. User code may run in its methods, but for the last three.
 pub trait Source: Send {
     /// What the chunks consist of.
     type Item: Send;
@@ -26,6 +26,8 @@ pub trait Source: Send {
     fn left(&self) -> Option<usize>;
     /// Whether it is known that no item is left.
     fn has_ended(&self) -> bool;
+    /// How many items it still holds itself: no chunk has them.
+    fn held(&self) -> usize;
 }
 
 /// What is done with a source of a type that only the input knows.
@@ -108,6 +110,10 @@ where
         self.left == 0
     }
 
+    fn held(&self) -> usize {
+        self.left
+    }
+
     fn take(&mut self, most: usize, _token: &CancelToken) -> Option<P::IntoIter> {
         let len = most.min(self.left);
         let rest = self.rest.take().filter(|_| len > 0)?;
@@ -173,6 +179,11 @@ where
 
     fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// What was read when reading panicked.
+    fn held(&self) -> usize {
+        self.read.len()
     }
 
     /// Reads until there are enough, or until it has taken so long that those that were read had

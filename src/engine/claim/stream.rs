@@ -7,6 +7,7 @@
 //! The sink's thread is a lane too if it is a worker of the pool: as long as the next value is not
 //! there it works on a chunk of its own. On a pool of one thread it is the only lane.
 
+use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -96,6 +97,24 @@ pub(crate) fn stream<O, F, K, T, E>(
     items.with_source(Stream { run, pool, f, sink });
 }
 
+/// Where in the input the sink is.
+struct Place<'p> {
+    position: &'p mut usize,
+    /// The items of this chunk that have no value.
+    holes: Peekable<vec::IntoIter<usize>>,
+}
+
+impl Place<'_> {
+    /// Whether there were any.
+    fn skip_holes(&mut self) -> bool {
+        let before = *self.position;
+        while self.holes.next_if_eq(self.position).is_some() {
+            *self.position += 1;
+        }
+        *self.position > before
+    }
+}
+
 impl<F, S, T, E> Claims<'_, F, S, Batch<T>, E>
 where
     F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync,
@@ -118,12 +137,21 @@ where
         };
         let (mut position, mut is_fed) = (0, true);
         while let Some(pieces) = self.next_pieces(scope, lane) {
-            for Worked { gathered, complete } in pieces {
+            for Worked {
+                gathered,
+                holes,
+                complete,
+            } in pieces
+            {
                 let mut values = gathered.into_iter();
                 let middle = InTheMiddle::new();
                 // The values stay outside, as the items do where they are worked on.
                 let fed = catch_unwind(AssertUnwindSafe(|| {
-                    is_fed && self.feed_values(&mut values, &mut position, &mut sink) && complete
+                    let mut place = Place {
+                        position: &mut position,
+                        holes: holes.into_iter().peekable(),
+                    };
+                    is_fed && self.feed_values(&mut values, &mut place, &mut sink) && complete
                 }));
                 let dropped = catch_unwind(AssertUnwindSafe(|| drop(values)));
                 drop(middle);
@@ -141,7 +169,7 @@ where
     fn feed_values<K>(
         &self,
         values: &mut vec::IntoIter<T>,
-        position: &mut usize,
+        place: &mut Place<'_>,
         sink: &mut K,
     ) -> bool
     where
@@ -152,12 +180,16 @@ where
                 self.run.skip();
                 return false;
             }
-            if let Err(error) = sink(value) {
-                self.fail(*position, error);
+            if place.skip_holes() && lock(&self.front).is_beyond_bound(*place.position) {
                 return false;
             }
-            *position += 1;
+            if let Err(error) = sink(value) {
+                self.run.abort(Some(*place.position), error);
+                return false;
+            }
+            *place.position += 1;
         }
+        place.skip_holes();
         true
     }
 

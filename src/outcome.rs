@@ -1,0 +1,211 @@
+//! `Outcome`: everything that came of a run, nothing lost.
+
+use std::fmt;
+use std::vec;
+
+use crate::engine::claim::outcome::Values;
+use crate::error::{Cancelled, Cause, Failures, GroupError, Panicked};
+use crate::run::Account;
+
+/// Everything that came of a run: the values, the errors, and how many items never ran.
+///
+/// Made by [`outcome`](crate::WithGroup::outcome). Each item of the input is found in exactly one
+/// place: `values`, `errors`, `panics` (under [`catch_panics`](crate::ErrGroup::catch_panics)) and
+/// `skipped` add up to the number of items; of an iterator of unknown length, of those that were
+/// read from it.
+///
+/// Its `Display` is the last line of a batch job: `998 ok, 2 failed, 0 skipped`.
+///
+/// # Examples
+///
+/// ```
+/// use rayon_errgroup::{ErrGroup, prelude::*};
+///
+/// let group = ErrGroup::new().keep_going();
+/// let words = ["1", "x", "3", "y"].into_iter().par_in_order().with_group(&group);
+/// let outcome = words.outcome(|_, word| word.parse::<i32>().map_err(|_| word));
+///
+/// assert_eq!(outcome.values, [(0, 1), (2, 3)]);
+/// assert_eq!(outcome.errors, [(1, "x"), (3, "y")]);
+/// assert_eq!(outcome.to_string(), "2 ok, 2 failed, 0 skipped");
+/// assert!(!outcome.is_complete());
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "the errors are in it"]
+pub struct Outcome<T, E> {
+    /// The values that were returned, with the positions of their items, in ascending order.
+    pub values: Vec<(usize, T)>,
+    /// The errors that were returned, with the positions of their items, in ascending order; those
+    /// too that came after the run was cancelled, and may be a consequence of that.
+    pub errors: Vec<(usize, E)>,
+    /// The panics, under [`catch_panics`](crate::ErrGroup::catch_panics), in ascending order. One
+    /// that has no position was not an item's own: the iterator panicked, or the drop of an item, or
+    /// a callback.
+    pub panics: Vec<(Option<usize>, Panicked)>,
+    /// How many items were dropped unrun.
+    pub skipped: usize,
+    /// What cancelled the run, if anything did. A cancellation may have come too late to skip any
+    /// item.
+    pub cause: Option<Cause>,
+}
+
+impl<T, E> Outcome<T, E> {
+    pub(crate) fn new(account: Account<Values<T>, E>) -> Self {
+        let (values, items) = account
+            .result
+            .map_or((Vec::new(), 0), |result| (result.values, result.items));
+        let errors = account.errors.into_iter();
+        let mut errors: Vec<_> = errors
+            .filter_map(|failure| Some((failure.index?, failure.error)))
+            .collect();
+        errors.sort_by_key(|(index, _)| *index);
+        let panics = account.panics.into_iter();
+        let mut panics: Vec<_> = panics
+            .map(|(index, payload)| (index, Panicked::new(payload)))
+            .collect();
+        panics.sort_by_key(|(index, _)| *index);
+        let own = panics.iter().filter(|(index, _)| index.is_some()).count();
+        Outcome {
+            skipped: items.saturating_sub(values.len() + errors.len() + own),
+            values,
+            errors,
+            panics,
+            cause: account.cause,
+        }
+    }
+
+    /// Whether every item ran to its end and returned `Ok`.
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new();
+    /// let outcome = (0..3).into_par_iter().in_order().with_group(&group).outcome(|_, n| Ok::<_, ()>(n));
+    /// assert!(outcome.is_complete());
+    /// ```
+    pub fn is_complete(&self) -> bool {
+        self.errors.is_empty() && self.panics.is_empty() && self.skipped == 0
+    }
+
+    /// The values of all items, or why there are not all of them.
+    ///
+    /// # Errors
+    ///
+    /// As the other methods of [`WithGroup`](crate::WithGroup), but with all errors where there are
+    /// several: [`GroupError::Several`]. If the run was cancelled from outside before its errors were too many,
+    /// and items were skipped, it is [`GroupError::Cancelled`]; a panic outranks everything.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going();
+    /// let run = |words: &[&str]| {
+    ///     let outcome = words.par_iter().in_order().with_group(&group);
+    ///     outcome.outcome(|_, word| word.parse::<u8>()).into_result()
+    /// };
+    /// assert_eq!(run(&["1", "2"]).unwrap(), [1, 2]);
+    /// assert_eq!(run(&["1", "x"]).unwrap_err().to_string(), "item 1 failed");
+    /// assert_eq!(run(&["y", "x"]).unwrap_err().to_string(), "2 items failed, the first of them item 0");
+    /// ```
+    pub fn into_result(self) -> Result<Vec<T>, GroupError<E>> {
+        let Outcome {
+            values,
+            mut errors,
+            panics,
+            skipped,
+            cause,
+        } = self;
+        if let Some((_, panicked)) = panics.into_iter().next() {
+            return Err(GroupError::Panicked(panicked));
+        }
+        match cause {
+            None | Some(Cause::Failed) => {}
+            Some(_) if skipped == 0 => {}
+            Some(cause) => return Err(GroupError::Cancelled(Cancelled::new(cause))),
+        }
+        match errors.len() {
+            0 => Ok(values.into_iter().map(|(_, value)| value).collect()),
+            1 => {
+                let (index, error) = errors.remove(0);
+                let index = Some(index);
+                Err(GroupError::Failed { index, error })
+            }
+            _ => Err(GroupError::Several(Failures::new(errors))),
+        }
+    }
+
+    /// The results of the items that ran and did not panic, by position.
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going();
+    /// let words = ["1", "x"].into_iter().par_in_order().with_group(&group);
+    /// let outcome = words.outcome(|_, word| word.parse::<i32>().map_err(|_| word));
+    /// let results: Vec<_> = outcome.iter().collect();
+    /// assert_eq!(results, [(0, Ok(&1)), (1, Err(&"x"))]);
+    /// ```
+    pub fn iter(&self) -> vec::IntoIter<(usize, Result<&T, &E>)> {
+        let values = self.values.iter().map(|(index, value)| (*index, Ok(value)));
+        let errors = self
+            .errors
+            .iter()
+            .map(|(index, error)| (*index, Err(error)));
+        sorted(values.chain(errors))
+    }
+}
+
+/// Of two stretches that are sorted already, which costs as much as to join them.
+fn sorted<R>(results: impl Iterator<Item = (usize, R)>) -> vec::IntoIter<(usize, R)> {
+    let mut results: Vec<_> = results.collect();
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter()
+}
+
+impl<T, E> IntoIterator for Outcome<T, E> {
+    type Item = (usize, Result<T, E>);
+    type IntoIter = vec::IntoIter<Self::Item>;
+
+    /// The results of the items that ran and did not panic, by position.
+    fn into_iter(self) -> Self::IntoIter {
+        let values = self
+            .values
+            .into_iter()
+            .map(|(index, value)| (index, Ok(value)));
+        let errors = self
+            .errors
+            .into_iter()
+            .map(|(index, error)| (index, Err(error)));
+        sorted(values.chain(errors))
+    }
+}
+
+impl<'o, T, E> IntoIterator for &'o Outcome<T, E> {
+    type Item = (usize, Result<&'o T, &'o E>);
+    type IntoIter = vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T, E> fmt::Display for Outcome<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (ok, failed) = (self.values.len(), self.errors.len());
+        write!(f, "{ok} ok, {failed} failed")?;
+        if !self.panics.is_empty() {
+            write!(f, ", {} panicked", self.panics.len())?;
+        }
+        write!(f, ", {} skipped", self.skipped)?;
+        match &self.cause {
+            None | Some(Cause::Failed | Cause::Panicked) => Ok(()),
+            Some(_) if self.skipped == 0 => Ok(()),
+            Some(cause) => write!(f, ": {cause}"),
+        }
+    }
+}

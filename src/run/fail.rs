@@ -1,0 +1,134 @@
+//! A run fails: its items' errors and panics are recorded, and one too many cancels it.
+
+use super::record::{Failure, Record, Strike};
+use super::{GoOn, Run, Wanted};
+use crate::error::{Cause, Payload};
+use crate::lock::lock;
+
+impl<E> Run<E> {
+    /// An item returned an error. Cancels the run, unless the run bears it: then it goes on.
+    #[cold]
+    pub(crate) fn fail(&self, error: E) -> GoOn {
+        let mut failure = Some(Failure { index: None, error });
+        let strike = self.strike(&Cause::Failed, |record| {
+            record.keep(&mut failure, self.tolerance);
+        });
+        self.struck(strike, failure)
+    }
+
+    /// The item at `index` returned an error. Where that is one failure too many, the run goes on for
+    /// the items below; who calls sees to it that those above are cancelled, and the run at its end.
+    #[cold]
+    pub(crate) fn fail_at(&self, index: usize, error: E) -> Wanted {
+        let mut failure = Some(Failure {
+            index: Some(index),
+            error,
+        });
+        let (strike, wanted) = self.strike_at(index, |record| {
+            record.keep(&mut failure, self.tolerance);
+        });
+        _ = self.struck(strike, failure);
+        wanted
+    }
+
+    /// An item's closure panicked. Cancels the run, unless the run bears it.
+    #[cold]
+    pub(crate) fn item_panicked(&self, payload: Payload) -> GoOn {
+        if !self.tolerance.bears_panics() {
+            self.panicked(payload);
+            return GoOn(false);
+        }
+        // Before it counts: who sees the cancellation finds what it is for.
+        self.keep(None, payload);
+        let strike = self.strike(&Cause::Panicked, |_| ());
+        self.struck(strike, None)
+    }
+
+    /// The closure of the item at `index` panicked. As [`fail_at`](Run::fail_at), if the run bears
+    /// panics; one that it does not bear has no place in the order, and is the end for everyone.
+    #[cold]
+    pub(crate) fn item_panicked_at(&self, index: usize, payload: Payload) -> Wanted {
+        self.keep(Some(index), payload);
+        if !self.tolerance.bears_panics() {
+            self.cancel(&Cause::Panicked, || ());
+            self.spoil();
+            return Wanted::Nothing;
+        }
+        let (strike, wanted) = self.strike_at(index, |_| ());
+        _ = self.struck(strike, None);
+        wanted
+    }
+
+    /// What the run is for has failed: the sink of a stream, the body of a scope. No run bears that,
+    /// and it replaces what the run has borne before.
+    #[cold]
+    pub(crate) fn abort(&self, index: Option<usize>, error: E) {
+        let mut failure = Some(Failure { index, error });
+        let mut replaced = Vec::new();
+        self.cancel(&Cause::Failed, || {
+            let failure = failure.take();
+            replaced.extend(failure.map(|failure| lock(&self.record).strike_out(failure)));
+        });
+        let strike = match failure {
+            Some(_) => Strike::Late,
+            None => Strike::Out,
+        };
+        _ = self.struck(strike, failure);
+        self.contain(|| drop(replaced));
+    }
+
+    /// Counts a failure, and cancels the run if it is one too many.
+    fn strike(&self, cause: &Cause, keep: impl FnOnce(&mut Record<E>)) -> Strike {
+        let mut strike = Strike::Late;
+        let record = || {
+            let mut record = lock(&self.record);
+            keep(&mut record);
+            strike = record.strike(None, self.tolerance);
+            strike == Strike::Out
+        };
+        let on_panic = |_: &_, payload| self.keep(None, payload);
+        self.token.node().cancel_if(cause, record, on_panic);
+        strike
+    }
+
+    /// Counts a failure of a run in order.
+    fn strike_at(&self, index: usize, keep: impl FnOnce(&mut Record<E>)) -> (Strike, Wanted) {
+        let (mut strike, mut wanted) = (Strike::Late, Wanted::All);
+        self.token.node().while_active(|| {
+            let mut record = lock(&self.record);
+            keep(&mut record);
+            strike = record.strike(Some(index), self.tolerance);
+            wanted = record.bound().map_or(Wanted::All, Wanted::UpTo);
+        });
+        (strike, wanted)
+    }
+
+    /// What follows from a failure, and for its error, if that was not kept.
+    fn struck(&self, strike: Strike, failure: Option<Failure<E>>) -> GoOn {
+        let mut unwanted = failure;
+        if strike == Strike::Late {
+            let mut record = lock(&self.record);
+            if self.tolerance.keep_all {
+                record.errors.extend(unwanted.take());
+            } else if record.late.is_none() {
+                record.late = unwanted.take().map(|failure| failure.error);
+            }
+        }
+        if strike != Strike::Borne {
+            self.spoil();
+        }
+        self.contain(|| drop(unwanted));
+        GoOn(strike == Strike::Borne)
+    }
+
+    /// Takes back failures that were too many, if something else has cancelled the run since: for
+    /// who was to have all values below this bound first, and has had only those before `position`.
+    pub(crate) fn retract_above(&self, position: usize) {
+        if self.token.is_cancelled() {
+            let mut record = lock(&self.record);
+            if record.bound() > Some(position) {
+                record.decided = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One run: its token, the earliest failure, the panic. Record, then cancel.
+
+mod ended;
+mod fail;
+mod record;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) use self::ended::{Account, Stopped, bare};
+use self::record::Record;
+pub(crate) use self::record::{Failure, Tolerance};
+use crate::error::{Cause, Payload, discard};
+use crate::lock::lock;
+use crate::token::CancelToken;
+
+/// How long a run that was cancelled from outside waits for proof that an item was left. See
+/// [`Run::is_settled`].
+const GRACE: Duration = Duration::from_millis(20);
+
+/// Whether there is more to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct GoOn(pub(crate) bool);
+
+/// Which items of a run in order are wanted, after one of them has failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The run bears the failure.
+    All,
+    /// The failures are too many, but one below this position may be the one that counts.
+    UpTo(usize),
+    Nothing,
+}
+
+/// What the items of one run share. Borrowed by every consumer, never cloned.
+pub(crate) struct Run<E> {
+    token: CancelToken,
+    tolerance: Tolerance,
+    record: Mutex<Record<E>>,
+    panic: Mutex<FirstPanic>,
+    /// The run can no longer end with `Ok`, and has been cancelled: failures were too many, an item
+    /// panicked, or was skipped.
+    spoilt: AtomicBool,
+    /// Since when an item could have arrived that proves that a cancelled run is not complete.
+    grace_since: Mutex<Option<Instant>>,
+}
+
+/// The earliest panic in time; later ones are dropped.
+enum FirstPanic {
+    None,
+    /// It is on its way to the caller of the run, through rayon.
+    Escaping,
+    Kept(Payload),
+}
+
+impl<E> Run<E> {
+    pub(crate) fn new(parent: Option<&CancelToken>, tolerance: Tolerance) -> Self {
+        Run {
+            token: CancelToken::of_run(parent),
+            tolerance,
+            record: Mutex::new(Record::new()),
+            panic: Mutex::new(FirstPanic::None),
+            spoilt: AtomicBool::new(false),
+            grace_since: Mutex::new(None),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn token(&self) -> &CancelToken {
+        &self.token
+    }
+
+    /// An item panicked, or the drop of one.
+    #[cold]
+    pub(crate) fn panicked(&self, payload: Payload) {
+        self.keep(None, payload);
+        self.cancel(&Cause::Panicked, || ());
+        self.spoil();
+    }
+
+    /// Runs what may panic beside an item's closure: the drop of a value or an error.
+    pub(crate) fn contain(&self, body: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+            self.panicked(payload);
+        }
+    }
+
+    /// A panic of the source of the items is on its way to the caller of the run.
+    #[cold]
+    pub(crate) fn unwinding(&self) {
+        let mut first = lock(&self.panic);
+        if let FirstPanic::None = *first {
+            *first = FirstPanic::Escaping;
+        }
+        drop(first);
+        self.cancel(&Cause::Panicked, || ());
+        self.spoil();
+    }
+
+    fn keep(&self, index: Option<usize>, payload: Payload) {
+        if self.tolerance.keep_all {
+            lock(&self.record).panics.push((index, payload));
+            return;
+        }
+        let mut first = lock(&self.panic);
+        if let FirstPanic::None = *first {
+            *first = FirstPanic::Kept(payload);
+        } else {
+            drop(first);
+            discard(payload);
+        }
+    }
+
+    /// The panic that was escaping has arrived.
+    fn arrived(&self, payload: Payload) {
+        let mut first = lock(&self.panic);
+        if let FirstPanic::Escaping = *first {
+            *first = FirstPanic::None;
+        }
+        drop(first);
+        self.panicked(payload);
+    }
+
+    /// The failure with this number cancels the run.
+    pub(crate) fn failures(&self) -> usize {
+        self.tolerance.failures
+    }
+
+    /// An item was dropped because the run is cancelled.
+    #[cold]
+    pub(crate) fn skip(&self) {
+        self.spoil();
+    }
+
+    fn spoil(&self) {
+        // Relaxed: read by the engine as a hint to stop, and by the caller after rayon has joined
+        // every job of the run.
+        self.spoilt.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_spoilt(&self) -> bool {
+        // Relaxed: see `spoil`.
+        self.spoilt.load(Ordering::Relaxed)
+    }
+
+    fn cancel(&self, cause: &Cause, record: impl FnOnce()) {
+        let on_panic = |_: &_, payload| self.keep(None, payload);
+        self.token.node().cancel(cause, record, on_panic);
+    }
+
+    /// Whether it is known already that the run will not end with `Ok`.
+    pub(crate) fn is_flawed(&self) -> bool {
+        self.is_spoilt() || lock(&self.record).count > 0
+    }
+
+    /// Cancels a lane of this run, because an item below it has failed.
+    pub(crate) fn cancel_lane(&self, lane: &CancelToken) {
+        lane.node()
+            .cancel(&Cause::Failed, || (), |_, payload| self.panicked(payload));
+    }
+
+    /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing
+    /// items.
+    ///
+    /// An item's failure or panic settles it. A cancellation from outside does not: if it came
+    /// after the last item, the run is a success, and only an item that is left proves that it is
+    /// not. So the run stays open until the next item arrives, is dropped, and spoils it. Behind a
+    /// `filter` that lets nothing through no item ever arrives, and the source may be endless:
+    /// after a while the run is called off without proof.
+    #[cold]
+    pub(crate) fn is_settled(&self) -> bool {
+        if self.is_spoilt() {
+            return true;
+        }
+        let since = *lock(&self.grace_since).get_or_insert_with(Instant::now);
+        let called_off = since.elapsed() > GRACE;
+        if called_off {
+            self.spoil();
+        }
+        called_off
+    }
+
+    /// An item that was begun before the cancellation has ended, and the next may be the proof.
+    #[cold]
+    pub(crate) fn restart_grace(&self) {
+        *lock(&self.grace_since) = Some(Instant::now());
+    }
+}

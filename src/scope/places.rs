@@ -1,0 +1,131 @@
+//! `Places`: how many tasks a scope with a concurrency lets in.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use rayon::{ThreadPool, Yield};
+
+use crate::lock::lock;
+use crate::run::GoOn;
+use crate::token::CancelToken;
+
+/// How long a worker of another pool naps between two looks for jobs there; later up to 32 times
+/// as long.
+const NAP: Duration = Duration::from_micros(32);
+
+/// The places of a scope: one for each thread of its pool.
+///
+/// A task has a place from the moment it is spawned until it has ended. So whoever spawns from
+/// outside of the pool is never further ahead than the pool can work: it waits for a place, as Go's
+/// `Go` does after `SetLimit`. A task that spawns another one never waits, since those that it would
+/// wait for may need its own thread; then more places are taken than there are.
+pub(super) struct Places<'p> {
+    pool: &'p ThreadPool,
+    state: Mutex<State>,
+    /// Holds a message when a place may be free for one who waits. One is enough for all: who takes
+    /// a place and sees another one tells the next.
+    freed: (Sender<()>, Receiver<()>),
+}
+
+struct State {
+    taken: usize,
+    /// How many wait for a place.
+    waiting: usize,
+}
+
+/// A task's place, until it is dropped.
+pub(super) struct Place<'p>(&'p Places<'p>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.taken -= 1;
+        self.0.tell_next(&state);
+    }
+}
+
+impl<'p> Places<'p> {
+    pub(super) fn new(pool: &'p ThreadPool) -> Self {
+        let state = State {
+            taken: 0,
+            waiting: 0,
+        };
+        Places {
+            pool,
+            state: Mutex::new(state),
+            freed: bounded(1),
+        }
+    }
+
+    /// Takes a place if one is free.
+    pub(super) fn try_take(&self) -> bool {
+        let mut state = lock(&self.state);
+        let is_free = self.is_free(&state);
+        if is_free {
+            state.taken += 1;
+            self.tell_next(&state);
+        }
+        is_free
+    }
+
+    /// Takes a place, and waits for one if this thread is not a worker of the pool. Gives up when the
+    /// token is cancelled.
+    pub(super) fn take(&self, token: &CancelToken) -> GoOn {
+        if self.pool.current_thread_index().is_some() {
+            lock(&self.state).taken += 1;
+            return GoOn(true);
+        }
+        if self.try_take() {
+            return GoOn(true);
+        }
+        lock(&self.state).waiting += 1;
+        let mut naps = 0;
+        let has_place = loop {
+            if self.try_take() {
+                break true;
+            }
+            if token.is_cancelled() {
+                break false;
+            }
+            // A worker of another pool goes on with the work of that one, and must look for it now
+            // and then, as rayon can wake it for none.
+            match rayon::yield_now() {
+                Some(Yield::Executed) => naps = 0,
+                Some(Yield::Idle) => {
+                    self.wait(token, Some(NAP * (1 << naps)));
+                    naps = (naps + 1).min(5);
+                }
+                None => self.wait(token, None),
+            }
+        };
+        lock(&self.state).waiting -= 1;
+        GoOn(has_place)
+    }
+
+    /// Hands the place that was taken to the task that it was taken for.
+    pub(super) fn of_task(&'p self) -> Place<'p> {
+        Place(self)
+    }
+
+    fn is_free(&self, state: &State) -> bool {
+        state.taken < self.pool.current_num_threads()
+    }
+
+    fn tell_next(&self, state: &State) {
+        if state.waiting > 0 && self.is_free(state) {
+            // If it is full, somebody is told already.
+            _ = self.freed.0.try_send(());
+        }
+    }
+
+    /// Waits until a place may be free, the token is cancelled, or the time is over.
+    fn wait(&self, token: &CancelToken, limit: Option<Duration>) {
+        let over = limit.map_or_else(never, after);
+        select! {
+            recv(self.freed.1) -> _ => {}
+            recv(token.done()) -> _ => {}
+            recv(over) -> _ => {}
+        }
+    }
+}
