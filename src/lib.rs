@@ -143,6 +143,7 @@ mod engine;
 mod error;
 mod ext;
 mod group;
+pub mod guide;
 mod in_order;
 mod lock;
 mod outcome;

@@ -1,6 +1,7 @@
 //! The laws of the crate, each on pools of one, two and many threads.
 
 mod adaptors;
+mod borne;
 mod callbacks;
 mod completeness;
 mod containment;

@@ -180,7 +180,7 @@ where
                 self.run.skip();
                 return false;
             }
-            if place.skip_holes() && lock(&self.front).is_beyond_bound(*place.position) {
+            if !self.skip_holes(place) {
                 return false;
             }
             if let Err(error) = sink(value) {
@@ -189,8 +189,13 @@ where
             }
             *place.position += 1;
         }
-        place.skip_holes();
-        true
+        self.skip_holes(place)
+    }
+
+    /// Goes on to the next item that has a value, or the end of the chunk, if the sequential loop
+    /// would.
+    fn skip_holes(&self, place: &mut Place<'_>) -> bool {
+        !place.skip_holes() || !lock(&self.front).is_beyond_bound(*place.position)
     }
 
     /// The pieces that are next in order, as soon as there are any; `None` after the last.
