@@ -61,7 +61,7 @@
 //! </td></tr></table>
 //!
 //! <style>
-//! table.pair { width: 100%; } 
+//! table.pair { width: 100%; }
 //! table.pair tr { display: flex; flex-wrap: wrap; gap: 0 1em; }
 //! table.pair td { flex: 1 1 26em; min-width: 0; padding: 0; border: none; }
 //! </style>

@@ -93,7 +93,7 @@ impl<E> Run<E> {
 
     /// Counts a failure of a run in order.
     fn strike_at(&self, index: usize, keep: impl FnOnce(&mut Record<E>)) -> (Strike, Wanted) {
-        let (mut strike, mut wanted) = (Strike::Late, Wanted::All);
+        let (mut strike, mut wanted) = (Strike::Late, Wanted::Nothing);
         self.token.node().while_active(|| {
             let mut record = lock(&self.record);
             keep(&mut record);

@@ -32,6 +32,7 @@ pub(crate) enum Wanted {
     All,
     /// The failures are too many, but one below this position may be the one that counts.
     UpTo(usize),
+    /// Something else has cancelled the run.
     Nothing,
 }
 

@@ -10,6 +10,7 @@ mod harness;
 mod in_order;
 mod in_order_runs;
 mod lanes;
+mod outcome;
 #[cfg(panic = "unwind")]
 mod panics;
 mod reach;

@@ -1,0 +1,455 @@
+//! `outcome`: nothing lost, and everything counted once.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Outcome, prelude::*};
+
+use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
+
+/// Sixty-four items fail at once, a thousand times.
+#[test]
+fn every_error_is_there_once_and_sorted() {
+    for threads in POOLS {
+        on_pool(threads, || {
+            let group = ErrGroup::new().keep_going();
+            for round in 0..1000 {
+                let numbers: Vec<usize> = (0..64).map(|n| n + round).collect();
+                let items = numbers
+                    .par_iter()
+                    .with_max_len(1)
+                    .in_order()
+                    .with_group(&group);
+                let outcome = items.outcome(|_, n| Err::<(), _>(*n));
+                let expected: Vec<_> = numbers.iter().copied().enumerate().collect();
+                assert_eq!(outcome.errors, expected);
+                assert_eq!((outcome.values.len(), outcome.skipped), (0, 0));
+            }
+        });
+    }
+}
+
+/// sourcegraph/conc issue 156: the values after the last failed item were lost.
+#[test]
+fn the_values_after_the_last_failure_are_there() {
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going();
+        for failing in [0, 1, 500, 998, 999] {
+            let each = |_: &CancelToken, n| if n == failing { Err(n) } else { Ok(n) };
+            let indexed = (0..1000_usize)
+                .into_par_iter()
+                .in_order()
+                .with_group(&group);
+            let lazy = (0..1000_usize).par_in_order().with_group(&group);
+            for outcome in [indexed.outcome(each), lazy.outcome(each)] {
+                let expected = (0..1000).filter(|n| *n != failing).map(|n| (n, n));
+                assert!(outcome.values.iter().copied().eq(expected));
+                assert_eq!(outcome.errors, [(failing, failing)]);
+            }
+        }
+    });
+}
+
+/// Derived from Java's testAllUntil4 and GNU parallel's `--halt soon,fail=3`.
+#[test]
+fn three_errors_and_at_most_one_more_for_each_other_thread() {
+    for threads in [1, 2, 4, 8] {
+        on_pool(threads, move || {
+            let group = ErrGroup::new().max_errors(3);
+            for round in 0..200 {
+                let started = AtomicUsize::new(0);
+                let each = |_: &CancelToken, n: usize| {
+                    started.fetch_add(1, SeqCst);
+                    if n % 10 == round % 10 || round % 4 == 3 {
+                        Err(n)
+                    } else {
+                        Ok(n)
+                    }
+                };
+                let items = (0..10_000).into_par_iter().in_order().with_group(&group);
+                let outcome = items.outcome(each);
+                let (errors, started) = (outcome.errors.len(), started.into_inner());
+                assert!((3..3 + threads).contains(&errors), "{errors} on {threads}");
+                assert!(started < 10_000);
+                assert_eq!(outcome.skipped, 10_000 - started);
+                assert!(matches!(outcome.cause, Some(Cause::Failed)));
+                if threads == 1 && round % 40 == 0 {
+                    assert_eq!((errors, started), (3, 21), "the items 0, 10, 20");
+                }
+            }
+        });
+    }
+}
+
+/// Items that are in hand when the third one fails, and fail too.
+#[test]
+fn as_many_errors_as_can_be() {
+    for threads in [2_usize, 4, 8] {
+        on_pool(threads, move || {
+            let group = ErrGroup::new().max_errors(3);
+            let (all, failed) = (Barrier::new(threads), AtomicUsize::new(0));
+            let items = (0..1000_usize)
+                .into_par_iter()
+                .in_order()
+                .with_group(&group);
+            let outcome = items.outcome(|token, n| {
+                // Every thread has one item in hand, and then those but the last lane's wait.
+                if n < threads {
+                    all.wait();
+                }
+                if n + 1 < threads {
+                    while failed.load(SeqCst) < 3 {
+                        std::thread::yield_now();
+                    }
+                    return Err(n);
+                }
+                failed.fetch_add(1, SeqCst);
+                assert!(!token.is_cancelled() || failed.load(SeqCst) > 3);
+                Err::<(), _>(n)
+            });
+            assert_eq!(outcome.errors.len(), 3 + threads - 1);
+            let lowest: Vec<_> = outcome.errors[..3].iter().map(|(at, _)| *at).collect();
+            let expected: Vec<_> = if threads == 2 {
+                vec![0, 1, 2]
+            } else {
+                (0..3).collect()
+            };
+            assert_eq!(lowest, expected);
+        });
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Succeed,
+    Fail,
+    Panic,
+    /// Cancels from outside, and succeeds or fails.
+    Stop(bool),
+    /// Cancels its own run.
+    Give(bool),
+    /// Waits for the cancellation, if it has come, and fails because of it.
+    Check,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        60 => Just(Act::Succeed),
+        6 => Just(Act::Fail),
+        1 => Just(Act::Panic),
+        1 => any::<bool>().prop_map(Act::Stop),
+        1 => any::<bool>().prop_map(Act::Give),
+        3 => Just(Act::Check),
+    ];
+    prop_oneof![
+        3 => prop::collection::vec(act.clone(), 0..60),
+        1 => prop::collection::vec(act, 0..1500),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Policy {
+    max: usize,
+    deadline: Option<u64>,
+    concurrency: Option<usize>,
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let max = prop_oneof![Just(1_usize), 2..8_usize, Just(usize::MAX)];
+    let deadline = prop::option::weighted(0.3, 0..300_u64);
+    let concurrency = prop::option::weighted(0.2, 1..4_usize);
+    (max, deadline, concurrency).prop_map(|(max, deadline, concurrency)| Policy {
+        max,
+        deadline,
+        concurrency,
+    })
+}
+
+/// What an item drops when it does not run.
+struct Tally {
+    started: AtomicUsize,
+    ok: AtomicUsize,
+    err: AtomicUsize,
+    panicked: AtomicUsize,
+}
+
+fn account(acts: &[Act], policy: &Policy) {
+    for is_lazy in [false, true] {
+        let stop = CancelToken::new();
+        let mut group = ErrGroup::new()
+            .token(&stop)
+            .max_errors(policy.max)
+            .catch_panics();
+        if let Some(microseconds) = policy.deadline {
+            group = group.timeout(Duration::from_micros(microseconds));
+        }
+        if let Some(threads) = policy.concurrency {
+            group = group.concurrency(threads);
+        }
+        let tally = Tally {
+            started: AtomicUsize::new(0),
+            ok: AtomicUsize::new(0),
+            err: AtomicUsize::new(0),
+            panicked: AtomicUsize::new(0),
+        };
+        let drops = Drops::new(acts.len());
+        let read = AtomicUsize::new(0);
+        let each = |token: &CancelToken, (act, thing): (&Act, crate::harness::Thing)| {
+            tally.started.fetch_add(1, SeqCst);
+            let fails = match act {
+                Act::Succeed => false,
+                Act::Fail => true,
+                Act::Panic => {
+                    tally.panicked.fetch_add(1, SeqCst);
+                    // Without the message of a `panic!`.
+                    std::panic::resume_unwind(Box::new("an act"))
+                }
+                Act::Stop(fails) => {
+                    stop.cancel();
+                    *fails
+                }
+                Act::Give(fails) => {
+                    token.cancel();
+                    *fails
+                }
+                Act::Check => token.is_cancelled(),
+            };
+            if fails {
+                tally.err.fetch_add(1, SeqCst);
+                return Err(thing);
+            }
+            tally.ok.fetch_add(1, SeqCst);
+            Ok(thing)
+        };
+        let items: Vec<_> = acts.iter().zip(drops.things()).collect();
+        let outcome = if is_lazy {
+            let counted = items.into_iter().inspect(|_| _ = read.fetch_add(1, SeqCst));
+            counted.par_in_order().with_group(&group).outcome(each)
+        } else {
+            read.store(acts.len(), SeqCst);
+            items
+                .into_par_iter()
+                .in_order()
+                .with_group(&group)
+                .outcome(each)
+        };
+        check(&outcome, &tally, read.into_inner(), acts.len());
+        drop(outcome);
+        drops.assert_each_once();
+    }
+}
+
+fn check<T, E>(outcome: &Outcome<T, E>, tally: &Tally, read: usize, items: usize) {
+    let (ok, err) = (outcome.values.len(), outcome.errors.len());
+    let panicked = outcome.panics.len();
+    let count = |counter: &AtomicUsize| counter.load(SeqCst);
+    assert_eq!((ok, err), (count(&tally.ok), count(&tally.err)));
+    assert_eq!(panicked, count(&tally.panicked));
+    assert_eq!(ok + err + panicked, count(&tally.started));
+    assert_eq!(ok + err + panicked + outcome.skipped, read);
+    let indices: Vec<_> = outcome.iter().map(|(index, _)| index).collect();
+    assert!(indices.is_sorted(), "{indices:?}");
+    let panics = outcome.panics.iter().map(|(index, _)| index.unwrap());
+    let different: BTreeSet<_> = indices.into_iter().chain(panics).collect();
+    assert_eq!(different.len(), ok + err + panicked);
+    assert_eq!(outcome.is_complete(), ok == items);
+    assert!(outcome.skipped == 0 || outcome.cause.is_some());
+}
+
+/// Idea from dotnet's `ParallelLoopResult`: the account is right whatever happens at once.
+#[test]
+fn values_errors_panics_and_skipped_are_all_the_items() {
+    for threads in [1, 2, 4] {
+        watched(move || {
+            let pool = pool(threads);
+            let mut runner = TestRunner::new(Config {
+                cases: 200,
+                failure_persistence: None,
+                ..Config::default()
+            });
+            let run = runner.run(&(acts(), policies()), |(acts, policy)| {
+                pool.install(|| account(&acts, &policy));
+                Ok(())
+            });
+            run.unwrap_or_else(|error| panic!("{error}"));
+        });
+    }
+}
+
+/// Derived from Java's testAllUntil6: what was ready before the time was over is kept.
+#[test]
+fn a_deadline_leaves_what_was_ready() {
+    for threads in [2, 8] {
+        on_pool(threads, || {
+            let group = ErrGroup::new().timeout(Duration::from_millis(20));
+            let items = (0..2_u8).into_par_iter().in_order().with_group(&group);
+            let outcome = items.outcome(|token, n| {
+                if n == 0 {
+                    return Ok(n);
+                }
+                token.sleep(Duration::MAX).map(|()| n)
+            });
+            assert_eq!(outcome.values, [(0, 0)]);
+            assert_eq!(
+                outcome.errors.len(),
+                1,
+                "what the other said of it is kept too"
+            );
+            assert!(matches!(outcome.cause, Some(Cause::Deadline)));
+            assert_eq!(outcome.skipped, 0);
+        });
+    }
+}
+
+#[test]
+fn a_cancelled_run_keeps_what_its_items_say_and_returns_the_cause() {
+    on_pool(1, || {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop);
+        let items = (0..10).into_par_iter().in_order().with_group(&group);
+        let outcome = items.outcome(|_, n| {
+            if n < 3 {
+                return Ok(n);
+            }
+            stop.cancel_with("enough");
+            Err("a consequence, or not")
+        });
+        assert_eq!(outcome.values.len(), 3);
+        assert_eq!(outcome.errors, [(3, "a consequence, or not")]);
+        assert_eq!(outcome.skipped, 6);
+        assert_eq!(
+            outcome.to_string(),
+            "3 ok, 1 failed, 6 skipped: requested (parent token)"
+        );
+        let Err(GroupError::Cancelled(cancelled)) = outcome.into_result() else {
+            unreachable!()
+        };
+        assert!(matches!(
+            cancelled.cause().root(),
+            Cause::Requested(Some(_))
+        ));
+    });
+}
+
+#[test]
+fn nothing_runs_of_a_run_that_is_cancelled_before() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        stop.cancel();
+        for group in [
+            ErrGroup::new().token(&stop),
+            ErrGroup::new().timeout(Duration::ZERO),
+        ] {
+            let drops = Drops::new(100);
+            let items = drops.things().into_par_iter().in_order().with_group(&group);
+            let outcome = items.outcome(|_, _| -> Result<(), ()> { unreachable!() });
+            drops.assert_each_once();
+            assert_eq!(
+                outcome.to_string().split(':').next(),
+                Some("0 ok, 0 failed, 100 skipped")
+            );
+            let empty = std::iter::empty::<u8>().par_in_order().with_group(&group);
+            let outcome = empty.outcome(|_, n| Ok::<_, ()>(n));
+            assert!(outcome.is_complete() && outcome.into_result().is_ok());
+        }
+    });
+}
+
+#[test]
+fn a_panic_that_is_not_caught_goes_on_in_the_caller() {
+    on_pools(|_| {
+        let drops = Drops::new(100);
+        let payload = payload_of(|| {
+            let group = ErrGroup::new().keep_going();
+            let items = drops.things().into_par_iter().in_order().with_group(&group);
+            items.outcome(|_, thing| {
+                if thing.number == 50 {
+                    std::panic::panic_any(thing.number);
+                }
+                if thing.number % 2 == 0 {
+                    Err(thing)
+                } else {
+                    Ok(thing)
+                }
+            })
+        });
+        assert_eq!(*payload.downcast::<usize>().unwrap(), 50);
+        drops.assert_each_once();
+    });
+}
+
+/// What is read when the iterator panics was an item too.
+#[test]
+fn items_that_a_panicking_iterator_gave_are_counted() {
+    on_pools(|_| {
+        let group = ErrGroup::new().catch_panics();
+        let source = (0..100).map(|n| if n == 37 { panic!("the source") } else { n });
+        let outcome = source
+            .par_in_order()
+            .with_group(&group)
+            .outcome(|_, n| Ok::<_, ()>(n));
+        assert_eq!(outcome.values.len() + outcome.skipped, 37);
+        assert_eq!(outcome.panics.len(), 1);
+        assert!(outcome.panics[0].0.is_none());
+        assert!(matches!(
+            outcome.into_result(),
+            Err(GroupError::Panicked(_))
+        ));
+    });
+}
+
+#[test]
+fn several_errors_are_one_error() {
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going();
+        let words = ["1", "x", "3", "y", "z"]
+            .par_iter()
+            .in_order()
+            .with_group(&group);
+        let outcome = words.outcome(|_, word| word.parse::<u8>());
+        let error = outcome.into_result().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "3 items failed, the first of them item 1"
+        );
+        assert_eq!(error.index(), Some(1));
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "invalid digit found in string"
+        );
+        let GroupError::Several(failures) = error else {
+            unreachable!()
+        };
+        assert_eq!(
+            failures.into_iter().map(|(at, _)| at).collect::<Vec<_>>(),
+            [1, 3, 4]
+        );
+    });
+}
+
+#[test]
+fn results_come_by_position() {
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going();
+        let run = || {
+            let items = (0..100_u32).into_par_iter().in_order().with_group(&group);
+            items.outcome(|_, n| if n % 7 < 3 { Err(n) } else { Ok(n) })
+        };
+        let expected = |n: u32| if n % 7 < 3 { Err(n) } else { Ok(n) };
+        let outcome = run();
+        assert_eq!(outcome.iter().len(), 100);
+        for (index, result) in &outcome {
+            let result = result.copied().map_err(|error| *error);
+            assert_eq!(Ok(result), u32::try_from(index).map(expected));
+        }
+        for (index, result) in outcome {
+            assert_eq!(Ok(result), u32::try_from(index).map(expected));
+        }
+    });
+}
