@@ -8,8 +8,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crossbeam_channel::Receiver;
 use rayon_errgroup::{
-    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, GroupError, InOrder, OnCancel, Panicked,
-    Sequential, WithGroup,
+    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, Failures, GroupError, InOrder, OnCancel,
+    Outcome, Panicked, Rejected, Scope, Sequential, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -27,6 +27,11 @@ assert_not_impl_any!(GroupError<Cell<u8>>: Sync);
 assert_impl_all!(WithGroup<'static, rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
 assert_impl_all!(InOrder<rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
 assert_impl_all!(WithGroup<'static, InOrder<Sequential<std::ops::Range<u32>>>>: Send, Sync, Clone, Debug);
+assert_impl_all!(Failures<std::io::Error>: Send, Sync, Debug, Display, std::error::Error);
+assert_impl_all!(Outcome<u8, std::io::Error>: Send, Sync, Debug, Display, IntoIterator);
+// A scope is shared with other threads, whatever the error: it only needs to be sent.
+assert_impl_all!(Scope<'static, 'static, 'static, Cell<u8>>: Send, Sync, Debug);
+assert_impl_all!(Rejected<fn()>: Send, Sync, Debug, Display, std::error::Error);
 
 /// What a box of any error asks.
 #[test]

@@ -158,7 +158,9 @@ struct Shared<'r, E> {
 pub struct Scope<'s, 'run, 'scope: 'run, E> {
     rayon: &'s rayon::Scope<'run>,
     shared: &'run Shared<'run, E>,
-    tasks: PhantomData<&'scope ()>,
+    /// Invariant, as rayon's: if `'scope` could shrink to `'run`, which no caller can name, the
+    /// compiler would ask of what tasks borrow that it lives as long as the references in `E`.
+    tasks: PhantomData<fn(&'scope ()) -> &'scope ()>,
 }
 
 impl<'s, 'run, E> Scope<'s, 'run, '_, E> {

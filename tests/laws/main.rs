@@ -13,7 +13,9 @@ mod lanes;
 mod outcome;
 #[cfg(panic = "unwind")]
 mod panics;
+mod places;
 mod reach;
+mod scope;
 mod sources;
 mod stream;
 mod tokens;
