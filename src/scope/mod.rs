@@ -27,11 +27,15 @@ use crate::token::CancelToken;
 /// Tasks start in any order. Of several errors the earliest in time is returned, whether it is a
 /// task's or the body's own.
 ///
+/// A task's values are dropped before its error is recorded. So where tasks talk over a channel, let
+/// both ends live outside of them: else the end of one may make its neighbour fail first.
+///
 /// # Cancellation
 ///
 /// The first error or panic, of a task or of the body, cancels the [token](Scope::token). Tasks that
 /// have not begun are dropped then, and those that run are waited for; they should look at the token
-/// if they take long. `body` itself is not stopped: it runs on the calling thread, whatever happens.
+/// if they take long, and return an `Err` if they stop because of it (which one does not matter: it is never the
+/// one returned). `body` itself is not stopped: it runs on the calling thread, whatever happens.
 ///
 /// # Panics
 ///
@@ -204,7 +208,7 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
     /// group's threads, until one of them is free, or the scope is cancelled; so a body that reads
     /// a long list is never far ahead of its tasks. A task that spawns never waits. Without a
     /// concurrency nobody does. A body that runs on a worker of another pool does that pool's work while
-    /// it waits.
+    /// it waits. To wait and to be woken costs some ten microseconds where tasks are very quick.
     ///
     /// # Examples
     ///

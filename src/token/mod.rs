@@ -326,7 +326,8 @@ impl CancelToken {
     /// crossbeam's `select!`. Nothing is ever sent; once closed it stays ready.
     ///
     /// When `select!` finds several arms ready it takes any: where it matters, ask
-    /// [`check`](CancelToken::check) before taking up work.
+    /// [`check`](CancelToken::check) before taking up work. And leave the loop in the arm of `done`: on a
+    /// token that was released, not cancelled, `check` is `Ok`, and the channel stays ready.
     ///
     /// Clone the token, not the receiver: the sending end lives in the token, so a receiver that
     /// outlives every handle of its token reads as closed.

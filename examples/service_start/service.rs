@@ -1,0 +1,91 @@
+//! The service: one group of tasks that end, to get ready, and one of tasks that do not.
+
+use std::fmt;
+
+use crossbeam_channel::bounded;
+use rayon_errgroup::{CancelToken, Cancelled, ErrGroup, GroupError, scope};
+
+use crate::listener::Listener;
+use crate::options::Options;
+use crate::probe::Probe;
+use crate::settings::Settings;
+use crate::tell;
+use crate::worker::{Answers, Worker};
+
+/// How many connections may wait for a worker.
+const QUEUE: usize = 16;
+
+/// A service that has all it needs, and has not begun.
+pub(crate) struct Service {
+    listener: Listener,
+    probe: Probe,
+    answers: Answers,
+    workers: usize,
+}
+
+impl Service {
+    /// Reads the settings and meanwhile opens the port. If either fails, nothing was begun.
+    pub(crate) fn prepare(options: &Options) -> anyhow::Result<Service> {
+        let mut settings = Settings::default();
+        let listener = scope(|s| {
+            if let Some(file) = &options.config {
+                s.spawn(|_| Settings::load(file).map(|loaded| settings = loaded));
+            }
+            Listener::bind(options.port)
+        })?;
+        Ok(Service {
+            probe: Probe {
+                address: listener.address,
+                expected: settings.answer.clone(),
+                interval: settings.interval,
+                count: options.probes(),
+            },
+            listener,
+            answers: Answers::new(settings.answer, options.fail_after),
+            workers: settings.workers,
+        })
+    }
+
+    /// Runs until a part fails, the probe is through, or `stop` is cancelled, and returns when all
+    /// parts have ended.
+    pub(crate) fn run(self, stop: &CancelToken) -> Result<(), GroupError<anyhow::Error>> {
+        let Service {
+            listener,
+            probe,
+            answers,
+            workers,
+        } = self;
+        // Both ends outlive every task, so what ends a part is the token, and never a closed queue.
+        let (submit, jobs) = bounded(QUEUE);
+
+        // Each part keeps its thread to the end, so there is one for each, however few the cores.
+        let group = ErrGroup::new().token(stop).concurrency(2 + workers);
+        group.scope(|s| {
+            s.spawn(|s| ended("listener", listener.serve(&submit, s.token())));
+
+            for number in 1..=workers {
+                let worker = Worker::new(number, &jobs, &answers);
+                s.spawn(move |s| ended(worker.name(), worker.work(s.token())));
+            }
+
+            s.spawn(|s| {
+                ended("probe", probe.watch(s.token()))?;
+                // The other parts have no end of their own. Each returns the error of this
+                // cancellation, and none of these is taken for a failure.
+                s.token().cancel_with("every probe was answered");
+                Ok(())
+            });
+            Ok(())
+        })
+    }
+}
+
+/// Says how a part has ended. An error is given the name of the part.
+fn ended(part: impl fmt::Display, result: anyhow::Result<()>) -> anyhow::Result<()> {
+    match &result {
+        Ok(()) => tell(format_args!("{part}: done")),
+        Err(error) if error.is::<Cancelled>() => tell(format_args!("{part}: ended, {error}")),
+        Err(_) => tell(format_args!("{part}: failed")),
+    }
+    result.map_err(|error| error.context(part.to_string()))
+}

@@ -1,0 +1,84 @@
+//! The settings, and the file that they are read from.
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail, ensure};
+
+/// In characters.
+const LONGEST_ANSWER: usize = 80;
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The line that every connection is answered.
+    pub(crate) answer: String,
+    pub(crate) workers: usize,
+    /// The time between two probes.
+    pub(crate) interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            answer: "ok".to_owned(),
+            workers: 2,
+            interval: Duration::from_millis(200),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads `key=value` lines. What they do not name stays as it is by default.
+    pub(crate) fn load(file: &Path) -> anyhow::Result<Settings> {
+        let name = file.display();
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+        let mut settings = Settings::default();
+        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+            if !line.is_empty() && !line.starts_with('#') {
+                settings
+                    .set(line)
+                    .with_context(|| format!("line {number} of {name}"))?;
+            }
+        }
+        Ok(settings)
+    }
+
+    fn set(&mut self, line: &str) -> anyhow::Result<()> {
+        let (key, value) = line
+            .split_once('=')
+            .ok_or_else(|| anyhow!("{line:?} is not of the form key=value"))?;
+        let value = value.trim();
+        match key.trim() {
+            "answer" => {
+                ensure!(
+                    (1..=LONGEST_ANSWER).contains(&value.chars().count()),
+                    "answer: it must have 1 to {LONGEST_ANSWER} characters"
+                );
+                value.clone_into(&mut self.answer);
+            }
+            "workers" => {
+                let workers = number(value, 1..=64).context("workers")?;
+                self.workers = usize::from(workers);
+            }
+            "interval" => {
+                let milliseconds = number(value, 1..=60_000).context("interval")?;
+                self.interval = Duration::from_millis(milliseconds.into());
+            }
+            unknown => bail!("there is no setting {unknown:?}"),
+        }
+        Ok(())
+    }
+}
+
+fn number(text: &str, range: RangeInclusive<u16>) -> anyhow::Result<u16> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.with_context(|| {
+        format!(
+            "{text:?} is no number from {} to {}",
+            range.start(),
+            range.end()
+        )
+    })
+}
