@@ -305,7 +305,8 @@ impl CancelToken {
     }
 
     /// The time left until the [`deadline`](CancelToken::deadline), for the timeout of a socket.
-    /// Zero once it has passed.
+    /// Zero once it has passed, which sockets do not take for a timeout: [`check`](CancelToken::check)
+    /// first.
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
