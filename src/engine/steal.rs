@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use super::gather::{Join, Nothing, Piece, concatenate};
+use super::gather::{Gather, Join, Nothing, Piece, concatenate};
 use super::mark::Mark;
 use super::place::Room;
 use super::watch::Watch;
@@ -77,6 +77,64 @@ impl<'r, F, G, E> Stretch<'r, F, G, E> {
             f: self.f,
             gather,
         }
+    }
+}
+
+impl<F, G: Gather, E> Stretch<'_, F, G, E> {
+    /// Works on the items up to a failure, and says whether to go on with those behind it.
+    #[expect(
+        clippy::inline_always,
+        reason = "the items must not leave their registers; see `passes`"
+    )]
+    #[inline(always)]
+    fn pass<I, S: Iterator<Item = I>, const BEARS: bool>(&mut self, items: &mut S) -> GoOn
+    where
+        F: Fn(&CancelToken, I) -> Result<G::Value, E>,
+    {
+        let (run, f, gather) = (self.watch.run(), self.f, &mut self.gather);
+        let (token, cancelled) = (run.token(), run.token().node().flag());
+        let (in_item, mut go_on) = (Mark::default(), GoOn(false));
+        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+        // that a second panic, from the drop of an item, does not abort the process.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            gather.extend(|| {
+                let item = items.next()?;
+                if cancelled.is_raised() {
+                    run.skip();
+                    return None;
+                }
+                match in_item.watch(|| f(token, item)) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        go_on = run.fail(error);
+                        None
+                    }
+                }
+            });
+        }));
+        // At once, and not after the items, whose drops may take long.
+        match unwound {
+            Ok(()) => go_on,
+            Err(payload) if in_item.take() => run.item_panicked(payload),
+            Err(payload) => {
+                run.panicked(payload);
+                GoOn(false)
+            }
+        }
+    }
+
+    /// Goes on after each failure that the run bears.
+    ///
+    /// In a function of its own, to which the items are moved and not lent, and with a copy of `pass`
+    /// of its own: so that a run that bears none has the tightest loop that the compiler finds, with
+    /// nothing in it that is kept for going on. That is two instructions of some fifteen for an item.
+    #[inline(never)]
+    fn passes<I, S: Iterator<Item = I>>(mut self, mut items: S) -> (Self, S)
+    where
+        F: Fn(&CancelToken, I) -> Result<G::Value, E>,
+    {
+        while self.pass::<_, _, true>(&mut items) == GoOn(true) {}
+        (self, items)
     }
 }
 
@@ -158,47 +216,16 @@ where
     where
         S: IntoIterator<Item = I>,
     {
-        let (run, f, gather) = (self.watch.run(), self.f, &mut self.gather);
-        let (token, cancelled) = (run.token(), run.token().node().flag());
         let mut items = items.into_iter();
-        let in_item = Mark::default();
-        let mut go_on = GoOn(true);
-        while go_on == GoOn(true) {
-            // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
-            // that a second panic, from the drop of an item, does not abort the process.
-            let unwound = catch_unwind(AssertUnwindSafe(|| {
-                gather.extend(|| {
-                    loop {
-                        let item = items.next()?;
-                        if cancelled.is_raised() {
-                            run.skip();
-                            return None;
-                        }
-                        match in_item.watch(|| f(token, item)) {
-                            Ok(value) => return Some(value),
-                            Err(error) => {
-                                if run.fail(error) == GoOn(false) {
-                                    return None;
-                                }
-                            }
-                        }
-                    }
-                });
-            }));
-            // At once, and not after the items, whose drops may take long.
-            go_on = match unwound {
-                Ok(()) => GoOn(false),
-                Err(payload) if in_item.take() => run.item_panicked(payload),
-                Err(payload) => {
-                    run.panicked(payload);
-                    GoOn(false)
-                }
-            };
+        if self.watch.run().bears_failures() {
+            (self, items) = self.passes(items);
+        } else {
+            _ = self.pass::<_, _, false>(&mut items);
         }
         // Caught so that it meets no other panic, and `self` is not lost, as it would be if a drop after
         // it has been moved out panicked.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
-            run.panicked(payload);
+            self.watch.run().panicked(payload);
         }
         self
     }

@@ -125,6 +125,12 @@ impl<E> Run<E> {
         self.panicked(payload);
     }
 
+    /// Whether the run may go on after a failure.
+    #[inline]
+    pub(crate) fn bears_failures(&self) -> bool {
+        self.tolerance.failures > 1
+    }
+
     /// The failure with this number cancels the run.
     pub(crate) fn failures(&self) -> usize {
         self.tolerance.failures

@@ -46,6 +46,25 @@ pub(super) struct Chunk<C, G> {
     began: Instant,
 }
 
+/// Where a chunk is worked on: by which lane, and up to which position.
+#[derive(Clone, Copy)]
+struct Site<'c> {
+    lane: usize,
+    token: &'c CancelToken,
+    end: usize,
+}
+
+/// How far a pass over the items of a chunk has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    /// Every item was run.
+    All,
+    /// The item before the rest has failed, and the run bears it.
+    Borne,
+    /// The rest is not wanted.
+    Stopped,
+}
+
 impl<F, S, G, E> Claims<'_, F, S, G, E>
 where
     F: Fn(&CancelToken, S::Item) -> Result<G::Value, E> + Sync,
@@ -192,59 +211,21 @@ where
             mut gather,
             began,
         } = chunk;
-        let f = self.f;
-        let cancelled = token.node().flag();
-        let (in_item, mut holes) = (Mark::default(), Vec::new());
-        let (mut is_skipped, mut go_on) = (false, GoOn(true));
+        let site = Site {
+            lane,
+            token: &token,
+            end,
+        };
+        let mut holes = Vec::new();
         let middle = InTheMiddle::new();
-        let mut is_left = true;
-        while is_left {
-            // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
-            // that a second panic, from the drop of an item, does not abort the process.
-            let unwound = catch_unwind(AssertUnwindSafe(|| {
-                gather.extend(|| {
-                    loop {
-                        let item = items.next()?;
-                        if cancelled.is_raised() {
-                            is_skipped = true;
-                            return None;
-                        }
-                        match in_item.watch(|| f(&token, item)) {
-                            Ok(value) => return Some(value),
-                            Err(error) => {
-                                let index = position(end, &items);
-                                go_on = self.fail(lane, index, error);
-                                if go_on == GoOn(false) {
-                                    return None;
-                                }
-                                holes.push(index);
-                            }
-                        }
-                    }
-                });
-            }));
-            // At once, and not after the items, whose drops may take long.
-            is_left = match unwound {
-                Ok(()) => false,
-                Err(payload) if in_item.take() => {
-                    let index = position(end, &items);
-                    go_on = self.panic(lane, index, payload);
-                    let is_borne = go_on == GoOn(true);
-                    holes.extend(is_borne.then_some(index));
-                    is_borne
-                }
-                Err(payload) => {
-                    self.run.panicked(payload);
-                    go_on = GoOn(false);
-                    false
-                }
-            };
-        }
+        let passed = if self.run.bears_failures() {
+            let passed;
+            (passed, items, gather) = self.passes(site, items, gather, &mut holes);
+            passed
+        } else {
+            self.pass::<false>(site, &mut items, &mut gather)
+        };
         drop(middle);
-        if is_skipped {
-            self.run.skip();
-        }
-        let complete = !is_skipped && go_on == GoOn(true);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
             self.run.panicked(payload);
         }
@@ -253,7 +234,7 @@ where
         let worked = Worked {
             gathered: gather.finish(),
             holes,
-            complete,
+            complete: passed == Passed::All,
         };
         let mut front = lock(&self.front);
         front.lanes[lane].pace.learn(count, took);
@@ -270,6 +251,73 @@ where
         is_open
     }
 
+    /// Works on the items up to a failure.
+    #[expect(
+        clippy::inline_always,
+        reason = "the items must not leave their registers; see `passes`"
+    )]
+    #[inline(always)]
+    fn pass<const BEARS: bool>(
+        &self,
+        site: Site<'_>,
+        items: &mut S::Chunk,
+        gather: &mut G,
+    ) -> Passed {
+        let Site { lane, token, end } = site;
+        let (f, cancelled) = (self.f, token.node().flag());
+        let (in_item, mut passed, mut is_skipped) = (Mark::default(), Passed::All, false);
+        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+        // that a second panic, from the drop of an item, does not abort the process.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            gather.extend(|| {
+                let item = items.next()?;
+                if cancelled.is_raised() {
+                    is_skipped = true;
+                    return None;
+                }
+                match in_item.watch(|| f(token, item)) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        passed = self.fail_before(lane, end, items, error);
+                        None
+                    }
+                }
+            });
+        }));
+        // At once, and not after the items, whose drops may take long.
+        match unwound {
+            Ok(()) if is_skipped => {
+                self.run.skip();
+                Passed::Stopped
+            }
+            Ok(()) => passed,
+            Err(payload) if in_item.take() => self.panic(lane, position(end, items), payload),
+            Err(payload) => {
+                self.run.panicked(payload);
+                Passed::Stopped
+            }
+        }
+    }
+
+    /// Goes on after each failure that the run bears. In a function of its own, for the sake of the loop
+    /// in `pass`, as in the stealing engine.
+    #[inline(never)]
+    fn passes(
+        &self,
+        site: Site<'_>,
+        mut items: S::Chunk,
+        mut gather: G,
+        holes: &mut Vec<usize>,
+    ) -> (Passed, S::Chunk, G) {
+        loop {
+            let passed = self.pass::<true>(site, &mut items, &mut gather);
+            if passed != Passed::Borne {
+                return (passed, items, gather);
+            }
+            holes.push(position(site.end, &items));
+        }
+    }
+
     /// Wakes the one who waits for values, if there are enough now.
     fn wake(&self, front: &mut FrontOf<S, G>) {
         // To notify is a system call, even if nobody waits.
@@ -279,32 +327,34 @@ where
         }
     }
 
-    /// The item at this position, which this lane works on, has failed. If that is one too many,
-    /// nothing above the bound goes on, and everything below does.
+    /// The item before `rest`, which ends at `end` and which this lane works on, has failed. If that is
+    /// one too many, nothing above the bound goes on, and everything below does.
     #[cold]
-    fn fail(&self, lane: usize, index: usize, error: E) -> GoOn {
+    #[inline(never)]
+    fn fail_before(&self, lane: usize, end: usize, rest: &S::Chunk, error: E) -> Passed {
+        let index = position(end, rest);
         self.narrow(lane, index, self.run.fail_at(index, error))
     }
 
     /// The same for a panic.
     #[cold]
-    fn panic(&self, lane: usize, index: usize, payload: Payload) -> GoOn {
+    fn panic(&self, lane: usize, index: usize, payload: Payload) -> Passed {
         self.narrow(lane, index, self.run.item_panicked_at(index, payload))
     }
 
     /// After the run has recorded the failure at `index`, so that nobody sees a cancellation before.
-    fn narrow(&self, lane: usize, index: usize, wanted: Wanted) -> GoOn {
+    fn narrow(&self, lane: usize, index: usize, wanted: Wanted) -> Passed {
         let mut front = lock(&self.front);
         let above = front.narrow(lane, index, wanted);
         drop(front);
         for token in above {
             self.run.cancel_lane(&token);
         }
-        GoOn(match wanted {
-            Wanted::All => true,
-            Wanted::UpTo(bound) => index < bound,
-            Wanted::Nothing => false,
-        })
+        match wanted {
+            Wanted::All => Passed::Borne,
+            Wanted::UpTo(bound) if index < bound => Passed::Borne,
+            Wanted::UpTo(_) | Wanted::Nothing => Passed::Stopped,
+        }
     }
 }
 
