@@ -14,7 +14,11 @@ use crate::run::Account;
 /// `skipped` add up to the number of items; of an iterator of unknown length, of those that were
 /// read from it.
 ///
-/// Its `Display` is the last line of a batch job: `998 ok, 2 failed, 0 skipped`.
+/// Its `Display` is the last line of a batch job: `998 ok, 2 failed, 0 skipped`; and where items were
+/// skipped for another cause than a failure, that cause: `40 ok, 0 failed, 60 skipped: deadline passed`.
+///
+/// What an item returns counts as it is, without a look at when or why: one that gives up because of a
+/// cancellation, and says so with an `Err`, has failed.
 ///
 /// # Examples
 ///
@@ -45,8 +49,8 @@ pub struct Outcome<T, E> {
     pub panics: Vec<(Option<usize>, Panicked)>,
     /// How many items were dropped unrun.
     pub skipped: usize,
-    /// What cancelled the run, if anything did. A cancellation may have come too late to skip any
-    /// item.
+    /// What cancelled the run, if anything did; [`Cause::Parent`] is the token that the group was
+    /// given. A cancellation may have come too late to skip any item.
     pub cause: Option<Cause>,
 }
 
@@ -205,7 +209,10 @@ impl<T, E> fmt::Display for Outcome<T, E> {
         match &self.cause {
             None | Some(Cause::Failed | Cause::Panicked) => Ok(()),
             Some(_) if self.skipped == 0 => Ok(()),
-            Some(cause) => write!(f, ": {cause}"),
+            Some(cause) => match cause.root() {
+                Cause::Requested(Some(reason)) => write!(f, ": {reason}"),
+                root => write!(f, ": {root}"),
+            },
         }
     }
 }

@@ -219,7 +219,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// exactly the values before it (and its own, where it failed itself). If something else cancels
     /// the run before the sink has had them all, the failure is not reported but the cancellation.
     ///
-    /// The threads work ahead of the sink by a bounded number of values, however long the input is:
+    /// A value is given on when its chunk has ended, so an item must not wait for what the sink does
+    /// with an earlier one. The threads work ahead of the sink by a bounded number of values, however long the input is:
     /// 16 chunks for each thread, and a chunk has at most 1024 items, or one where items take long. One
     /// that is too far ahead does not wait: it does other work of the pool until the sink has caught
     /// up.

@@ -1,6 +1,8 @@
 //! The examples, run as their users run them.
 
+mod batch_report;
 mod fetch_urls;
 mod hash_tree;
 mod ndjson_pipeline;
 mod program;
+mod service_start;

@@ -323,10 +323,7 @@ fn a_cancelled_run_keeps_what_its_items_say_and_returns_the_cause() {
         assert_eq!(outcome.values.len(), 3);
         assert_eq!(outcome.errors, [(3, "a consequence, or not")]);
         assert_eq!(outcome.skipped, 6);
-        assert_eq!(
-            outcome.to_string(),
-            "3 ok, 1 failed, 6 skipped: requested (parent token)"
-        );
+        assert_eq!(outcome.to_string(), "3 ok, 1 failed, 6 skipped: enough");
         let Err(GroupError::Cancelled(cancelled)) = outcome.into_result() else {
             unreachable!()
         };

@@ -1,0 +1,34 @@
+//! The table of the failures.
+
+use std::path::PathBuf;
+
+use comfy_table::{Table, presets};
+use rayon_errgroup::Outcome;
+
+use crate::fate::Fate;
+use crate::files::quoted;
+use crate::validate::Error;
+
+/// A row for each error and each panic, in the order of the files.
+pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Table {
+    let errors = outcome
+        .errors
+        .iter()
+        .map(|(index, error)| (Some(*index), Fate::Failed, error.to_string()));
+    let panics = outcome.panics.iter().map(|(index, panicked)| {
+        let message = panicked.message().unwrap_or("(no message)").to_owned();
+        (*index, Fate::Panicked, message)
+    });
+    let mut rows: Vec<_> = errors.chain(panics).collect();
+    rows.sort_by_key(|(index, ..)| *index);
+
+    let mut table = Table::new();
+    table
+        .load_preset(presets::UTF8_FULL_CONDENSED)
+        .set_header(["file", "result", "cause"]);
+    for (index, fate, cause) in rows {
+        let file = index.map_or_else(String::new, |index| quoted(&files[index]));
+        table.add_row([file.as_str(), fate.name(), &cause]);
+    }
+    table
+}

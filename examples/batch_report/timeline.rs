@@ -1,0 +1,66 @@
+//! Who ran what, and when.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The bars of a run, one for each item that ran.
+pub(crate) struct Timeline {
+    started: Instant,
+    bars: Mutex<Vec<Bar>>,
+}
+
+/// An item that has ended, well or badly. The times count from the start of the run.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    pub(crate) index: usize,
+    pub(crate) worker: usize,
+    pub(crate) begin: Duration,
+    pub(crate) end: Duration,
+}
+
+impl Timeline {
+    pub(crate) fn start() -> Timeline {
+        Timeline {
+            started: Instant::now(),
+            bars: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// To be called by the worker that runs the item; the bar ends when the guard is dropped.
+    pub(crate) fn begin(&self, index: usize) -> Running<'_> {
+        Running {
+            timeline: self,
+            index,
+            begin: self.started.elapsed(),
+        }
+    }
+
+    pub(crate) fn into_bars(self) -> Vec<Bar> {
+        self.bars
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An item that runs.
+#[must_use = "its bar ends when this is dropped"]
+pub(crate) struct Running<'t> {
+    timeline: &'t Timeline,
+    index: usize,
+    begin: Duration,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let bar = Bar {
+            index: self.index,
+            // Only outside of every pool there is none.
+            worker: rayon::current_thread_index().unwrap_or_default(),
+            begin: self.begin,
+            end: self.timeline.started.elapsed(),
+        };
+        // This may be the drop of an item that panicked, so nothing in it may panic.
+        let bars = self.timeline.bars.lock();
+        bars.unwrap_or_else(PoisonError::into_inner).push(bar);
+    }
+}

@@ -1,0 +1,104 @@
+//! What a file must be: a day of a weather station, in JSON.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use rayon_errgroup::CancelToken;
+use serde_json::Value;
+
+/// A file is of one day, in seconds.
+const DAY: usize = 24 * 60 * 60;
+/// How far apart the readings may be on average.
+const APART: usize = 60 * 60;
+/// Colder or warmer it has never been.
+const CELSIUS: RangeInclusive<f64> = -90.0..=60.0;
+
+/// Why a file is not valid.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    #[error("no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    Document(#[from] Fault),
+    #[error("reading {number}: {fault}")]
+    Reading { number: usize, fault: Fault },
+}
+
+/// What is wrong with an object.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("there is no {0:?}")]
+    Missing(&'static str),
+    #[error("{0:?} is of the wrong type")]
+    Type(&'static str),
+    #[error("second {second} does not come after second {before}")]
+    Order { second: u64, before: u64 },
+    #[error("{0} °C is out of range")]
+    Range(f64),
+    #[error("{0} readings are too few")]
+    Few(usize),
+}
+
+/// Returns how many readings the file has.
+pub(crate) fn file(token: &CancelToken, path: &Path) -> Result<usize, Error> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    Watched { token, file }.read_to_end(&mut bytes)?;
+    document(&serde_json::from_slice(&bytes)?)
+}
+
+/// A file whose reading ends with an error when the token is cancelled: a huge one, or a pipe that
+/// is never closed, does not hold up a run that was stopped.
+struct Watched<'t> {
+    token: &'t CancelToken,
+    file: File,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.token.check()?;
+        self.file.read(buffer)
+    }
+}
+
+fn document(document: &Value) -> Result<usize, Error> {
+    field(document, "station", Value::as_str)?;
+    let readings = field(document, "readings", Value::as_array)?;
+    let mut before = None;
+    for (number, reading) in (1..).zip(readings) {
+        let second = check(reading, before).map_err(|fault| Error::Reading { number, fault })?;
+        before = Some(second);
+    }
+    // A bug, left in for the demonstration: where there are none this panics.
+    let apart = DAY / readings.len();
+    if apart > APART {
+        return Err(Fault::Few(readings.len()).into());
+    }
+    Ok(readings.len())
+}
+
+/// Returns the second of a reading, if that is after the one before it and all else is well.
+fn check(reading: &Value, before: Option<u64>) -> Result<u64, Fault> {
+    let second = field(reading, "second", Value::as_u64)?;
+    if let Some(before) = before.filter(|before| second <= *before) {
+        return Err(Fault::Order { second, before });
+    }
+    let celsius = field(reading, "celsius", Value::as_f64)?;
+    if !CELSIUS.contains(&celsius) {
+        return Err(Fault::Range(celsius));
+    }
+    Ok(second)
+}
+
+fn field<'d, T: 'd>(
+    object: &'d Value,
+    name: &'static str,
+    cast: impl FnOnce(&'d Value) -> Option<T>,
+) -> Result<T, Fault> {
+    let value = object.get(name).ok_or(Fault::Missing(name))?;
+    cast(value).ok_or(Fault::Type(name))
+}

@@ -1,0 +1,320 @@
+//! `batch_report`, judged by its last line, its table and its picture.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::program::{Ended, Folder, Program, example, run};
+
+/// What the picture paints a file in, by what became of it.
+const OK: &str = "#8CB8DC";
+const FAILED: &str = "#E07B1F";
+const PANICKED: &str = "#8E1B4F";
+const SKIPPED: &str = "#CFCCC4";
+
+const BAD: &[u8] = b"{\"station\": \"x\", \"readings\": [";
+
+fn good() -> Vec<u8> {
+    let readings: Vec<_> = (0..30)
+        .map(|second| format!(r#"{{"second": {second}, "celsius": 9.5}}"#))
+        .collect();
+    let readings = readings.join(",");
+    format!(r#"{{"station": "x", "readings": [{readings}]}}"#).into_bytes()
+}
+
+/// The program with its temporary files in the folder.
+fn batch_report(folder: &Folder) -> Command {
+    let mut command = example("batch_report");
+    // With it the hook prints every panic.
+    command.env_remove("RUST_BACKTRACE");
+    for name in ["TMPDIR", "TMP", "TEMP"] {
+        command.env(name, &folder.0);
+    }
+    command
+}
+
+/// The picture that is left in the folder, and nothing else is.
+fn picture(folder: &Folder) -> String {
+    let files: Vec<PathBuf> = fs::read_dir(&folder.0)
+        .expect("the folder")
+        .map(|entry| entry.expect("its files").path())
+        .filter(|path| path.extension().is_none_or(|ext| ext != "json"))
+        .collect();
+    let [path] = &*files else {
+        panic!("{files:?} are left")
+    };
+    read_picture(path)
+}
+
+fn read_picture(path: &Path) -> String {
+    let svg = fs::read_to_string(path).expect("the picture");
+    assert!(svg.starts_with("<svg "), "{svg}");
+    assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
+    let count = |what| svg.matches(what).count();
+    assert_eq!(count("<text "), count("</text>"));
+    assert_eq!(count("<rect "), rectangles(&svg).count());
+    svg
+}
+
+fn rectangles(svg: &str) -> impl Iterator<Item = &str> {
+    svg.lines()
+        .filter(|line| line.starts_with("<rect ") && line.ends_with("/>"))
+}
+
+/// Each file that ran has a bar and a mark, one that was skipped only the mark.
+#[track_caller]
+fn shows(svg: &str, ran: &[(&'static str, usize)], skipped: usize) {
+    let painted =
+        |color: &'static str| rectangles(svg).filter(move |line: &&str| line.contains(color));
+    for &(color, count) in ran {
+        assert_eq!(painted(color).count(), 2 * count, "{color}");
+    }
+    assert_eq!(painted(SKIPPED).count(), skipped);
+}
+
+#[track_caller]
+fn ended_with(ended: &Ended, status: i32, last: &str) {
+    let text = ended.text();
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(status), ""));
+    assert_eq!(text.lines().last(), Some(last), "{text}");
+}
+
+/// The row of a file says why it is there.
+#[track_caller]
+fn says(ended: &Ended, file: &str, result: &str, cause: &str) {
+    let text = ended.text();
+    let mut rows = text.lines().filter(|line| line.contains(file));
+    let row = rows.next().unwrap_or_else(|| panic!("no {file}: {text}"));
+    assert!(row.contains(result) && row.contains(cause), "{row}");
+    assert_eq!(rows.next(), None);
+}
+
+#[test]
+fn batch_report_finds_what_it_broke() {
+    let folder = Folder::new("batch-default");
+    let ended = run(&mut batch_report(&folder));
+    ended_with(&ended, 0, "192 ok, 6 failed, 2 panicked, 0 skipped");
+    says(&ended, "013.json", "failed", "451.5 °C is out of range");
+    says(&ended, "047.json", "failed", "EOF while parsing");
+    says(&ended, "048.json", "failed", r#"there is no "station""#);
+    says(&ended, "049.json", "failed", "second 0 does not come after");
+    says(&ended, "091.json", "panicked", "divide by zero");
+    says(&ended, "120.json", "failed", "invalid unicode");
+    says(&ended, "158.json", "panicked", "divide by zero");
+    says(&ended, "187.json", "failed", "is out of range");
+    shows(
+        &picture(&folder),
+        &[(OK, 192), (FAILED, 6), (PANICKED, 2)],
+        0,
+    );
+}
+
+#[test]
+fn batch_report_demonstrates_with_one_worker_and_with_many() {
+    let folder = Folder::new("batch-jobs");
+    for jobs in ["1", "16"] {
+        let path = folder.file("picture.svg", b"an old picture");
+        let mut command = batch_report(&folder);
+        let ended = run(command.args(["--jobs", jobs, "--report"]).arg(path));
+        ended_with(&ended, 0, "192 ok, 6 failed, 2 panicked, 0 skipped");
+        shows(
+            &picture(&folder),
+            &[(OK, 192), (FAILED, 6), (PANICKED, 2)],
+            0,
+        );
+    }
+}
+
+#[test]
+fn batch_report_does_not_pass_the_demonstration_if_some_are_skipped() {
+    let folder = Folder::new("batch-demo-skips");
+    let ended = run(batch_report(&folder).args(["--max-errors", "1", "--jobs", "1"]));
+    ended_with(&ended, 1, "13 ok, 1 failed, 186 skipped");
+    shows(&picture(&folder), &[(OK, 13), (FAILED, 1)], 186);
+}
+
+#[test]
+fn batch_report_names_the_files_that_are_not_valid() {
+    let folder = Folder::new("batch-two");
+    folder.file("a.json", &good());
+    folder.file("b.json", BAD);
+    folder.file("c.json", &good());
+    folder.file("d.json", b"{\"station\": 7}");
+    folder.file("e.json", &good());
+    let ended = run(batch_report(&folder).arg(&folder.0));
+    ended_with(&ended, 1, "3 ok, 2 failed, 0 skipped");
+    says(&ended, "b.json", "failed", "EOF while parsing a list");
+    says(
+        &ended,
+        "d.json",
+        "failed",
+        r#""station" is of the wrong type"#,
+    );
+    assert!(!ended.text().contains("a.json"), "{}", ended.text());
+    assert!(ended.text().contains("90 readings in"), "{}", ended.text());
+    shows(&picture(&folder), &[(OK, 3), (FAILED, 2)], 0);
+}
+
+#[test]
+fn batch_report_goes_below_folders_and_reads_only_documents_there() {
+    let folder = Folder::new("batch-below");
+    folder.file("in/deep/er/a.json", &good());
+    folder.file("in/notes.txt", BAD);
+    let other = folder.file("other.txt", &good());
+    let report = folder.0.join("picture.svg");
+    let mut command = batch_report(&folder);
+    command.arg(folder.0.join("in")).arg(other);
+    let ended = run(command.arg("--report").arg(&report));
+    ended_with(&ended, 0, "2 ok, 0 failed, 0 skipped");
+    assert!(!ended.text().contains("cause"), "there is no empty table");
+    shows(&read_picture(&report), &[(OK, 2)], 0);
+}
+
+#[test]
+fn batch_report_skips_the_rest_after_max_errors() {
+    let folder = Folder::new("batch-max");
+    folder.file("a.json", &good());
+    for name in ["b.json", "c.json", "d.json"] {
+        folder.file(name, BAD);
+    }
+    for (limit, last) in [
+        ("1", "1 ok, 1 failed, 2 skipped"),
+        ("2", "1 ok, 2 failed, 1 skipped"),
+        ("3", "1 ok, 3 failed, 0 skipped"),
+        ("4", "1 ok, 3 failed, 0 skipped"),
+    ] {
+        let mut command = batch_report(&folder);
+        command.args(["--jobs", "1", "--max-errors", limit]);
+        ended_with(&run(command.arg(&folder.0)), 1, last);
+    }
+}
+
+#[test]
+fn batch_report_counts_a_panic_as_a_failure() {
+    let folder = Folder::new("batch-panic");
+    folder.file("a.json", b"{\"station\": \"x\", \"readings\": []}");
+    folder.file("b.json", &good());
+    let mut command = batch_report(&folder);
+    let ended = run(command.arg(&folder.0));
+    ended_with(&ended, 1, "1 ok, 0 failed, 1 panicked, 0 skipped");
+    says(&ended, "a.json", "panicked", "divide by zero");
+    let ended = run(command.args(["--jobs", "1", "--max-errors", "1"]));
+    ended_with(&ended, 1, "0 ok, 0 failed, 1 panicked, 1 skipped");
+}
+
+#[test]
+fn batch_report_reports_what_cannot_be_read() {
+    let folder = Folder::new("batch-unreadable");
+    folder.file("a.json", b"{\"station\": \"\xff\"}");
+    let mut command = batch_report(&folder);
+    command.arg(&folder.0);
+    let ended = run(&mut command);
+    ended_with(&ended, 1, "0 ok, 1 failed, 0 skipped");
+    says(&ended, "a.json", "failed", "invalid unicode");
+    // Whoever runs this may read every file, but the first page of no process is mapped.
+    if cfg!(target_os = "linux") {
+        let ended = run(command.arg("/proc/self/mem"));
+        ended_with(&ended, 1, "0 ok, 2 failed, 0 skipped");
+        says(&ended, "/proc/self/mem", "failed", "cannot be read: ");
+    }
+}
+
+#[test]
+fn batch_report_refuses_what_it_cannot_begin() {
+    let folder = Folder::new("batch-refused");
+    let missing = folder.0.join("missing");
+    run(batch_report(&folder).arg(&missing)).refused(2, "cannot read \"");
+    run(batch_report(&folder).arg(&folder.0)).refused(2, "there is no .json file in");
+
+    let document = folder.file("a.json", &good());
+    let mut command = batch_report(&folder);
+    let ended = run(command.arg(&folder.0).arg("--report").arg(&document));
+    ended.refused(2, "the picture would overwrite");
+    assert_eq!(fs::read(document).expect("it is still there"), good());
+
+    let mut command = batch_report(&folder);
+    let ended = run(command
+        .arg(&folder.0)
+        .arg("--report")
+        .arg(missing.join("picture.svg")));
+    ended.refused(2, "cannot write to");
+
+    for wrong in [
+        ["--jobs", "0"],
+        ["--max-errors", "0"],
+        ["--timeout", "0"],
+        ["--timeout", "soon"],
+    ] {
+        let ended = run(batch_report(&folder).args(wrong));
+        assert_eq!((ended.status, ended.text()), (Some(2), ""), "{wrong:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn batch_report_ends_quietly_if_nobody_reads() {
+    let folder = Folder::new("batch-unread");
+    let mut program = Program::start_unread(batch_report(&folder).arg("/dev/stdin"));
+    std::io::Write::write_all(&mut program.stdin(), &good()).expect("it reads");
+    let ended = program.end();
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+    shows(&picture(&folder), &[(OK, 1)], 0);
+}
+
+#[cfg(unix)]
+mod stopped {
+    use std::io::Write;
+    use std::process::ChildStdin;
+    use std::thread;
+
+    use super::*;
+
+    /// The program on its standard input and two files after it.
+    fn start(folder: &Folder, options: &[&str]) -> (Program, ChildStdin) {
+        folder.file("a.json", &good());
+        folder.file("b.json", &good());
+        let mut command = batch_report(folder);
+        command.args(["--jobs", "1"]).args(options);
+        let mut program = Program::start(command.arg("/dev/stdin").arg(&folder.0));
+        let input = program.stdin();
+        (program, input)
+    }
+
+    /// The input goes on until nobody reads it.
+    fn end(program: Program, mut input: ChildStdin) -> Ended {
+        let writer = thread::spawn(move || while input.write_all(&[b' '; 64]).is_ok() {});
+        let ended = program.end();
+        writer.join().expect("the pipe is closed");
+        ended
+    }
+
+    #[test]
+    fn batch_report_keeps_what_was_done_when_it_is_interrupted() {
+        let folder = Folder::new("batch-interrupted");
+        let (program, mut input) = start(&folder, &[]);
+        // More than a pipe holds: once this is written, the program is reading.
+        input.write_all(&vec![b' '; 1 << 20]).expect("it reads");
+        program.interrupt();
+        let ended = end(program, input);
+        let last = "0 ok, 1 failed, 2 skipped: requested (parent token)";
+        ended_with(&ended, 130, last);
+        says(&ended, "/dev/stdin", "failed", "cancelled: requested");
+        shows(&picture(&folder), &[(FAILED, 1)], 2);
+    }
+
+    #[test]
+    fn batch_report_skips_what_has_not_begun_in_time() {
+        let folder = Folder::new("batch-timeout");
+        let (program, input) = start(&folder, &["--timeout", "0.05"]);
+        let ended = end(program, input);
+        // Where there is much else to do, the time may be over before the first file begins.
+        if ended.text().contains("3 skipped") {
+            ended_with(&ended, 1, "0 ok, 0 failed, 3 skipped: deadline passed");
+            shows(&picture(&folder), &[], 3);
+        } else {
+            ended_with(&ended, 1, "0 ok, 1 failed, 2 skipped: deadline passed");
+            says(&ended, "/dev/stdin", "failed", "cancelled: deadline");
+            shows(&picture(&folder), &[(FAILED, 1)], 2);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What the suites of neighbours in other languages ask, asked of this crate.
+
+mod conc;
+mod go;
+#[path = "../laws/harness.rs"]
+#[expect(dead_code, reason = "the laws need more of it")]
+mod harness;
+
+use std::sync::Arc;
+
+use crate::harness::{on_pools, watched};
+
+/// Runs `body` outside of pools, and on a worker of pools of one, two and many threads.
+fn everywhere(body: impl Fn() + Send + Sync + 'static) {
+    let body = Arc::new(body);
+    let outside = Arc::clone(&body);
+    watched(move || outside());
+    on_pools(move |_| body());
+}
