@@ -6,7 +6,8 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::{slice, vec};
+
+use crate::failures::Failures;
 
 /// What a panic carries from `panic!` to the one who catches it.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
@@ -134,96 +135,6 @@ impl<E> GroupError<E> {
             GroupError::Cancelled(cancelled) => cancelled.into(),
             GroupError::Panicked(panicked) => panicked.into(),
         }
-    }
-}
-
-/// The errors of several items, with their positions, in ascending order.
-///
-/// The message names the first and the count, as one line; the first error is the
-/// [`source`](Error::source).
-///
-/// # Examples
-///
-/// ```
-/// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
-///
-/// let group = ErrGroup::new().keep_going();
-/// let words = ["1", "x", "3", "y"].into_iter().par_in_order().with_group(&group);
-/// let Err(GroupError::Several(failures)) = words.outcome(|_, word| word.parse::<u8>()).into_result()
-///     else { unreachable!() };
-/// assert_eq!(failures.to_string(), "2 items failed, the first of them item 1");
-/// for (index, error) in &failures {
-///     println!("{index}: {error}");
-/// }
-/// ```
-#[derive(Debug)]
-pub struct Failures<E> {
-    /// At least two.
-    errors: Vec<(usize, E)>,
-}
-
-impl<E> Failures<E> {
-    pub(crate) fn new(errors: Vec<(usize, E)>) -> Self {
-        debug_assert!(errors.len() > 1);
-        Failures { errors }
-    }
-
-    /// The error with the lowest position.
-    ///
-    /// See the example of [`iter`](Failures::iter).
-    pub fn first(&self) -> &(usize, E) {
-        &self.errors[0]
-    }
-
-    fn into_first(mut self) -> E {
-        self.errors.swap_remove(0).1
-    }
-
-    /// All of them, the lowest position first. There are always two at least.
-    ///
-    /// ```
-    /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
-    ///
-    /// let group = ErrGroup::new().keep_going();
-    /// let words = ["x", "y"].into_iter().par_in_order().with_group(&group);
-    /// let result = words.outcome(|_, word| Err::<(), _>(word)).into_result();
-    /// let Err(GroupError::Several(failures)) = result else { unreachable!() };
-    /// assert_eq!(failures.iter().collect::<Vec<_>>(), [&(0, "x"), &(1, "y")]);
-    /// assert_eq!(*failures.first(), (0, "x"));
-    /// ```
-    pub fn iter(&self) -> slice::Iter<'_, (usize, E)> {
-        self.errors.iter()
-    }
-}
-
-impl<E> IntoIterator for Failures<E> {
-    type Item = (usize, E);
-    type IntoIter = vec::IntoIter<(usize, E)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.errors.into_iter()
-    }
-}
-
-impl<'f, E> IntoIterator for &'f Failures<E> {
-    type Item = &'f (usize, E);
-    type IntoIter = slice::Iter<'f, (usize, E)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<E> fmt::Display for Failures<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, (first, _)) = (self.errors.len(), self.first());
-        write!(f, "{count} items failed, the first of them item {first}")
-    }
-}
-
-impl<E: Error + 'static> Error for Failures<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.first().1)
     }
 }
 

@@ -177,6 +177,7 @@
 mod engine;
 mod error;
 mod ext;
+mod failures;
 mod group;
 pub mod guide;
 mod in_order;
@@ -188,8 +189,9 @@ mod token;
 mod with_group;
 
 pub use engine::claim::source::{Ordered, Sequential};
-pub use error::{Cancelled, Cause, Failures, GroupError, Panicked};
+pub use error::{Cancelled, Cause, GroupError, Panicked};
 pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
+pub use failures::Failures;
 pub use group::ErrGroup;
 pub use in_order::InOrder;
 pub use outcome::Outcome;

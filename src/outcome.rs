@@ -4,7 +4,8 @@ use std::fmt;
 use std::vec;
 
 use crate::engine::claim::outcome::Values;
-use crate::error::{Cancelled, Cause, Failures, GroupError, Panicked};
+use crate::error::{Cancelled, Cause, GroupError, Panicked};
+use crate::failures::Failures;
 use crate::run::Account;
 
 /// Everything that came of a run: the values, the errors, and how many items never ran.

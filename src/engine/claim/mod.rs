@@ -13,8 +13,8 @@
 //! reads from a slow source), or too far ahead of those who wait for its values, ends, and is
 //! queued again by whoever changes that.
 //!
-//! A reader follows an item from [`for_each`] to [`lanes`] (who works), [`chunk`] (on what) and
-//! [`front`] (what they share).
+//! A reader follows an item from [`for_each`] to [`lanes`] (who works), [`chunk`] (on what),
+//! [`work`] (how) and [`front`] (what they share).
 
 mod chunk;
 mod front;
@@ -24,6 +24,7 @@ mod pace;
 mod pieces;
 pub(crate) mod source;
 pub(crate) mod stream;
+mod work;
 
 use std::sync::{Condvar, Mutex};
 
