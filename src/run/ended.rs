@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use super::record::{Failure, Record, Tolerance};
 use super::{FirstPanic, Run};
 use crate::error::{Cancelled, Cause, Payload};
-use crate::lock::lock;
+use crate::sync::lock;
 
 /// Why a run did not end with `Ok`.
 pub(crate) enum Stopped<E> {

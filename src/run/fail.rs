@@ -3,7 +3,7 @@
 use super::record::{Failure, Record, Strike};
 use super::{GoOn, Run, Wanted};
 use crate::error::{Cause, Payload};
-use crate::lock::lock;
+use crate::sync::lock;
 
 impl<E> Run<E> {
     /// An item returned an error. Cancels the run, unless the run bears it: then it goes on.

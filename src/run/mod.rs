@@ -2,18 +2,19 @@
 
 mod ended;
 mod fail;
+#[cfg(all(test, model = "loom"))]
+mod models;
 mod record;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::ended::{Account, Stopped, bare};
 use self::record::Record;
 pub(crate) use self::record::{Failure, Tolerance};
 use crate::error::{Cause, Payload, discard};
-use crate::lock::lock;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
 
 /// How long a run that was cancelled from outside waits for proof that an item was left. See

@@ -1,5 +1,7 @@
 //! `Scope`: tasks of different kinds.
 
+#[cfg(all(test, model = "shuttle"))]
+mod models;
 mod places;
 mod rejected;
 

@@ -1,13 +1,12 @@
 //! `Places`: how many tasks a scope with a concurrency lets in.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use rayon::{ThreadPool, Yield};
 
-use crate::lock::lock;
 use crate::run::GoOn;
+use crate::sync::channel::{Receiver, Sender, bounded, wait_for};
+use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
 
 /// How long a worker of another pool naps between two looks for jobs there; later up to 32 times
@@ -93,10 +92,10 @@ impl<'p> Places<'p> {
             match rayon::yield_now() {
                 Some(Yield::Executed) => naps = 0,
                 Some(Yield::Idle) => {
-                    self.wait(token, Some(NAP * (1 << naps)));
+                    wait_for(&self.freed.1, token.done(), Some(NAP * (1 << naps)));
                     naps = (naps + 1).min(5);
                 }
-                None => self.wait(token, None),
+                None => wait_for(&self.freed.1, token.done(), None),
             }
         };
         lock(&self.state).waiting -= 1;
@@ -116,16 +115,6 @@ impl<'p> Places<'p> {
         if state.waiting > 0 && self.is_free(state) {
             // If it is full, somebody is told already.
             _ = self.freed.0.try_send(());
-        }
-    }
-
-    /// Waits until a place may be free, the token is cancelled, or the time is over.
-    fn wait(&self, token: &CancelToken, limit: Option<Duration>) {
-        let over = limit.map_or_else(never, after);
-        select! {
-            recv(self.freed.1) -> _ => {}
-            recv(token.done()) -> _ => {}
-            recv(over) -> _ => {}
         }
     }
 }

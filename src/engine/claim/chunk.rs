@@ -4,13 +4,12 @@ use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use rayon::Scope;
-
 use super::lanes::{Busy, InTheMiddle};
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather, Rest};
-use crate::lock::lock;
+use crate::sync::lock;
+use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
 /// How often a lane looks whether the front is back before it gives up for the time being. Between

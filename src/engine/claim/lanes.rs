@@ -17,14 +17,13 @@
 use std::cell::Cell;
 use std::sync::PoisonError;
 
-use rayon::Scope;
-
 use super::front::Lane;
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather};
-use crate::lock::lock;
 use crate::run::GoOn;
+use crate::sync::lock;
+use crate::sync::pool::{self, Scope};
 use crate::token::CancelToken;
 
 /// What a lane does that cannot claim at the moment.
@@ -70,11 +69,11 @@ where
     /// Runs all lanes, on the current pool, and returns what came of the chunks, in order, and of
     /// the rest that nobody claimed; and the source, as far as it was read.
     pub(super) fn work_off(self) -> (Vec<G::Gathered>, Option<S>) {
-        if self.lanes < rayon::current_num_threads().min(2) {
+        if self.lanes < pool::current_num_threads().min(2) {
             // Of an item alone rayon, too, makes no work for another thread.
-            rayon::in_place_scope(|scope| self.lead(scope));
+            pool::in_place_scope(|scope| self.lead(scope));
         } else {
-            rayon::scope(|scope| self.lead(scope));
+            pool::scope(|scope| self.lead(scope));
         }
         let front = self.front.into_inner();
         let mut front = front.unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +133,7 @@ where
             return;
         };
         if IS_BUSY.get() {
-            rayon::yield_now();
+            pool::yield_now();
         }
         self.queue(scope, [lane]);
     }

@@ -2,16 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rayon::Scope;
-
 use super::chunk::Chunk;
 use super::lanes::InTheMiddle;
 use super::source::Source;
 use super::{Claims, FrontOf, Gather, Worked};
 use crate::engine::mark::Mark;
 use crate::error::Payload;
-use crate::lock::lock;
 use crate::run::{GoOn, Wanted};
+use crate::sync::lock;
+use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
 /// Where a chunk is worked on: by which lane, and up to which position.
