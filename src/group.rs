@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::claim::outcome::Values;
-use crate::error::{GroupError, Panicked, discard};
+use crate::error::{GroupError, Panicked};
 use crate::outcome::Outcome;
-use crate::run::{Failure, Run, Stopped, Tolerance};
+use crate::run::{Found, Run, Stopped, Tolerance};
 use crate::scope::{self, Scope};
 use crate::token::CancelToken;
 
@@ -196,7 +196,8 @@ impl ErrGroup {
     ///
     /// An error that is borne does not make the run a success: it goes on, and returns the earliest
     /// error at its end. All of them are kept by [`outcome`](crate::WithGroup::outcome). In order the
-    /// run stops where the sequential loop would, that had counted to `n`. `max_errors(1)` is the default,
+    /// run stops where the sequential loop would, that had counted to `n`, and of several caught panics
+    /// the lowest is returned. `max_errors(1)` is the default,
     /// and the last of several calls of `max_errors` and [`keep_going`](ErrGroup::keep_going) counts.
     ///
     /// The error of a [stream's sink](crate::WithGroup::try_stream) and that of a
@@ -330,7 +331,7 @@ impl ErrGroup {
         let run = self.start(self.tolerance);
         let result = run.execute(|run| body(run, self.pool.as_deref()));
         result.map_err(|stopped| match stopped {
-            Stopped::Failed(Failure { index, error }) => GroupError::Failed { index, error },
+            Stopped::Failed(Found { index, what }) => GroupError::Failed { index, error: what },
             Stopped::Cancelled { cancelled, .. } => GroupError::Cancelled(cancelled),
             Stopped::Panicked(payload) if self.tolerance.catch_panics => {
                 GroupError::Panicked(Panicked::new(payload))
@@ -352,20 +353,11 @@ impl ErrGroup {
             keep_all: true,
             ..self.tolerance
         };
-        let mut account = self.start(tolerance).account(|run, slot| match &self.pool {
+        let account = self.start(tolerance).account(|run, slot| match &self.pool {
             Some(pool) => pool.install(|| body(run, slot)),
             None => body(run, slot),
         });
-        if !self.tolerance.catch_panics && !account.panics.is_empty() {
-            // The earliest in time.
-            let (_, payload) = account.panics.swap_remove(0);
-            account
-                .panics
-                .into_iter()
-                .for_each(|(_, later)| discard(later));
-            std::panic::resume_unwind(payload);
-        }
-        Outcome::new(account)
+        account.map_or_else(|payload| std::panic::resume_unwind(payload), Outcome::new)
     }
 
     fn start<E>(&self, tolerance: Tolerance) -> Run<E> {

@@ -1,6 +1,7 @@
 //! loom's primitives, for models in which every schedule is tried.
 
 pub(crate) use ::loom::sync::{Condvar, Mutex, MutexGuard, atomic};
+pub(crate) use ::std::thread_local;
 
 /// Whether a thread unwinds is not a matter of schedules.
 pub(crate) mod thread {

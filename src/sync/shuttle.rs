@@ -1,6 +1,7 @@
 //! shuttle's primitives, for models of which many schedules are tried.
 
 pub(crate) use ::shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
+pub(crate) use ::shuttle::thread_local;
 
 /// Whether a thread unwinds is not a matter of schedules.
 pub(crate) mod thread {

@@ -2,6 +2,7 @@
 
 pub(crate) use ::std::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub(crate) use ::std::thread;
+pub(crate) use ::std::thread_local;
 
 /// Channels.
 pub(crate) mod channel {

@@ -4,10 +4,11 @@ use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::lanes::{Busy, InTheMiddle};
+use super::lanes::Busy;
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather, Rest};
+use crate::engine::busy::InTheMiddle;
 use crate::sync::lock;
 use crate::sync::pool::Scope;
 use crate::token::CancelToken;

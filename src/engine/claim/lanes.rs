@@ -14,13 +14,13 @@
 //!
 //! The price is a job for each chunk: it is allocated, queued, and counted.
 
-use std::cell::Cell;
 use std::sync::PoisonError;
 
 use super::front::Lane;
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather};
+use crate::engine::busy;
 use crate::run::GoOn;
 use crate::sync::lock;
 use crate::sync::pool::{self, Scope};
@@ -33,30 +33,6 @@ pub(super) enum Busy {
     Park,
     /// Its owner does something else.
     Leave,
-}
-
-thread_local! {
-    /// Whether this thread is in the middle of something that may wait: a chunk, a read, a sink.
-    static IS_BUSY: Cell<bool> = const { Cell::new(false) };
-}
-
-/// While it lives, this thread is in the middle of something that may wait.
-pub(super) struct InTheMiddle {
-    before: bool,
-}
-
-impl InTheMiddle {
-    pub(super) fn new() -> Self {
-        InTheMiddle {
-            before: IS_BUSY.replace(true),
-        }
-    }
-}
-
-impl Drop for InTheMiddle {
-    fn drop(&mut self) {
-        IS_BUSY.set(self.before);
-    }
 }
 
 impl<F, S, G, E> Claims<'_, F, S, G, E>
@@ -132,7 +108,7 @@ where
         let Some(GoOn(true)) = self.work(scope, lane, Busy::Park) else {
             return;
         };
-        if IS_BUSY.get() {
+        if busy::is_in_the_middle() {
             pool::yield_now();
         }
         self.queue(scope, [lane]);

@@ -176,7 +176,7 @@ impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
             source,
             gather: Some(gather),
         };
-        let mut front = Front::new(rest, reach, run.failures(), lanes);
+        let mut front = Front::new(rest, reach, run.counted_failures(), lanes);
         front.closed = lanes == 0;
         Claims {
             run,

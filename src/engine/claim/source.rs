@@ -118,9 +118,11 @@ where
         let len = most.min(self.left);
         let rest = self.rest.take().filter(|_| len > 0)?;
         let (chunk, rest) = rest.split_at(len);
-        self.left -= len;
         self.rest = Some(rest);
-        Some(chunk.into_iter())
+        // This may panic, and then no chunk has these items.
+        let chunk = chunk.into_iter();
+        self.left -= len;
+        Some(chunk)
     }
 }
 

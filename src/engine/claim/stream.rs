@@ -13,9 +13,10 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::vec;
 
-use super::lanes::{Busy, InTheMiddle};
+use super::lanes::Busy;
 use super::source::{Callback, Ordered, Source};
 use super::{Claims, Reach, Worked};
+use crate::engine::busy::InTheMiddle;
 use crate::engine::gather::Batch;
 use crate::run::Run;
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
@@ -75,7 +76,7 @@ pub(crate) fn stream<O, F, K, T, E>(
         fn call<S: Source<Item = I>>(self, source: S) {
             let Stream { run, pool, f, sink } = self;
             let threads =
-                pool.map_or_else(pool::current_num_threads, |pool| pool.current_num_threads());
+                pool.map_or_else(pool::current_num_threads, ThreadPool::current_num_threads);
             let window = WINDOW.saturating_mul(threads);
             let reach = Reach {
                 window,
@@ -88,7 +89,7 @@ pub(crate) fn stream<O, F, K, T, E>(
             let is_lane = pool::is_worker(pool);
             match pool {
                 Some(pool) => {
-                    pool::in_place_scope_on(pool, |scope| claims.feed(scope, is_lane, sink))
+                    pool::in_place_scope_on(pool, |scope| claims.feed(scope, is_lane, sink));
                 }
                 None => pool::in_place_scope(|scope| claims.feed(scope, is_lane, sink)),
             }

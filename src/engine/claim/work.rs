@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::chunk::Chunk;
-use super::lanes::InTheMiddle;
 use super::source::Source;
 use super::{Claims, FrontOf, Gather, Worked};
+use crate::engine::busy::InTheMiddle;
 use crate::engine::mark::Mark;
 use crate::error::Payload;
 use crate::run::{GoOn, Wanted};
