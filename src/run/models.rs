@@ -32,7 +32,7 @@ fn end(run: Shared) -> Result<(), Stopped<&'static str>> {
 
 fn error(result: Result<(), Stopped<&'static str>>) -> &'static str {
     match result {
-        Err(Stopped::Failed(failure)) => failure.error,
+        Err(Stopped::Failed(failure)) => failure.what,
         _ => panic!("a failure was expected"),
     }
 }
@@ -152,7 +152,7 @@ fn in_order_a_failure_is_frozen_by_a_cancellation() {
         match end(run) {
             Err(Stopped::Failed(failure)) => {
                 assert!(wanted == Wanted::UpTo(7));
-                assert_eq!(failure.error, "seven");
+                assert_eq!(failure.what, "seven");
             }
             Err(Stopped::Cancelled { .. }) => assert!(wanted == Wanted::Nothing),
             _ => unreachable!(),

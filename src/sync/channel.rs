@@ -28,6 +28,7 @@ pub(crate) struct Sender<T>(Arc<Channel<T>>);
 pub struct Receiver<T>(Arc<Channel<T>>);
 
 #[derive(Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "no time passes in a model")]
 pub(crate) enum RecvTimeoutError {
     Timeout,
     Disconnected,

@@ -66,7 +66,9 @@ fn two_who_ask_for_done_have_the_same() {
         let token = CancelToken::new();
         let waiters = [0, 1].map(|_| with(&token, |token| assert!(token.done().recv().is_err())));
         assert!(token.cancel());
-        waiters.map(|waiter| waiter.join().unwrap());
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
     });
 }
 

@@ -135,10 +135,17 @@ fn borne_failures_stop_where_the_loop_would() {
             keep_all: true,
             ..Tolerance::default()
         };
-        let account = Run::new(None, tolerance)
-            .account(|run, slot| outcome::outcome((0..12_usize).into_par_iter(), run, &each, slot));
+        let account = Run::new(None, tolerance).account(|run, slot| {
+            outcome::outcome((0..12_usize).into_par_iter(), run, &each, slot);
+        });
+        let Ok(account) = account else {
+            unreachable!("nothing panics")
+        };
         let result = account.result.unwrap();
-        let (ran_in_all, failed) = (lock(&ran).len(), account.errors.len());
+        let (ran_in_all, failed) = (
+            lock(&ran).len(),
+            account.errors.len() + account.secondary.len(),
+        );
         assert_eq!(result.values.len() + failed, ran_in_all);
         assert_eq!(result.items, 12);
         let workers = WORKERS.load(Ordering::Relaxed);
