@@ -5,17 +5,17 @@
 // mod absurd;
 // #[cfg(panic = "unwind")]
 // mod bombs;
-// mod callbacks;
-// mod deadlines;
+mod callbacks;
+mod deadlines;
 // mod drops;
 // #[cfg(panic = "unwind")]
 // mod found;
 #[path = "../laws/harness.rs"]
 #[expect(dead_code, reason = "the laws need more of it")]
 mod harness;
-// mod liar;
-// mod liars;
+mod liar;
+mod liars;
 // mod model;
 // mod races;
 mod sizes;
-// mod trees;
+mod trees;
