@@ -7,7 +7,7 @@
 // mod bombs;
 mod callbacks;
 mod deadlines;
-// mod drops;
+mod drops;
 // #[cfg(panic = "unwind")]
 // mod found;
 #[path = "../laws/harness.rs"]
