@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pool, on_pools, payload_of, pool, watched};
+use crate::harness::{on_pool, on_pools, payload_of, watched};
 use crate::liar::Liar;
 
 /// An error whose drop panics, if it is armed.
@@ -68,28 +68,27 @@ fn an_error_that_came_too_late_and_cannot_be_dropped_is_a_caught_panic() {
 #[test]
 #[ignore = "hangs: the lane is lost, and the stream waits for its chunk for ever"]
 fn a_stream_ends_although_the_length_of_a_chunk_panics() {
-    for threads in [1, 2] {
-        watched(move || {
-            let group = ErrGroup::new().catch_panics();
-            let run = || {
-                let stream = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
-                stream.try_stream(
-                    |_, _| -> Result<(), ()> { panic_any("an item") },
-                    |()| Ok(()),
-                )
-            };
-            // From inside of the pool too it is a panic of the run, but the wrong one.
-            let result = pool(threads).install(run);
-            let Err(GroupError::Panicked(panicked)) = result else {
-                panic!("{result:?}")
-            };
-            assert_eq!(panicked.message(), Some("an item"));
-            let group = ErrGroup::new().catch_panics().concurrency(threads);
-            let stream = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
-            let result = stream.try_stream(|_, _| -> Result<(), ()> { panic_any(0) }, |()| Ok(()));
-            assert!(matches!(result, Err(GroupError::Panicked(_))));
-        });
-    }
+    watched(|| {
+        let group = ErrGroup::new().catch_panics().concurrency(2);
+        let stream = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
+        let result = stream.try_stream(|_, _| -> Result<(), ()> { panic_any(0) }, |()| Ok(()));
+        assert!(matches!(result, Err(GroupError::Panicked(_))));
+    });
+}
+
+/// The same without a hang: the first panic in time is that of the item.
+#[test]
+#[ignore = "the item's panic is lost: `len`, asked for its position, panics outside of any catch"]
+fn the_panic_of_an_item_is_not_replaced_by_that_of_the_length() {
+    on_pools(|_| {
+        let group = ErrGroup::new().catch_panics();
+        let items = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
+        let result = items.try_for_each(|_, _| -> Result<(), ()> { panic_any("an item") });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(panicked.message(), Some("an item"));
+    });
 }
 
 /// More items than the chunk said, and all of them fail and are borne.
