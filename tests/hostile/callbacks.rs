@@ -66,7 +66,9 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
                     let (family, calls) = (family.clone(), calls.clone());
                     family.clone()[member].on_cancel(move || {
                         drop(calls.thing(member));
-                        family.iter().for_each(|token| _ = token.cancel());
+                        for token in &family {
+                            token.cancel();
+                        }
                     })
                 })
                 .collect();

@@ -10,6 +10,10 @@ use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 use crate::harness::{on_pools, payload_of};
 use crate::liar::Liar;
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is what an item's closure looks like"
+)]
 fn ok(_: &CancelToken, n: usize) -> Result<Box<usize>, ()> {
     Ok(Box::new(n))
 }

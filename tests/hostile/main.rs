@@ -3,6 +3,9 @@
 
 #[cfg(target_os = "linux")]
 mod absurd;
+mod bench;
+#[cfg(panic = "unwind")]
+mod bomb;
 #[cfg(panic = "unwind")]
 mod bombs;
 mod callbacks;
@@ -16,6 +19,8 @@ mod harness;
 mod liar;
 mod liars;
 mod model;
+#[cfg(panic = "unwind")]
+mod payloads;
 mod races;
 mod sizes;
 mod trees;

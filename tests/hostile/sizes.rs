@@ -171,7 +171,7 @@ fn a_cancelled_run_over_everything_says_how_much_was_left() {
             if n % 2 == 0 { Ok(()) } else { Err(()) }
         });
         let ran = outcome.values.len() + outcome.errors.len();
-        assert!(ran > AT);
+        assert!(ran > 0, "the item that cancelled");
         assert_eq!(ran + outcome.skipped, MAX);
         assert!(matches!(outcome.cause, Some(Cause::Parent(_))));
     });

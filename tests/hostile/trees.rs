@@ -53,8 +53,9 @@ fn random() -> Vec<CancelToken> {
     tokens
 }
 
-const SHAPES: [(&str, fn() -> Vec<CancelToken>); 3] =
-    [("deep", deep), ("wide", wide), ("random", random)];
+type Shape = fn() -> Vec<CancelToken>;
+
+const SHAPES: [(&str, Shape); 3] = [("deep", deep), ("wide", wide), ("random", random)];
 
 /// The numbers below `len`, in an order without order, always the same.
 fn shuffled(len: usize) -> Vec<usize> {
