@@ -16,7 +16,7 @@ use crate::harness::{on_pool, on_pools, payload_of};
 /// A payload that cannot be dropped goes on if it is the first, and is dropped in peace if it is not.
 #[test]
 fn payloads_that_cannot_be_dropped() {
-    struct Payload(#[expect(dead_code, reason = "it is dropped")] Bomb);
+    struct Payload(Bomb);
     on_pool(2, || {
         let both = Barrier::new(2);
         let f = |_: &CancelToken, _: usize| -> Result<(), ()> {
@@ -26,8 +26,8 @@ fn payloads_that_cannot_be_dropped() {
         let group = ErrGroup::new().catch_panics();
         let items = || (0..2).into_par_iter().with_max_len(1);
         let forget = |payload: Box<dyn Any + Send>| {
-            assert!(payload.is::<Payload>());
-            std::mem::forget(payload);
+            let Payload(bomb) = *payload.downcast().expect("the first of the panics");
+            std::mem::forget(bomb);
         };
         let keep = |result: Result<(), GroupError<()>>| match result {
             Err(GroupError::Panicked(panicked)) => forget(panicked.into_payload()),
@@ -54,10 +54,12 @@ fn payloads_that_cannot_be_dropped() {
             forget(panicked.into_payload());
         }
         // And of a callback, whose panic comes second.
+        let kept = Mutex::new(None);
         let payload = payload_of(|| {
             [0].par_iter()
                 .try_for_each_group(|token, _| -> Result<(), ()> {
-                    std::mem::forget(token.on_cancel(|| panic_any(Payload(Bomb("callback")))));
+                    let registration = token.on_cancel(|| panic_any(Payload(Bomb("callback"))));
+                    *kept.lock().unwrap() = Some(registration);
                     panic_any("item")
                 })
         });
