@@ -34,11 +34,7 @@ pub(crate) fn execute<'p>(
     let alive = log.alive(frame.id);
     got.settle();
     let tokens = lock(&frame.tokens);
-    let tokens = tokens.iter().map(|token| Left {
-        cause: token.cause(),
-        is_cancelled: token.is_cancelled(),
-        is_done: token.done().try_recv().is_err_and(|e| e.is_disconnected()),
-    });
+    let tokens = tokens.iter().map(Left::new);
     let kept = frame.kept.into_inner().unwrap_or_default();
     let kept = kept.into_iter().map(|kept| Registration {
         kept_until: Some(kept.token.cause()),

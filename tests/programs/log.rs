@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use rayon_errgroup::Cause;
+use rayon_errgroup::{CancelToken, Cause};
 
 use crate::program::{Link, Run};
 
@@ -155,7 +155,7 @@ pub(crate) struct Account {
     pub(crate) is_ok: bool,
 }
 
-/// A token, after its run.
+/// What a token says when its run has returned.
 #[derive(Clone, Debug)]
 pub(crate) struct Left {
     pub(crate) cause: Option<Cause>,
@@ -199,6 +199,17 @@ pub(crate) enum Alarm {
 pub(crate) struct Outside {
     pub(crate) span: Span,
     pub(crate) won: bool,
+}
+
+impl Left {
+    pub(crate) fn new(token: &CancelToken) -> Self {
+        let closed = token.done().try_recv();
+        Left {
+            cause: token.cause(),
+            is_cancelled: token.is_cancelled(),
+            is_done: closed.is_err_and(|error| error.is_disconnected()),
+        }
+    }
 }
 
 pub(crate) struct Log<'p> {

@@ -64,7 +64,8 @@ fn of_cause(seen: Seen<'_, '_>, account: &Account, found: &mut Violations) {
         Some(cause) => cause::is_possible(seen, cause),
     };
     let too_many = seen.triggers().failures.len() >= ran.run.max_errors();
-    let is_stopped = history.may_be_stopped(ran.id, ran.span.end);
+    let is_stopped =
+        history.may_be_stopped(ran.id, ran.span.end) || !seen.triggers().aborts.is_empty();
     let is_failed = matches!(account.cause, Some(Cause::Failed));
     if !is_right || (!is_stopped && too_many != is_failed) {
         found.push(format!("outcome: the cause {:?}", account.cause));
