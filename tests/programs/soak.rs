@@ -82,7 +82,6 @@ fn series(cases: u32, seed: u64, tally: &Tally) -> Result<(), String> {
         cases,
         failure_persistence: None,
         max_shrink_time: 60_000,
-        max_shrink_iters: 4000,
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
