@@ -332,7 +332,7 @@ impl Node {
         let mut first_panic = self.release(&mut pending);
         if let Some(cause) = self.cause() {
             self.walk(&cause, |_, payload| {
-                keep_first(&mut first_panic, Some(payload))
+                keep_first(&mut first_panic, Some(payload));
             });
         }
         while let Some(node) = pending.pop() {
@@ -502,6 +502,17 @@ mod tests {
         }
         children(0);
         assert_eq!(parent.links().attached().callbacks.len(), 0);
+    }
+
+    /// Two walks, of which the second comes first to where the first has not been yet.
+    #[test]
+    fn a_lane_has_the_cause_of_its_run() {
+        let parent = Node::root();
+        let run = Node::of_run(Some(&parent));
+        let lane = run.lane();
+        assert!(run.trigger(&Cause::Deadline, || true));
+        parent.cancel(&Cause::Requested(None), || (), |_, _| ());
+        assert!(matches!(lane.cause(), Some(Cause::Deadline)));
     }
 
     #[test]

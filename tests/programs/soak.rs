@@ -3,7 +3,7 @@
 use std::env;
 use std::hash::{BuildHasher, RandomState};
 use std::panic;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Once};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,6 +42,10 @@ impl Tally {
         self.panics.fetch_add(faults.panics, SeqCst);
         self.cancellations.fetch_add(faults.cancellations, SeqCst);
         self.deadlines.fetch_add(faults.deadlines, SeqCst);
+    }
+
+    fn is_clean(&self) -> bool {
+        self.violations.load(SeqCst) + self.hangs.load(SeqCst) == 0
     }
 
     fn line(&self) -> String {
@@ -154,14 +158,22 @@ fn soak() {
     let limit = Duration::from_secs(variable("SOAK_SECONDS").unwrap_or(60));
     let (first, tally, began) = (seed(), Tally::default(), Instant::now());
     println!("seed {first}");
-    let mut seed = first;
-    let mut result = Ok(());
-    while result.is_ok() && began.elapsed() < limit {
-        result = roomy(|| series(500, seed, &tally));
-        seed = seed.wrapping_add(1);
-    }
+    // More programs than cores at once, so that threads are stopped where they would not stop.
+    let next = AtomicU64::new(first);
+    let goes_on = || tally.is_clean() && began.elapsed() < limit;
+    let work = || {
+        let mut result = Ok(());
+        while result.is_ok() && goes_on() {
+            result = series(200, next.fetch_add(1, SeqCst), &tally);
+        }
+        result
+    };
+    let results = thread::scope(|scope| {
+        let workers = [(); 3].map(|()| scope.spawn(|| roomy(work)));
+        workers.map(|worker| worker.join().unwrap())
+    });
     println!("{}", tally.line());
-    if let Err(what) = result {
+    for what in results.into_iter().filter_map(Result::err) {
         panic!("{what}");
     }
 }
