@@ -155,11 +155,12 @@ impl CancelToken {
 
     fn cancel_for(&self, cause: &Cause) -> bool {
         let mut panic = None;
-        let on_panic = |_: &Node, payload| keep_first(&mut panic, Some(payload));
-        let first = self
-            .node
-            .addressed()
-            .is_some_and(|node| node.cancel(cause, || (), on_panic));
+        let mut on_panic = |_: &Node, payload| keep_first(&mut panic, Some(payload));
+        let addressed = self.node.addressed();
+        let first = addressed.is_some_and(|node| node.cancel(cause, || (), &mut on_panic));
+        if !first {
+            self.node.follow(on_panic);
+        }
         match panic {
             // A guard that is dropped by an unwinding thread must not panic as well.
             Some(payload) if thread::panicking() => discard(payload),

@@ -26,7 +26,6 @@
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
@@ -210,6 +209,13 @@ impl Node {
         self.is_cancelled().then(|| self.links().cause.clone())?
     }
 
+    /// Of a lane: why its run is cancelled, if it is. The lane's cause is the same, whichever of
+    /// several walks reaches it first.
+    fn cause_of_run(&self) -> Option<Cause> {
+        let run = self.above().filter(|_| self.owner == Owner::Lane)?;
+        run.cause()
+    }
+
     fn above(&self) -> Option<&Node> {
         self.parent.as_ref().map(|(parent, _)| &**parent)
     }
@@ -241,15 +247,27 @@ impl Node {
         self: &Arc<Self>,
         cause: &Cause,
         record: impl FnOnce() -> bool,
-        mut on_panic: impl FnMut(&Node, Payload),
+        on_panic: impl FnMut(&Node, Payload),
     ) -> bool {
-        if !self.trigger(cause, record) {
-            return false;
+        let is_trigger = self.trigger(cause, record);
+        if is_trigger {
+            self.walk(cause, on_panic);
         }
+        is_trigger
+    }
+
+    /// Flags everything below this node, which is cancelled, and runs the callbacks.
+    fn walk(self: &Arc<Self>, cause: &Cause, mut on_panic: impl FnMut(&Node, Payload)) {
         for (node, callback) in self.flag_descendants(cause) {
             callback.run(|payload| on_panic(&node, payload));
         }
-        true
+    }
+
+    /// Cancels a lane whose run is cancelled, if whoever does that has not come so far.
+    pub(super) fn follow(self: &Arc<Self>, on_panic: impl FnMut(&Node, Payload)) {
+        if let Some(cause) = self.cause_of_run() {
+            self.cancel(&cause, || (), on_panic);
+        }
     }
 
     /// Cancels this node if it is active (invariant 1) and `record` says so.
@@ -281,15 +299,10 @@ impl Node {
         while let Some(node) = next {
             if !Arc::ptr_eq(&node, self) {
                 // A child that is cancelled already is walked all the same (invariant 2).
-                let lane_of_self = node.owner == Owner::Lane
-                    && node
-                        .above()
-                        .is_some_and(|run| ptr::eq(run, Arc::as_ptr(self)));
-                let cause = if lane_of_self {
-                    cause
-                } else {
-                    inherited.get_or_init(|| cause.inherited())
-                };
+                let own = node.cause_of_run();
+                let cause = own
+                    .as_ref()
+                    .unwrap_or_else(|| inherited.get_or_init(|| cause.inherited()));
                 node.trigger(cause, || true);
             }
             let mut links = node.links();
@@ -308,13 +321,19 @@ impl Node {
         callbacks
     }
 
-    /// Ends the token of a run, unless it was cancelled: wakes the waiters, drops the callbacks
-    /// unrun, and does the same to the tokens the user hung below it. Runs below it go on, and the
-    /// tokens above still reach them. Returns a panic that was left here for the run, or that the
-    /// drop of a callback ended with.
-    pub(crate) fn finish(&self) -> Option<Payload> {
+    /// Ends the token of a run: wakes the waiters, drops the callbacks unrun, and does the same to
+    /// the tokens the user hung below it. Runs below it go on, and the tokens above still reach them.
+    /// If it was cancelled, it stays so, and the walk of whoever cancelled it is done to its end
+    /// here too, since that one may be on his way still. Returns a panic that was left here for the
+    /// run, or that a callback, or its drop, ended with.
+    pub(crate) fn finish(self: &Arc<Self>) -> Option<Payload> {
         let mut pending = Vec::new();
         let mut first_panic = self.release(&mut pending);
+        if let Some(cause) = self.cause() {
+            self.walk(&cause, |_, payload| {
+                keep_first(&mut first_panic, Some(payload));
+            });
+        }
         while let Some(node) = pending.pop() {
             if node.owner != Owner::Run {
                 let panic = node.release(&mut pending);
@@ -486,6 +505,17 @@ mod tests {
         }
         children(0);
         assert_eq!(parent.links().attached().callbacks.len(), 0);
+    }
+
+    /// Two walks, of which the second comes first to where the first has not been yet.
+    #[test]
+    fn a_lane_has_the_cause_of_its_run() {
+        let parent = Node::root();
+        let run = Node::of_run(Some(&parent));
+        let lane = run.lane();
+        assert!(run.trigger(&Cause::Deadline, || true));
+        parent.cancel(&Cause::Requested(None), || (), |_, _| ());
+        assert!(matches!(lane.cause(), Some(Cause::Deadline)));
     }
 
     #[test]

@@ -19,4 +19,5 @@ mod scope;
 mod sources;
 mod stream;
 mod tokens;
+mod walks;
 mod which_error;

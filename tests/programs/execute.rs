@@ -1,0 +1,118 @@
+//! Executes a run, and notes what is seen of it from without.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use rayon_errgroup::ErrGroup;
+
+use crate::got::Got;
+use crate::interpret::{Caller, Frame, World};
+use crate::log::{Kind, Left, Ran, Registration, Returned, Span, Thing, lock};
+use crate::program::{Link, Run, Threads, Timeout};
+
+/// Runs a run, and notes all that is seen of it. Returns its error, or unwinds as it does.
+pub(crate) fn execute<'p>(
+    world: World<'p>,
+    run: &'p Run,
+    caller: Option<Caller<'_, '_>>,
+) -> Result<(), Thing> {
+    let log = world.log;
+    let mut frame = Frame::new(world, run);
+    let (link, group) = frame.prepare(caller);
+    let threads = match run.policy.map(|policy| policy.threads) {
+        Some(Threads::Own(_) | Threads::Shared) if frame.shared.is_some() => {
+            frame.shared.as_ref().map_or(0, |(_, threads)| *threads)
+        }
+        _ => rayon::current_num_threads(),
+    };
+    let (began, start) = (Instant::now(), log.now());
+    let got = catch_unwind(AssertUnwindSafe(|| frame.call(group.as_ref())));
+    let running = frame.begun.load(SeqCst) - frame.ended.load(SeqCst);
+    let (took, end) = (began.elapsed(), log.now());
+    let mut got = got.unwrap_or_else(|payload| Got::unwound(&frame, payload));
+    let alive = log.alive(frame.id);
+    got.settle();
+    let tokens = lock(&frame.tokens);
+    let tokens = tokens.iter().map(Left::new);
+    let kept = frame.kept.into_inner().unwrap_or_default();
+    let kept = kept.into_iter().map(|kept| Registration {
+        kept_until: Some(kept.token.cause()),
+        prevented: kept.registration.unregister(),
+        calls: kept.calls,
+    });
+    let returned = got.returned.clone();
+    lock(&log.runs).push(Ran {
+        id: frame.id,
+        run,
+        caller: caller.map(|caller| (caller.frame.id, caller.who)),
+        link,
+        threads,
+        span: Span { start, end },
+        took,
+        returned: got.returned,
+        tokens: tokens.collect(),
+        kept: kept.collect(),
+        running,
+        alive,
+        made: frame.made.into_inner(),
+        count: run.count(frame.is_bounded),
+    });
+    match returned {
+        Returned::Ok(_) => Ok(()),
+        Returned::Outcome(account) if account.is_ok => Ok(()),
+        Returned::Failed { .. } => Err(got.held.remove(0)),
+        Returned::Unwound(_) => resume_unwind(Box::new(got.held.remove(0))),
+        Returned::Cancelled(_) | Returned::Panicked(_) | Returned::Outcome(_) => {
+            let owner = caller.map_or(frame.id, |caller| caller.frame.id);
+            Err(log.thing(owner, Kind::Error))
+        }
+        Returned::Speechless => {
+            let owner = caller.map_or(frame.id, |caller| caller.frame.id);
+            resume_unwind(Box::new(log.thing(owner, Kind::Payload)))
+        }
+    }
+}
+
+impl Frame<'_> {
+    /// The group of the run, and what its token hangs on.
+    fn prepare(&mut self, caller: Option<Caller<'_, '_>>) -> (Link, Option<ErrGroup>) {
+        self.shared = caller.and_then(|caller| caller.frame.shared.clone());
+        let Some(policy) = self.run.policy else {
+            return (Link::None, None);
+        };
+        if let Threads::Own(threads) = policy.threads {
+            self.shared = Some((ErrGroup::new().concurrency(threads), threads));
+        }
+        let mut group = match (policy.threads, &self.shared) {
+            (Threads::Own(_) | Threads::Shared, Some((group, _))) => group.clone(),
+            _ => ErrGroup::new(),
+        };
+        let enclosing = caller.map(|caller| caller.token);
+        let (link, token) = match (policy.link, enclosing) {
+            (Link::Outside, _) | (Link::Enclosing, None) => {
+                (Link::Outside, Some(self.world.outside))
+            }
+            (Link::Enclosing, Some(Some(token))) => (Link::Enclosing, Some(token)),
+            (Link::Enclosing, Some(None)) | (Link::None, _) => (Link::None, None),
+        };
+        if let Some(token) = token {
+            group = group.token(token);
+        }
+        self.is_bounded = self.run.has_short_timeout()
+            || (link == Link::Enclosing && caller.is_some_and(|caller| caller.frame.is_bounded));
+        group = match policy.timeout {
+            Timeout::None => group,
+            Timeout::Long => group.timeout(Duration::from_secs(3600)),
+            Timeout::Short(microseconds) => group.timeout(Duration::from_micros(microseconds)),
+        };
+        if policy.catch_panics {
+            group = group.catch_panics();
+        }
+        group = match policy.max_errors {
+            usize::MAX => group.keep_going(),
+            errors => group.max_errors(errors),
+        };
+        (link, Some(group))
+    }
+}

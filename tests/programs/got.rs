@@ -1,0 +1,166 @@
+//! What a call gave back.
+
+use std::any::Any;
+
+use rayon_errgroup::{GroupError, Outcome};
+
+use crate::interpret::Frame;
+use crate::log::{Account, Kind, Returned, Thing};
+
+/// What a call gave back, with the things in it.
+pub(crate) struct Got {
+    pub(crate) returned: Returned,
+    pub(crate) held: Vec<Thing>,
+    outcome: Option<Outcome<Thing, Thing>>,
+}
+
+/// What a call returns if all goes well.
+pub(crate) trait Success {
+    fn values(self) -> Option<Vec<Thing>>;
+}
+
+impl Success for () {
+    fn values(self) -> Option<Vec<Thing>> {
+        None
+    }
+}
+
+impl Success for Thing {
+    fn values(self) -> Option<Vec<Thing>> {
+        Some(vec![self])
+    }
+}
+
+impl Success for Vec<Thing> {
+    fn values(self) -> Option<Vec<Thing>> {
+        Some(self)
+    }
+}
+
+fn ids(things: &[Thing]) -> Vec<usize> {
+    things.iter().map(Thing::id).collect()
+}
+
+impl Got {
+    fn ok(values: Option<Vec<Thing>>) -> Self {
+        Got {
+            returned: Returned::Ok(values.as_deref().map(ids)),
+            held: values.unwrap_or_default(),
+            outcome: None,
+        }
+    }
+
+    fn failed(index: Option<usize>, error: Thing) -> Self {
+        Got {
+            returned: Returned::Failed {
+                index,
+                error: error.id(),
+            },
+            held: vec![error],
+            outcome: None,
+        }
+    }
+
+    pub(crate) fn bare<T: Success>(result: Result<T, Thing>) -> Self {
+        match result {
+            Ok(values) => Got::ok(values.values()),
+            Err(error) => Got::failed(None, error),
+        }
+    }
+
+    pub(crate) fn of<T: Success>(frame: &Frame<'_>, result: Result<T, GroupError<Thing>>) -> Self {
+        match result {
+            Ok(values) => Got::ok(values.values()),
+            Err(GroupError::Failed { index, error }) => Got::failed(index, error),
+            Err(GroupError::Cancelled(cancelled)) => Got {
+                returned: Returned::Cancelled(cancelled.cause().clone()),
+                held: Vec::new(),
+                outcome: None,
+            },
+            Err(GroupError::Panicked(panicked)) => {
+                let thing = own(frame, panicked.into_payload());
+                Got {
+                    returned: Returned::Panicked(thing.id()),
+                    held: vec![thing],
+                    outcome: None,
+                }
+            }
+            Err(_) => {
+                frame.world.wrong("several errors from a call that has one");
+                Got::ok(None)
+            }
+        }
+    }
+
+    pub(crate) fn outcome(frame: &Frame<'_>, mut outcome: Outcome<Thing, Thing>) -> Self {
+        let number = |(index, thing): &(usize, Thing)| (*index, thing.id());
+        let is_complete = outcome.is_complete();
+        let mut account = Account {
+            values: outcome.values.iter().map(number).collect(),
+            errors: outcome.errors.iter().map(number).collect(),
+            panics: Vec::new(),
+            skipped: outcome.skipped,
+            cause: outcome.cause.clone(),
+            is_complete,
+            is_ok: false,
+        };
+        let mut held = Vec::new();
+        for (index, panicked) in std::mem::take(&mut outcome.panics) {
+            let payload = own(frame, panicked.into_payload());
+            account.panics.push((index, payload.id()));
+            held.push(payload);
+        }
+        Got {
+            returned: Returned::Outcome(account),
+            held,
+            outcome: Some(outcome),
+        }
+    }
+
+    /// Asks an outcome for its result, when it is known what is alive.
+    pub(crate) fn settle(&mut self) {
+        let (Returned::Outcome(account), Some(outcome)) = (&mut self.returned, self.outcome.take())
+        else {
+            return;
+        };
+        let result = outcome.into_result();
+        account.is_ok = result.is_ok() && account.panics.is_empty();
+    }
+
+    pub(crate) fn unwound(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Self {
+        let message = payload.downcast_ref::<String>();
+        if message.is_some_and(|message| is_speechless(message)) {
+            return Got {
+                returned: Returned::Speechless,
+                held: Vec::new(),
+                outcome: None,
+            };
+        }
+        let thing = own(frame, payload);
+        Got {
+            returned: Returned::Unwound(thing.id()),
+            held: vec![thing],
+            outcome: None,
+        }
+    }
+}
+
+/// The panic of a run that has no error to say that it was cancelled.
+pub(crate) fn is_speechless(message: &str) -> bool {
+    message.starts_with("work was skipped because a closure cancelled its own run")
+}
+
+/// The payload that a program raised.
+fn own(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Thing {
+    match payload.downcast::<Thing>() {
+        Ok(thing) => *thing,
+        Err(payload) => {
+            let message = payload.downcast_ref::<String>().map(String::as_str);
+            let message = message.or_else(|| payload.downcast_ref::<&str>().copied());
+            frame
+                .world
+                .wrong(format!("a panic of the crate's own: {message:?}"));
+            frame.thing(Kind::Payload)
+        }
+    }
+}

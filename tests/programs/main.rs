@@ -1,0 +1,17 @@
+//! Whole programs at random: runs inside of runs, whose items do what items do, held against the laws.
+//!
+//! [`program`] says what a program is, and [`strategy`] makes them up. [`interpret`] runs one with
+//! the crate and notes every event in the [`log`], and [`model`] compares that with the laws, which
+//! it knows for any program. So a violation of any law shows, as a program that shrinks.
+#![cfg(panic = "unwind")]
+
+mod call;
+mod execute;
+mod got;
+mod interpret;
+mod log;
+mod model;
+mod program;
+mod soak;
+mod strategy;
+mod watch;

@@ -1,0 +1,142 @@
+//! Law 1: cause. One trigger, and it is the one that is returned.
+
+use rayon_errgroup::Cause;
+
+use super::triggers::Failure;
+use super::{Seen, Violations};
+use crate::log::{Ended, Event, Returned, Trace, Who};
+use crate::program::Link;
+
+pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
+    match &seen.ran.returned {
+        Returned::Failed { index, error } => failed(seen, *index, *error, found),
+        Returned::Cancelled(cause) => cancelled(seen, cause, found),
+        Returned::Speechless => speechless(seen, found),
+        _ => {}
+    }
+    for left in &seen.ran.tokens {
+        if let Some(cause) = &left.cause
+            && !is_possible(seen, cause)
+        {
+            found.push(format!("cause: a token says {cause:?}"));
+        }
+    }
+}
+
+impl Seen<'_, '_> {
+    /// Whether the trigger may have been a `cancel` of an item, in a run that has no error to say so.
+    pub(super) fn may_be_speechless(self) -> bool {
+        self.ran.run.policy.is_none() && !self.triggers().own.is_empty()
+    }
+}
+
+fn failed(seen: Seen<'_, '_>, index: Option<usize>, error: usize, found: &mut Violations) {
+    let Seen { history, ran, .. } = seen;
+    let is_it = |trace: &&Trace| trace.ended == Ended::Err(error);
+    let Some(trace) = seen.traces.iter().find(is_it) else {
+        found.push("cause: an error that none of its items returned".into());
+        return;
+    };
+    if ran.run.is_ordered() {
+        return;
+    }
+    if index.is_some() {
+        found.push("cause: a position where there is none".into());
+    }
+    if seen.may_be_speechless() {
+        return;
+    }
+    let end = trace.span.end;
+    if history.must_be_cancelled(ran.id, trace.who, end) {
+        found.push("cause: an error that came after the cancellation".into());
+    }
+    if seen.looks().any(|look| look < end) {
+        found.push("cause: an error that came after the cancellation was seen".into());
+    }
+    // The body's replaces those that were borne.
+    let failures = &seen.triggers().failures;
+    let mut earlier = failures
+        .iter()
+        .filter(|failure| !failure.is_panic && failure.over <= end);
+    if trace.who != Who::Body && earlier.next().is_some() {
+        found.push("cause: not the earliest error".into());
+    }
+}
+
+impl<'h> Seen<'h, '_> {
+    /// When items saw that they were cancelled.
+    fn looks(self) -> impl Iterator<Item = usize> + 'h {
+        let events = self.traces.iter().flat_map(|trace| &trace.events);
+        events.filter_map(|(span, event)| match event {
+            Event::Looked { cancelled: true } | Event::Slept { cancelled: true } => Some(span.end),
+            _ => None,
+        })
+    }
+}
+
+/// The trigger was none of its failures.
+fn cancelled(seen: Seen<'_, '_>, cause: &Cause, found: &mut Violations) {
+    let Seen { history, ran, .. } = seen;
+    if !is_possible(seen, cause) || matches!(cause, Cause::Failed | Cause::Panicked) {
+        found.push("cause: nobody has cancelled it so".into());
+    }
+    let triggers = seen.triggers();
+    let mut over: Vec<_> = triggers
+        .failures
+        .iter()
+        .map(|failure| failure.over)
+        .collect();
+    over.sort_unstable();
+    let too_many = over.get(ran.run.max_errors().saturating_sub(1)).copied();
+    let aborts = triggers.aborts.iter().map(|failure| failure.over);
+    for over in too_many.into_iter().chain(aborts) {
+        // A stream whose sink has not had the values below the failure goes by what came since.
+        if !ran.run.is_stream() && !history.may_be_stopped(ran.id, over) {
+            found.push("cause: it had failed before it was cancelled".into());
+        }
+    }
+}
+
+fn speechless(seen: Seen<'_, '_>, found: &mut Violations) {
+    let has_error = seen
+        .triggers()
+        .failures
+        .iter()
+        .any(|f: &Failure| !f.is_panic)
+        || seen.triggers().aborts.iter().any(|f| !f.is_panic);
+    if !seen.may_be_speechless() || has_error || seen.all_went_well() {
+        found.push("cause: no error was returned".into());
+    }
+}
+
+/// Whether a token of the run may have been cancelled for this cause.
+pub(super) fn is_possible(seen: Seen<'_, '_>, cause: &Cause) -> bool {
+    let Seen { history, ran, .. } = seen;
+    let triggers = seen.triggers();
+    let counted = triggers.failures.len() >= ran.run.max_errors();
+    let is_panic = |failure: &Failure| failure.is_panic;
+    match cause {
+        Cause::Requested(_) => !triggers.own.is_empty(),
+        Cause::Deadline => ran.run.has_short_timeout(),
+        Cause::Failed => counted || !triggers.aborts.iter().all(is_panic),
+        Cause::Panicked => {
+            triggers.aborts.iter().any(is_panic)
+                || (counted && triggers.failures.iter().any(is_panic))
+        }
+        Cause::Parent(above) => match (ran.link, ran.caller) {
+            (Link::Outside, _) => {
+                matches!(**above, Cause::Requested(None)) && !history.outside.is_empty()
+            }
+            (Link::Enclosing, Some((caller, _))) => {
+                let caller = Seen {
+                    history,
+                    ran: &history.runs[caller],
+                    traces: &history.traces[caller],
+                };
+                is_possible(caller, above) || is_possible(caller, cause)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}

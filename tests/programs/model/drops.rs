@@ -1,0 +1,58 @@
+//! Law 3: containment. Everything has ended, and everything is dropped, each thing once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Seen, Violations};
+use crate::log::{Fate, Returned};
+
+pub(super) fn each_once(things: &[Arc<Fate>], found: &mut Violations) {
+    for fate in things.iter().filter(|fate| fate.drops() != 1) {
+        let (kind, run, drops) = (fate.kind, fate.run, fate.drops());
+        found.push(format!(
+            "containment: {kind:?} {} of run {run} was dropped {drops} times",
+            fate.id
+        ));
+    }
+}
+
+pub(super) fn at_return(seen: Seen<'_, '_>, found: &mut Violations) {
+    let Seen { ran, traces, .. } = seen;
+    if ran.running > 0 {
+        found.push(format!("containment: {} items still ran", ran.running));
+    }
+    let (start, end) = (ran.span.start, ran.span.end);
+    let is_within = |moment| start < moment && moment < end;
+    for trace in traces {
+        if !is_within(trace.span.start) || !is_within(trace.span.end) {
+            let who = trace.who;
+            found.push(format!("containment: {who:?} ran before or after its run"));
+        }
+    }
+    let alive: BTreeSet<_> = ran.alive.iter().copied().collect();
+    let given = ran.returned.things();
+    if alive != given {
+        found.push(format!(
+            "containment: at the return {alive:?} were not dropped, and {given:?} returned"
+        ));
+    }
+}
+
+impl Returned {
+    /// What was given to the caller.
+    fn things(&self) -> BTreeSet<usize> {
+        let list = match self {
+            Returned::Ok(values) => values.clone().unwrap_or_default(),
+            Returned::Failed { error, .. } => vec![*error],
+            Returned::Panicked(payload) | Returned::Unwound(payload) => vec![*payload],
+            Returned::Cancelled(_) | Returned::Speechless => Vec::new(),
+            Returned::Outcome(account) => {
+                let values = account.values.iter().map(|(_, value)| *value);
+                let errors = account.errors.iter().map(|(_, error)| *error);
+                let panics = account.panics.iter().map(|(_, payload)| *payload);
+                values.chain(errors).chain(panics).collect()
+            }
+        };
+        list.into_iter().collect()
+    }
+}

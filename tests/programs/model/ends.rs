@@ -1,0 +1,110 @@
+//! Laws 2 and 5: completeness, and panics that outrank values.
+
+use super::{Seen, Violations};
+use crate::log::{Ended, Returned, Trace};
+use crate::program::{Source, Work};
+
+pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
+    complete(seen, found);
+    values(seen, found);
+    panics(seen, found);
+}
+
+/// Whether it says that all went well.
+fn is_success(returned: &Returned) -> bool {
+    match returned {
+        Returned::Ok(_) => true,
+        Returned::Outcome(account) => account.is_complete,
+        _ => false,
+    }
+}
+
+fn is_ok(trace: &Trace) -> bool {
+    matches!(trace.ended, Ended::Ok(_))
+}
+
+impl Seen<'_, '_> {
+    /// Whether every item ran to its end and returned `Ok`, and what the run is for did too.
+    pub(super) fn all_went_well(self) -> bool {
+        let items = self.items();
+        self.traces.iter().all(is_ok)
+            && self.count() == Some(items.len())
+            && (!self.ran.run.is_stream() || self.sunk().len() == items.len())
+    }
+}
+
+fn complete(seen: Seen<'_, '_>, found: &mut Violations) {
+    let ran = seen.ran;
+    match (seen.all_went_well(), is_success(&ran.returned)) {
+        (false, true) => found.push("completeness: a success that was none".into()),
+        (true, false) => {
+            // It may give up behind a filter, without knowing whether an item would come through.
+            let is_filter = matches!(ran.run.work, Work::Each(Source::Filter, ..));
+            if !is_filter || !seen.history.may_be_stopped(ran.id, ran.span.end) {
+                found.push("completeness: all went well, and it was no success".into());
+            }
+        }
+        _ => {}
+    }
+    if let Returned::Outcome(account) = &ran.returned
+        && account.is_complete != account.is_ok
+    {
+        found.push("completeness: an outcome and its result".into());
+    }
+}
+
+/// The values are those of the items, in their order, if they have one.
+fn values(seen: Seen<'_, '_>, found: &mut Violations) {
+    let Returned::Ok(Some(values)) = &seen.ran.returned else {
+        return;
+    };
+    let mut values = values.clone();
+    let mut expected: Vec<_> = match seen.body() {
+        Some(body) => vec![body.ended.thing()],
+        None => {
+            let items = seen.items().into_values();
+            items.map(|trace| trace.ended.thing()).collect()
+        }
+    };
+    if matches!(seen.ran.run.work, Work::Each(Source::Bridge, ..)) {
+        values.sort_unstable();
+        expected.sort_unstable();
+    }
+    if values != expected {
+        found.push(format!("values: {expected:?} were expected"));
+    }
+}
+
+fn panics(seen: Seen<'_, '_>, found: &mut Violations) {
+    let Seen { history, ran, .. } = seen;
+    let raised = seen.traces.iter().filter_map(|trace| match trace.ended {
+        Ended::Panic(payload) => Some((payload, trace)),
+        _ => None,
+    });
+    let raised: Vec<_> = raised.collect();
+    let catches = ran.run.policy.is_some_and(|policy| policy.catch_panics);
+    let payload = match &ran.returned {
+        Returned::Unwound(payload) if !catches => Some(*payload),
+        Returned::Panicked(payload) if catches => Some(*payload),
+        Returned::Outcome(_) if catches => return,
+        Returned::Unwound(_) | Returned::Panicked(_) => {
+            found.push("panics: caught and not, or resumed and caught".into());
+            return;
+        }
+        _ => None,
+    };
+    match payload {
+        None if raised.is_empty() => {}
+        None => found.push("panics: one was raised and is lost".into()),
+        Some(payload) => {
+            let Some((_, own)) = raised.iter().find(|(raised, _)| *raised == payload) else {
+                found.push("panics: a payload that nobody raised".into());
+                return;
+            };
+            let earlier = |(_, other): &&(usize, &Trace)| history.over(other) <= own.span.end;
+            if let Some((earlier, _)) = raised.iter().find(earlier) {
+                found.push(format!("panics: that of {earlier} was earlier"));
+            }
+        }
+    }
+}

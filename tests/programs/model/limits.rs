@@ -1,0 +1,118 @@
+//! How many at once, and, of a run in order, in which order.
+
+use std::collections::HashSet;
+
+use super::{Seen, Violations};
+use crate::log::{Event, Span, Trace, TrySpawned, Who};
+use crate::program::Threads;
+
+pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
+    threads(seen, found);
+    if seen.ran.run.is_ordered() {
+        lanes(seen, found);
+    }
+    if seen.ran.run.is_scope() {
+        places(seen, found);
+        full(seen, found);
+    }
+    if seen.items().len() != seen.traces.iter().filter(|trace| is_item(trace)).count() {
+        found.push("limits: an item ran twice".into());
+    }
+}
+
+fn is_item(trace: &Trace) -> bool {
+    matches!(trace.who, Who::Item(_))
+}
+
+/// Items run on the threads of the pool. One that waits for a nested run may have another one on top.
+fn threads(seen: Seen<'_, '_>, found: &mut Violations) {
+    let items = seen.traces.iter().filter(|trace| is_item(trace));
+    let threads: HashSet<_> = items.map(|trace| trace.thread).collect();
+    if threads.len() > seen.ran.threads {
+        found.push(format!("limits: on {} threads", threads.len()));
+    }
+}
+
+/// A lane works on one item after another, and one lane on all, from the first to the last.
+fn lanes(seen: Seen<'_, '_>, found: &mut Violations) {
+    let mut moments = Vec::new();
+    for trace in seen.traces.iter().filter(|trace| is_item(trace)) {
+        moments.extend([(trace.span.start, true), (trace.span.end, false)]);
+    }
+    moments.sort_unstable();
+    let (mut running, mut most) = (0_usize, 0);
+    for (_, begins) in moments {
+        running = if begins { running + 1 } else { running - 1 };
+        most = most.max(running);
+    }
+    if most > seen.ran.threads {
+        found.push(format!("limits: {most} lanes"));
+    }
+    let items = seen.items();
+    let starts = || items.values().map(|trace| trace.span.start);
+    if seen.ran.threads == 1 && !starts().is_sorted() {
+        found.push("in order: one lane, and not in order".into());
+    }
+    // Items are claimed in ascending order, each at most a chunk ahead of the one before it.
+    if let Some(last) = items.keys().next_back()
+        && seen.ran.run.items().len() > *last
+        && *last + 1 - items.len() > 0
+        && seen.triggers().aborts.is_empty()
+        && !seen.history.may_be_stopped(seen.ran.id, seen.ran.span.end)
+    {
+        let missing = (0..*last).find(|index| !items.contains_key(index));
+        let failures = seen.triggers().failures.iter();
+        let lowest = failures.map(|failure| failure.index).min();
+        if missing < lowest {
+            found.push(format!("in order: item {missing:?} was passed over"));
+        }
+    }
+}
+
+/// A body from without is never further ahead than there are threads.
+fn places(seen: Seen<'_, '_>, found: &mut Violations) {
+    let policy = seen.ran.run.policy;
+    let Some(Threads::Own(places)) = policy.map(|policy| policy.threads) else {
+        return;
+    };
+    let (items, body) = (seen.items(), seen.body());
+    let events = body.iter().flat_map(|body| &body.events);
+    let spawned: Vec<(&Span, &&Trace)> = events
+        .filter_map(|(span, event)| match event {
+            Event::Spawned(number) => Some((span, items.get(number)?)),
+            _ => None,
+        })
+        .collect();
+    for (at, (span, _)) in spawned.iter().enumerate() {
+        let earlier = spawned[..=at].iter();
+        let taken = earlier.filter(|(_, task)| task.span.end > span.end);
+        let taken = taken.count();
+        if taken > places {
+            found.push(format!("limits: {taken} places taken of {places}"));
+        }
+    }
+}
+
+/// A scope is full only if so many tasks are spawned and have not ended.
+fn full(seen: Seen<'_, '_>, found: &mut Violations) {
+    let Seen { history, ran, .. } = seen;
+    let items = seen.items();
+    let events = || seen.traces.iter().flat_map(|trace| &trace.events);
+    for (span, event) in events() {
+        if !matches!(event, Event::TrySpawned(TrySpawned::Full)) {
+            continue;
+        }
+        let may_be_there = events().filter(|(spawned, event)| match event {
+            Event::Spawned(number) | Event::TrySpawned(TrySpawned::Accepted(number)) => {
+                let task = items.get(number);
+                spawned.start < span.end && task.is_none_or(|task| history.over(task) >= span.start)
+            }
+            _ => false,
+        });
+        let policy = ran.run.policy;
+        let is_limited = policy.is_some_and(|policy| !matches!(policy.threads, Threads::Current));
+        if !is_limited || may_be_there.count() < ran.threads {
+            found.push("limits: it was not full".into());
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The laws, for any program: what was seen of it is held against them.
+//!
+//! Moments are in the order of one counter. An item's closure ends before the crate records how, so
+//! the moment of a failure is known from two sides: it *starts* with the end of the closure, and is
+//! *over*, with all that follows from it, at the next event on the same thread. What a law says of
+//! things that happen at the same time is asked only where these bounds decide it.
+
+mod begin;
+mod cause;
+mod drops;
+mod ends;
+mod limits;
+mod ordered;
+mod outcome;
+mod tokens;
+mod triggers;
+
+use std::collections::{BTreeMap, HashMap};
+use std::mem;
+use std::thread::ThreadId;
+
+use rayon_errgroup::Cause;
+
+use self::triggers::Triggers;
+use crate::log::{Ended, Event, Log, Moment, Outside, Ran, Returned, Trace, TrySpawned, Who, lock};
+
+/// How many of which were injected.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) runs: usize,
+    pub(crate) failures: usize,
+    pub(crate) panics: usize,
+    pub(crate) cancellations: usize,
+    pub(crate) deadlines: usize,
+}
+
+/// All that was seen.
+struct History<'p> {
+    /// By number.
+    runs: Vec<Ran<'p>>,
+    /// By the number of their run.
+    traces: Vec<Vec<Trace>>,
+    triggers: Vec<Triggers>,
+    /// The moments of each thread.
+    moments: HashMap<ThreadId, Vec<Moment>>,
+    outside: Vec<Outside>,
+}
+
+/// What is held against the laws: a run, and what was seen of it.
+#[derive(Clone, Copy)]
+struct Seen<'h, 'p> {
+    history: &'h History<'p>,
+    ran: &'h Ran<'p>,
+    traces: &'h [Trace],
+}
+
+/// A sentence for each violation.
+type Violations = Vec<String>;
+
+pub(crate) fn check(log: &Log<'_>, outside_is_cancelled: bool) -> Result<Faults, String> {
+    let mut violations = mem::take(&mut *lock(&log.wrong));
+    let things = mem::take(&mut *lock(&log.things));
+    drops::each_once(&things, &mut violations);
+    let history = History::new(
+        mem::take(&mut *lock(&log.runs)),
+        mem::take(&mut *lock(&log.traces)),
+        mem::take(&mut *lock(&log.outside)),
+    );
+    if outside_is_cancelled == history.outside.is_empty() {
+        violations.push("down, not up: the outside token".into());
+    }
+    if history.outside.iter().filter(|cancel| cancel.won).count() > 1 {
+        violations.push("one trigger: two calls of cancel were the one".into());
+    }
+    for ran in &history.runs {
+        let seen = Seen {
+            history: &history,
+            ran,
+            traces: &history.traces[ran.id],
+        };
+        let mut found = Vec::new();
+        drops::at_return(seen, &mut found);
+        ends::check(seen, &mut found);
+        cause::check(seen, &mut found);
+        ordered::check(seen, &mut found);
+        outcome::check(seen, &mut found);
+        begin::check(seen, &mut found);
+        limits::check(seen, &mut found);
+        tokens::check(seen, &mut found);
+        let at = |sentence| format!("run {}: {sentence}; it returned {:?}", ran.id, ran.returned);
+        violations.extend(found.into_iter().map(at));
+    }
+    if violations.is_empty() {
+        return Ok(history.faults());
+    }
+    Err(violations.join("\n"))
+}
+
+impl<'p> History<'p> {
+    fn new(mut runs: Vec<Ran<'p>>, all: Vec<Trace>, outside: Vec<Outside>) -> Self {
+        runs.sort_by_key(|ran| ran.id);
+        let mut moments = HashMap::<_, Vec<_>>::new();
+        for trace in &all {
+            let own = moments.entry(trace.thread).or_default();
+            own.extend([trace.span.start, trace.span.end]);
+            let spans = trace.events.iter().map(|(span, _)| span);
+            own.extend(spans.flat_map(|span| [span.start, span.end]));
+        }
+        for own in moments.values_mut() {
+            own.sort_unstable();
+        }
+        let mut traces: Vec<_> = runs.iter().map(|_| Vec::new()).collect();
+        for trace in all {
+            traces[trace.run].push(trace);
+        }
+        let mut history = History {
+            runs,
+            traces,
+            triggers: Vec::new(),
+            moments,
+            outside,
+        };
+        history.triggers = history.runs.iter().map(|ran| history.find(ran)).collect();
+        history
+    }
+
+    /// The last moment of this thread before another.
+    fn before(&self, thread: ThreadId, moment: Moment) -> Option<Moment> {
+        let own = self.moments.get(&thread)?;
+        let next = own.partition_point(|own| *own < moment);
+        next.checked_sub(1).map(|last| own[last])
+    }
+
+    /// When all that followed from the end of an item was over.
+    fn over(&self, trace: &Trace) -> Moment {
+        let returned = self.runs[trace.run].span.end;
+        let own = &self.moments[&trace.thread];
+        let next = own.partition_point(|own| *own <= trace.span.end);
+        own.get(next).copied().unwrap_or(returned).min(returned)
+    }
+
+    fn faults(&self) -> Faults {
+        let all = || self.traces.iter().flatten();
+        let ended = |is: fn(&Ended) -> bool| all().filter(|trace| is(&trace.ended)).count();
+        let events = all().flat_map(|trace| &trace.events);
+        let own = events.filter(|(_, event)| matches!(event, Event::CancelledOwn { won: true }));
+        let deadline = |ran: &&Ran<'_>| {
+            let mut causes = ran.tokens.iter().filter_map(|left| left.cause.as_ref());
+            let returned = matches!(ran.returned, Returned::Cancelled(Cause::Deadline));
+            returned || causes.any(|cause| matches!(cause, Cause::Deadline))
+        };
+        Faults {
+            runs: self.runs.len(),
+            failures: ended(|ended| matches!(ended, Ended::Err(_))),
+            panics: ended(|ended| matches!(ended, Ended::Panic(_))),
+            cancellations: own.count() + self.outside.iter().filter(|cancel| cancel.won).count(),
+            deadlines: self.runs.iter().filter(deadline).count(),
+        }
+    }
+}
+
+impl<'h> Seen<'h, '_> {
+    fn triggers(self) -> &'h Triggers {
+        &self.history.triggers[self.ran.id]
+    }
+
+    /// The items and tasks that ran, by position.
+    fn items(self) -> BTreeMap<usize, &'h Trace> {
+        let items = self.traces.iter().filter_map(|trace| match trace.who {
+            Who::Item(index) => Some((index, trace)),
+            _ => None,
+        });
+        items.collect()
+    }
+
+    /// The calls of the sink.
+    fn sunk(self) -> BTreeMap<usize, &'h Trace> {
+        let calls = self.traces.iter().filter_map(|trace| match trace.who {
+            Who::Sink(call) => Some((call, trace)),
+            _ => None,
+        });
+        calls.collect()
+    }
+
+    fn body(self) -> Option<&'h Trace> {
+        self.traces.iter().find(|trace| trace.who == Who::Body)
+    }
+
+    /// How many tasks were spawned.
+    fn spawned(self) -> usize {
+        let events = self.traces.iter().flat_map(|trace| &trace.events);
+        let is_spawn = |event: &Event| {
+            matches!(
+                event,
+                Event::Spawned(_) | Event::TrySpawned(TrySpawned::Accepted(_))
+            )
+        };
+        events.filter(|(_, event)| is_spawn(event)).count()
+    }
+
+    /// How many items or tasks there were to run, if there was an end of them.
+    fn count(self) -> Option<usize> {
+        if self.ran.run.is_scope() {
+            Some(self.spawned())
+        } else {
+            self.ran.count
+        }
+    }
+}

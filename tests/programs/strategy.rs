@@ -1,0 +1,211 @@
+//! The strategy: programs at random, which shrink.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::program::{
+    Call, End, Item, Link, OrderedCall, OrderedSource, Policy, Program, Run, Source, Step, Threads,
+    Timeout, Work,
+};
+
+/// How deep runs are nested.
+const DEPTH: u32 = 3;
+
+pub(crate) fn programs() -> impl Strategy<Value = Program> {
+    let cancel_at = prop::option::weighted(0.3, 0..60_usize);
+    let inside = prop_oneof![5 => Just(true), 1 => Just(false)];
+    (1..=4_usize, inside, cancel_at, runs(DEPTH)).prop_map(|(threads, inside, cancel_at, run)| {
+        Program {
+            threads,
+            inside,
+            cancel_at,
+            run,
+        }
+    })
+}
+
+/// How wild the items of a run are. Were all of them as wild as can be, few would come far.
+#[derive(Clone, Copy, Debug)]
+enum Mood {
+    /// Succeed, or fail, and depend on nothing.
+    Pure,
+    /// Look at their token.
+    Calm,
+    Wild,
+}
+
+fn runs(depth: u32) -> BoxedStrategy<Run> {
+    let mood = prop_oneof![2 => Just(Mood::Pure), 2 => Just(Mood::Calm), 3 => Just(Mood::Wild)];
+    let work = mood.prop_flat_map(move |mood| works(depth, mood));
+    (prop::option::weighted(0.7, policies()), work)
+        .prop_map(|(policy, work)| Run { policy, work }.tidied())
+        .boxed()
+}
+
+impl Run {
+    /// What only a policy makes possible has one.
+    fn tidied(mut self) -> Self {
+        let needs_policy = matches!(
+            self.work,
+            Work::Ordered(_, OrderedCall::Stream(_) | OrderedCall::Outcome, _)
+        );
+        if needs_policy {
+            self.policy.get_or_insert(Policy {
+                link: Link::None,
+                timeout: Timeout::None,
+                threads: Threads::Current,
+                catch_panics: false,
+                max_errors: 1,
+            });
+        }
+        self
+    }
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let link = prop_oneof![
+        1 => Just(Link::None),
+        3 => Just(Link::Enclosing),
+        1 => Just(Link::Outside),
+    ];
+    let timeout = prop_oneof![
+        7 => Just(Timeout::None),
+        1 => Just(Timeout::Long),
+        2 => (0..2000_u64).prop_map(Timeout::Short),
+    ];
+    let threads = prop_oneof![
+        5 => Just(Threads::Current),
+        3 => (1..=3_usize).prop_map(Threads::Own),
+        1 => Just(Threads::Shared),
+    ];
+    let max_errors = prop_oneof![4 => Just(1), 2 => 2..=4_usize, 1 => Just(usize::MAX)];
+    (link, timeout, threads, any::<bool>(), max_errors).prop_map(
+        |(link, timeout, threads, catch_panics, max_errors)| Policy {
+            link,
+            timeout,
+            threads,
+            catch_panics,
+            max_errors,
+        },
+    )
+}
+
+fn works(depth: u32, mood: Mood) -> BoxedStrategy<Work> {
+    let source = prop_oneof![
+        Just(Source::Vector),
+        Just(Source::Single),
+        Just(Source::Single),
+        Just(Source::Range),
+        Just(Source::Endless),
+        Just(Source::Filter),
+        Just(Source::Chain),
+        Just(Source::Bridge),
+    ];
+    let ordered_source = prop_oneof![
+        Just(OrderedSource::Vector),
+        Just(OrderedSource::Single),
+        Just(OrderedSource::Range),
+        Just(OrderedSource::Lazy),
+        Just(OrderedSource::Lazy),
+        Just(OrderedSource::LazyEndless),
+    ];
+    let sink = prop::option::of((0..8_usize, sink_items()));
+    let ordered_call = prop_oneof![
+        2 => calls().prop_map(OrderedCall::Plain),
+        1 => sink.prop_map(OrderedCall::Stream),
+        1 => Just(OrderedCall::Outcome),
+    ];
+    prop_oneof![
+        3 => (source, calls(), lists(depth, mood))
+            .prop_map(|(source, call, items)| Work::Each(source, call, items)),
+        4 => (ordered_source, ordered_call, lists(depth, mood))
+            .prop_map(|(source, call, items)| Work::Ordered(source, call, items)),
+        3 => tasks(depth, mood, 2, 0..7).prop_map(Work::Scope),
+    ]
+    .boxed()
+}
+
+fn calls() -> impl Strategy<Value = Call> {
+    prop_oneof![1 => Just(Call::ErrGroup), 3 => Just(Call::ForEach), 3 => Just(Call::Map)]
+}
+
+/// Few items that do something, and sometimes many behind them that do not.
+fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
+    let working = Item {
+        steps: vec![Step::Work(60)],
+        ..Item::PLAIN
+    };
+    let tail = prop_oneof![
+        5 => Just(Vec::new()),
+        1 => (0..300_usize).prop_map(|len| vec![Item::PLAIN; len]),
+        // More than a stream's window has chunks.
+        1 => (0..60_usize).prop_map(move |len| vec![working.clone(); len]),
+    ];
+    (vec(items(depth, mood), 0..9), tail).prop_map(|(mut items, tail)| {
+        items.extend(tail);
+        items
+    })
+}
+
+fn ends(mood: Mood) -> impl Strategy<Value = End> {
+    let panics = match mood {
+        Mood::Pure | Mood::Calm => 0,
+        Mood::Wild => 1,
+    };
+    prop_oneof![12 => Just(End::Ok), 4 => Just(End::Fail), panics => Just(End::Panic)]
+}
+
+fn items(depth: u32, mood: Mood) -> BoxedStrategy<Item> {
+    (vec(steps(depth, mood), 0..3), ends(mood))
+        .prop_map(|(steps, end)| Item { steps, end })
+        .boxed()
+}
+
+/// What a sink does; it is given no token.
+fn sink_items() -> impl Strategy<Value = Item> {
+    let step = prop_oneof![Just(Step::CancelOutside), (0..100_u64).prop_map(Step::Work)];
+    let end = prop_oneof![Just(End::Ok), Just(End::Fail), Just(End::Panic)];
+    (vec(step, 0..2), end).prop_map(|(steps, end)| Item { steps, end })
+}
+
+/// A task that spawns tasks, down to a depth.
+fn tasks(depth: u32, mood: Mood, below: u32, many: std::ops::Range<usize>) -> BoxedStrategy<Item> {
+    if below == 0 {
+        return items(depth, mood);
+    }
+    let task = tasks(depth, mood, below - 1, 0..3);
+    let step = prop_oneof![
+        3 => task.clone().prop_map(Step::Spawn),
+        1 => task.prop_map(Step::TrySpawn),
+        1 => steps(depth, mood),
+    ];
+    (vec(step, many), ends(mood))
+        .prop_map(|(steps, end)| Item { steps, end })
+        .boxed()
+}
+
+fn steps(depth: u32, mood: Mood) -> BoxedStrategy<Step> {
+    let pure = prop_oneof![
+        (0..100_u64).prop_map(Step::Work),
+        (2..4_usize).prop_map(Step::Meet),
+        any::<bool>().prop_map(|keep| Step::OnCancel { keep }),
+    ];
+    let calm = prop_oneof![
+        Just(Step::Check),
+        Just(Step::Linger),
+        (0..300_u64).prop_map(Step::Sleep),
+        Just(Step::Await),
+    ];
+    let wild = prop_oneof![Just(Step::CancelOwn), Just(Step::CancelOutside)];
+    let (calms, wilds, nested) = match mood {
+        Mood::Pure => (0, 0, 0),
+        Mood::Calm => (6, 0, 2),
+        Mood::Wild => (4, 1, 2),
+    };
+    if depth == 0 {
+        return prop_oneof![6 => pure, calms => calm, wilds => wild].boxed();
+    }
+    let run = (runs(depth - 1), any::<bool>())
+        .prop_map(|(run, passes_on)| Step::Nested(Box::new(run), passes_on));
+    prop_oneof![6 => pure, calms => calm, wilds => wild, nested => run].boxed()
+}
