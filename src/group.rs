@@ -1,5 +1,6 @@
 //! `ErrGroup`: what a run may do.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -330,13 +331,23 @@ impl ErrGroup {
     ) -> Result<R, GroupError<E>> {
         let run = self.start(self.tolerance);
         let result = run.execute(|run| body(run, self.pool.as_deref()));
+        let panicked = |payload| {
+            if self.tolerance.catch_panics {
+                GroupError::Panicked(Panicked::new(payload))
+            } else {
+                resume_unwind(payload)
+            }
+        };
         result.map_err(|stopped| match stopped {
             Stopped::Failed(Found { index, what }) => GroupError::Failed { index, error: what },
-            Stopped::Cancelled { cancelled, .. } => GroupError::Cancelled(cancelled),
-            Stopped::Panicked(payload) if self.tolerance.catch_panics => {
-                GroupError::Panicked(Panicked::new(payload))
+            Stopped::Panicked(payload) => panicked(payload),
+            // There is an error to return, and nobody wants the one that came too late.
+            Stopped::Cancelled { cancelled, late } => {
+                match catch_unwind(AssertUnwindSafe(|| drop(late))) {
+                    Ok(()) => GroupError::Cancelled(cancelled),
+                    Err(payload) => panicked(payload),
+                }
             }
-            Stopped::Panicked(payload) => std::panic::resume_unwind(payload),
         })
     }
 
@@ -357,7 +368,7 @@ impl ErrGroup {
             Some(pool) => pool.install(|| body(run, slot)),
             None => body(run, slot),
         });
-        account.map_or_else(|payload| std::panic::resume_unwind(payload), Outcome::new)
+        account.map_or_else(|payload| resume_unwind(payload), Outcome::new)
     }
 
     fn start<E>(&self, tolerance: Tolerance) -> Run<E> {

@@ -112,12 +112,11 @@ where
                 return None;
             }
             let most = self.most_of(&rest.source, pace).min(claimable);
-            let items = rest.source.take(most, &token)?;
+            let (items, count) = rest.source.take(most, &token)?;
             if token.is_cancelled() {
                 // None of them will run. Said now, so that nobody reads another one as the proof.
                 self.run.skip();
             }
-            let count = items.len();
             let (gather, others) = rest.gather.take()?.split_at(count);
             rest.gather = Some(others);
             Some((items, count, gather))

@@ -88,7 +88,7 @@ impl<R, T> Front<R, T> {
 
     pub(super) fn claim(&mut self, items: usize) {
         if let Some(credit) = &mut self.credit {
-            credit.left -= items;
+            credit.left = credit.left.saturating_sub(items);
         }
     }
 
