@@ -7,8 +7,9 @@ use rayon_errgroup::{CancelToken, ErrGroup, InOrder, Ordered, prelude::*};
 
 use crate::got::Got;
 use crate::interpret::{Frame, perform};
-use crate::log::{Kind, Thing, Who};
+use crate::log::{Kind, Thing};
 use crate::program::{Call, Item, OrderedCall, OrderedSource, Source, Work};
+use crate::seen::Who;
 
 /// An item on its way.
 struct Piece<'p> {

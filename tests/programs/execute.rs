@@ -8,8 +8,9 @@ use rayon_errgroup::ErrGroup;
 
 use crate::got::Got;
 use crate::interpret::{Caller, Frame, World};
-use crate::log::{Kind, Left, Ran, Registration, Returned, Span, Thing, lock};
+use crate::log::{Kind, Thing, lock};
 use crate::program::{Link, Run, Threads, Timeout};
+use crate::seen::{Left, Ran, Registration, Returned, Span};
 
 /// Runs a run, and notes all that is seen of it. Returns its error, or unwinds as it does.
 pub(crate) fn execute<'p>(
@@ -37,7 +38,7 @@ pub(crate) fn execute<'p>(
     let tokens = tokens.iter().map(Left::new);
     let kept = frame.kept.into_inner().unwrap_or_default();
     let kept = kept.into_iter().map(|kept| Registration {
-        kept_until: Some(kept.token.cause()),
+        cause: kept.token.cause(),
         prevented: kept.registration.unregister(),
         calls: kept.calls,
     });

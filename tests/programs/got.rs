@@ -5,7 +5,8 @@ use std::any::Any;
 use rayon_errgroup::{GroupError, Outcome};
 
 use crate::interpret::Frame;
-use crate::log::{Account, Kind, Returned, Thing};
+use crate::log::{Kind, Thing};
+use crate::seen::{Account, Returned};
 
 /// What a call gave back, with the things in it.
 pub(crate) struct Got {

@@ -1,20 +1,16 @@
 //! Runs a program with the crate: what each step does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rayon_errgroup::{CancelToken, ErrGroup, OnCancel, Rejected, Scope};
+use rayon_errgroup::{CancelToken, ErrGroup, OnCancel, Scope};
 
 use crate::execute::execute;
-use crate::log::{Ended, Event, Kind, Log, Outside, Registration, Thing, TrySpawned};
-use crate::log::{Who, Writing, lock, work};
+use crate::log::{Kind, Log, Thing, Writing, lock, work};
 use crate::program::{End, Item, Run, Step};
-
-/// How long an item waits that need not wait.
-const PATIENCE: Duration = Duration::from_micros(200);
+use crate::seen::{Ended, Event, Outside, Who};
 
 /// The steps of a program know the log and the token outside of all runs.
 #[derive(Clone, Copy)]
@@ -37,7 +33,8 @@ pub(crate) struct Frame<'p> {
     pub(crate) begun: AtomicUsize,
     pub(crate) ended: AtomicUsize,
     pub(crate) made: AtomicUsize,
-    tasks: AtomicUsize,
+    pub(crate) body_has_ended: AtomicBool,
+    pub(crate) tasks: AtomicUsize,
 }
 
 /// A callback that is kept until the end of the run.
@@ -68,6 +65,7 @@ impl<'p> Frame<'p> {
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
             made: AtomicUsize::new(0),
+            body_has_ended: AtomicBool::new(false),
             tasks: AtomicUsize::new(0),
         }
     }
@@ -135,29 +133,36 @@ pub(crate) fn perform<'s, 'p>(
     };
     doing.writing.end(log, frame.id, who, ended);
     frame.ended.fetch_add(1, SeqCst);
+    if who == Who::Body {
+        frame.body_has_ended.store(true, SeqCst);
+    }
     result.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// An item, while it runs.
-struct Doing<'d, 's, 'run, 'p> {
-    frame: &'s Frame<'p>,
+pub(crate) struct Doing<'d, 's, 'run, 'p> {
+    pub(crate) frame: &'s Frame<'p>,
     who: Who,
-    token: Option<&'d CancelToken>,
-    scope: Option<&'d Scope<'d, 'run, 's, Thing>>,
+    pub(crate) token: Option<&'d CancelToken>,
+    pub(crate) scope: Option<&'d Scope<'d, 'run, 's, Thing>>,
     writing: Writing,
-    registered: Vec<(OnCancel, Arc<AtomicUsize>)>,
+    pub(crate) registered: Vec<(OnCancel, Arc<AtomicUsize>)>,
 }
 
 impl<'p> Doing<'_, '_, '_, 'p> {
     /// Notes what `body` did, and in which time.
-    fn note<R>(&mut self, body: impl FnOnce() -> R, event: impl FnOnce(&R) -> Event) -> R {
+    pub(crate) fn note<R>(
+        &mut self,
+        body: impl FnOnce() -> R,
+        event: impl FnOnce(&R) -> Event,
+    ) -> R {
         let (span, result) = self.frame.world.log.during(body);
         self.writing.events.push((span, event(&result)));
         result
     }
 
     /// Looks at the token, as far as there is one.
-    fn look(&mut self) -> bool {
+    pub(crate) fn look(&mut self) -> bool {
         let Some(token) = self.token else {
             return false;
         };
@@ -182,7 +187,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     }
 
     /// The error of an item that gave up.
-    fn give_up_if(&self, cancelled: bool) -> Result<(), Thing> {
+    pub(crate) fn give_up_if(&self, cancelled: bool) -> Result<(), Thing> {
         if cancelled {
             return Err(self.frame.thing(Kind::Error));
         }
@@ -199,8 +204,9 @@ impl<'p> Doing<'_, '_, '_, 'p> {
             Step::CancelOwn => self.cancel_own(),
             Step::CancelOutside => frame.world.cancel_outside(),
             Step::Work(microseconds) => work(*microseconds),
-            Step::Meet(items) => wait_until(|| frame.begun.load(SeqCst) >= *items),
+            Step::Meet(items) => self.meet(*items),
             Step::Linger => self.linger()?,
+            Step::AfterBody => self.wait_for_body(),
             Step::Await if frame.is_bounded => {
                 let cancelled = self.sleep(|token| token.done().recv().is_err());
                 self.give_up_if(cancelled)?;
@@ -228,108 +234,6 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         }
         Ok(())
     }
-
-    fn cancel_own(&mut self) {
-        let Some(token) = self.token else { return };
-        self.note(|| token.cancel(), |won| Event::CancelledOwn { won: *won });
-        if !token.is_cancelled() {
-            self.frame
-                .world
-                .wrong("a token is not cancelled after its cancel");
-        }
-    }
-
-    fn linger(&mut self) -> Result<(), Thing> {
-        if let Some(token) = self.token {
-            wait_until(|| token.is_cancelled());
-        }
-        let cancelled = self.look();
-        self.give_up_if(cancelled)
-    }
-
-    fn register(&mut self, keep: bool) {
-        let Some(token) = self.token else { return };
-        let (calls, thing) = (
-            Arc::new(AtomicUsize::new(0)),
-            self.frame.thing(Kind::Callback),
-        );
-        let counter = Arc::clone(&calls);
-        let registration = token.on_cancel(move || {
-            counter.fetch_add(1, SeqCst);
-            drop(thing);
-        });
-        if keep {
-            lock(&self.frame.kept).push(Kept {
-                registration,
-                calls,
-                token: token.clone(),
-            });
-        } else {
-            self.registered.push((registration, calls));
-        }
-    }
-
-    fn unregister(&mut self) {
-        for (registration, calls) in std::mem::take(&mut self.registered) {
-            self.note(
-                || {
-                    let prevented = registration.unregister();
-                    // Waits for a call that has begun.
-                    drop(registration);
-                    prevented
-                },
-                |prevented| {
-                    Event::Called(Registration {
-                        calls,
-                        prevented: *prevented,
-                        kept_until: None,
-                    })
-                },
-            );
-        }
-    }
-
-    fn spawn(&mut self, item: &'p Item) {
-        let Some(scope) = self.scope else { return };
-        let (number, task) = self.frame.task(item);
-        self.note(|| scope.spawn(task), |()| Event::Spawned(number));
-    }
-
-    fn try_spawn(&mut self, item: &'p Item) {
-        let Some(scope) = self.scope else { return };
-        let (number, task) = self.frame.task(item);
-        let result = self.note(
-            || scope.try_spawn(task),
-            |result| {
-                Event::TrySpawned(match result {
-                    Ok(()) => TrySpawned::Accepted(number),
-                    Err(Rejected::Full(_)) => TrySpawned::Full,
-                    Err(_) => TrySpawned::Cancelled,
-                })
-            },
-        );
-        drop(result);
-    }
-}
-
-impl<'p> Frame<'p> {
-    /// The closure of a task, and its number.
-    fn task<'s>(
-        &'s self,
-        item: &'p Item,
-    ) -> (
-        usize,
-        impl FnOnce(&Scope<'_, '_, 's, Thing>) -> Result<(), Thing> + Send + use<'s, 'p>,
-    ) {
-        let number = self.tasks.fetch_add(1, SeqCst);
-        let thing = self.thing(Kind::Item);
-        let task = move |scope: &Scope<'_, '_, 's, Thing>| {
-            let _thing = thing;
-            let (who, token) = (Who::Item(number), Some(scope.token()));
-            perform(self, who, item, token, Some(scope), None).map(drop)
-        };
-        (number, task)
-    }
 }
 
 impl World<'_> {
@@ -340,13 +244,5 @@ impl World<'_> {
 
     pub(crate) fn wrong(&self, what: impl Into<String>) {
         lock(&self.log.wrong).push(what.into());
-    }
-}
-
-/// Waits for a short time.
-fn wait_until(is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() && began.elapsed() < PATIENCE {
-        thread::yield_now();
     }
 }

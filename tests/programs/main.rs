@@ -12,6 +12,8 @@ mod interpret;
 mod log;
 mod model;
 mod program;
+mod seen;
 mod soak;
+mod steps;
 mod strategy;
 mod watch;

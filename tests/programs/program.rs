@@ -147,6 +147,8 @@ pub(crate) enum Step {
     Nested(Box<Run>, bool),
     Spawn(Item),
     TrySpawn(Item),
+    /// If its scope is cancelled, waits for the end of the body, as far as that waits for no task.
+    AfterBody,
 }
 
 impl Item {

@@ -29,13 +29,20 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
 enum Mood {
     /// Succeed, or fail, and depend on nothing.
     Pure,
+    /// As these, and most of them fail.
+    Sad,
     /// Look at their token.
     Calm,
     Wild,
 }
 
 fn runs(depth: u32) -> BoxedStrategy<Run> {
-    let mood = prop_oneof![2 => Just(Mood::Pure), 2 => Just(Mood::Calm), 3 => Just(Mood::Wild)];
+    let mood = prop_oneof![
+        4 => Just(Mood::Pure),
+        1 => Just(Mood::Sad),
+        4 => Just(Mood::Calm),
+        6 => Just(Mood::Wild),
+    ];
     let work = mood.prop_flat_map(move |mood| works(depth, mood));
     (prop::option::weighted(0.7, policies()), work)
         .prop_map(|(policy, work)| Run { policy, work }.tidied())
@@ -78,7 +85,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         3 => (1..=3_usize).prop_map(Threads::Own),
         1 => Just(Threads::Shared),
     ];
-    let max_errors = prop_oneof![4 => Just(1), 2 => 2..=4_usize, 1 => Just(usize::MAX)];
+    let max_errors = prop_oneof![4 => Just(1), 2 => 2..=5_usize, 1 => Just(usize::MAX)];
     (link, timeout, threads, any::<bool>(), max_errors).prop_map(
         |(link, timeout, threads, catch_panics, max_errors)| Policy {
             link,
@@ -148,11 +155,12 @@ fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
 }
 
 fn ends(mood: Mood) -> impl Strategy<Value = End> {
-    let panics = match mood {
-        Mood::Pure | Mood::Calm => 0,
-        Mood::Wild => 1,
+    let (fails, panics) = match mood {
+        Mood::Pure | Mood::Calm => (4, 0),
+        Mood::Sad => (36, 0),
+        Mood::Wild => (4, 1),
     };
-    prop_oneof![12 => Just(End::Ok), 4 => Just(End::Fail), panics => Just(End::Panic)]
+    prop_oneof![12 => Just(End::Ok), fails => Just(End::Fail), panics => Just(End::Panic)]
 }
 
 fn items(depth: u32, mood: Mood) -> BoxedStrategy<Item> {
@@ -187,7 +195,7 @@ fn tasks(depth: u32, mood: Mood, below: u32, many: std::ops::Range<usize>) -> Bo
 fn steps(depth: u32, mood: Mood) -> BoxedStrategy<Step> {
     let pure = prop_oneof![
         (0..100_u64).prop_map(Step::Work),
-        (2..4_usize).prop_map(Step::Meet),
+        (2..7_usize).prop_map(Step::Meet),
         any::<bool>().prop_map(|keep| Step::OnCancel { keep }),
     ];
     let calm = prop_oneof![
@@ -196,9 +204,13 @@ fn steps(depth: u32, mood: Mood) -> BoxedStrategy<Step> {
         (0..300_u64).prop_map(Step::Sleep),
         Just(Step::Await),
     ];
-    let wild = prop_oneof![Just(Step::CancelOwn), Just(Step::CancelOutside)];
+    let wild = prop_oneof![
+        Just(Step::CancelOwn),
+        Just(Step::CancelOutside),
+        Just(Step::AfterBody),
+    ];
     let (calms, wilds, nested) = match mood {
-        Mood::Pure => (0, 0, 0),
+        Mood::Pure | Mood::Sad => (0, 0, 0),
         Mood::Calm => (6, 0, 2),
         Mood::Wild => (4, 1, 2),
     };

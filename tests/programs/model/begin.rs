@@ -2,8 +2,8 @@
 //! has come.
 
 use super::{Seen, Violations};
-use crate::log::{Event, Registration, TrySpawned, Who};
 use crate::program::Timeout;
+use crate::seen::{Event, Registration, TrySpawned, Who};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     begins(seen, found);

@@ -4,8 +4,8 @@ use rayon_errgroup::Cause;
 
 use super::triggers::Failure;
 use super::{Seen, Violations};
-use crate::log::{Ended, Event, Returned, Trace, Who};
 use crate::program::Link;
+use crate::seen::{Ended, Event, Moment, Returned, Trace, Who};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     match &seen.ran.returned {
@@ -64,6 +64,15 @@ fn failed(seen: Seen<'_, '_>, index: Option<usize>, error: usize, found: &mut Vi
 }
 
 impl<'h> Seen<'h, '_> {
+    /// When there were too many failures, as far as is certain.
+    pub(super) fn too_many_at(self) -> Option<Moment> {
+        let failures = self.triggers().failures.iter();
+        let mut over: Vec<_> = failures.map(|failure| failure.over).collect();
+        over.sort_unstable();
+        let last = self.ran.run.max_errors() - 1;
+        over.get(last).copied()
+    }
+
     /// When items saw that they were cancelled.
     fn looks(self) -> impl Iterator<Item = usize> + 'h {
         let events = self.traces.iter().flat_map(|trace| &trace.events);
@@ -81,15 +90,8 @@ fn cancelled(seen: Seen<'_, '_>, cause: &Cause, found: &mut Violations) {
         found.push("cause: nobody has cancelled it so".into());
     }
     let triggers = seen.triggers();
-    let mut over: Vec<_> = triggers
-        .failures
-        .iter()
-        .map(|failure| failure.over)
-        .collect();
-    over.sort_unstable();
-    let too_many = over.get(ran.run.max_errors().saturating_sub(1)).copied();
     let aborts = triggers.aborts.iter().map(|failure| failure.over);
-    for over in too_many.into_iter().chain(aborts) {
+    for over in seen.too_many_at().into_iter().chain(aborts) {
         // A stream whose sink has not had the values below the failure goes by what came since.
         if !ran.run.is_stream() && !history.may_be_stopped(ran.id, over) {
             found.push("cause: it had failed before it was cancelled".into());

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Seen, Violations};
-use crate::log::{Fate, Returned};
+use crate::log::Fate;
+use crate::seen::Returned;
 
 pub(super) fn each_once(things: &[Arc<Fate>], found: &mut Violations) {
     for fate in things.iter().filter(|fate| fate.drops() != 1) {

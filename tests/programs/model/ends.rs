@@ -1,8 +1,8 @@
 //! Laws 2 and 5: completeness, and panics that outrank values.
 
 use super::{Seen, Violations};
-use crate::log::{Ended, Returned, Trace};
 use crate::program::{Source, Work};
+use crate::seen::{Ended, Returned, Trace};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     complete(seen, found);
@@ -59,12 +59,11 @@ fn values(seen: Seen<'_, '_>, found: &mut Violations) {
         return;
     };
     let mut values = values.clone();
-    let mut expected: Vec<_> = match seen.body() {
-        Some(body) => vec![body.ended.thing()],
-        None => {
-            let items = seen.items().into_values();
-            items.map(|trace| trace.ended.thing()).collect()
-        }
+    let mut expected: Vec<_> = if let Some(body) = seen.body() {
+        vec![body.ended.thing()]
+    } else {
+        let items = seen.items().into_values();
+        items.map(|trace| trace.ended.thing()).collect()
     };
     if matches!(seen.ran.run.work, Work::Each(Source::Bridge, ..)) {
         values.sort_unstable();

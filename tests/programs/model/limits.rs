@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{Seen, Violations};
-use crate::log::{Event, Span, Trace, TrySpawned, Who};
 use crate::program::Threads;
+use crate::seen::{Event, Span, Trace, TrySpawned, Who};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     threads(seen, found);

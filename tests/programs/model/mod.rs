@@ -22,7 +22,8 @@ use std::thread::ThreadId;
 use rayon_errgroup::Cause;
 
 use self::triggers::Triggers;
-use crate::log::{Ended, Event, Log, Moment, Outside, Ran, Returned, Trace, TrySpawned, Who, lock};
+use crate::log::{Log, lock};
+use crate::seen::{Ended, Event, Moment, Outside, Ran, Returned, Trace, TrySpawned, Who};
 
 /// How many of which were injected.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::triggers::bound_of;
 use super::{Seen, Violations};
-use crate::log::{Ended, Returned};
+use crate::program::Item;
+use crate::seen::{Ended, Returned};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     if !seen.ran.run.is_ordered() {
@@ -109,7 +110,7 @@ fn undisturbed(seen: Seen<'_, '_>, found: &mut Violations) {
         }
     }
     // What every item does by itself, if that depends on nothing.
-    let verdicts = ran.run.items().iter().map(|item| item.verdict());
+    let verdicts = ran.run.items().iter().map(Item::verdict);
     let verdicts: Option<Vec<_>> = verdicts.collect();
     if let (Some(verdicts), None, true) = (verdicts, sink_error, ran.count.is_some()) {
         let failing = verdicts.iter().position(|fails| *fails);

@@ -3,8 +3,8 @@
 use rayon_errgroup::Cause;
 
 use super::{Seen, Violations, cause};
-use crate::log::{Account, Ended, Returned};
 use crate::program::{OrderedSource, Work};
+use crate::seen::{Account, Ended, Returned};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     if seen.ran.run.is_ordered() {
@@ -67,6 +67,13 @@ fn of_cause(seen: Seen<'_, '_>, account: &Account, found: &mut Violations) {
     let is_stopped =
         history.may_be_stopped(ran.id, ran.span.end) || !seen.triggers().aborts.is_empty();
     let is_failed = matches!(account.cause, Some(Cause::Failed));
+    if let Some(over) = seen.too_many_at()
+        && !history.may_be_stopped(ran.id, over)
+        && seen.triggers().aborts.is_empty()
+        && !is_failed
+    {
+        found.push("outcome: it had failed before it was cancelled".into());
+    }
     if !is_right || (!is_stopped && too_many != is_failed) {
         found.push(format!("outcome: the cause {:?}", account.cause));
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rayon_errgroup::Cause;
 
 use super::{Seen, Violations};
-use crate::log::{Left, Registration, Returned};
 use crate::program::Timeout;
+use crate::seen::{Left, Registration, Returned};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     left(seen, found);
@@ -75,17 +75,17 @@ fn kept(seen: Seen<'_, '_>, found: &mut Violations) {
     for Registration {
         calls,
         prevented,
-        kept_until,
+        cause,
     } in &ran.kept
     {
         let calls = calls.load(SeqCst);
-        let is_right = match kept_until {
-            Some(Some(_)) if !is_stopped => calls == 1,
-            Some(Some(_)) => calls + usize::from(*prevented) == 1,
-            _ => calls == 0 && !prevented,
+        let is_right = match cause {
+            Some(_) if !is_stopped => calls == 1,
+            Some(_) => calls + usize::from(*prevented) == 1,
+            None => calls == 0 && !prevented,
         };
         if !is_right {
-            found.push(format!("callbacks: {calls} calls, cause {kept_until:?}"));
+            found.push(format!("callbacks: {calls} calls, cause {cause:?}"));
         }
     }
 }

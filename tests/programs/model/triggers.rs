@@ -3,8 +3,8 @@
 use std::collections::BinaryHeap;
 
 use super::History;
-use crate::log::{Ended, Event, Moment, Ran, Span, Trace, Who};
 use crate::program::Link;
+use crate::seen::{Ended, Event, Moment, Ran, Span, Trace, Who};
 
 /// What happened in a run that may cancel it.
 #[derive(Default)]
