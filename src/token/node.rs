@@ -299,17 +299,19 @@ impl Node {
         while let Some(node) = next {
             if !Arc::ptr_eq(&node, self) {
                 // A child that is cancelled already is walked all the same (invariant 2).
-                let own = node.cause_of_run();
-                let cause = own
-                    .as_ref()
-                    .unwrap_or_else(|| inherited.get_or_init(|| cause.inherited()));
-                node.trigger(cause, || true);
+                match (node.owner, node.cause_of_run()) {
+                    (Owner::Lane, Some(cause)) => node.trigger(&cause, || true),
+                    // Its run has just ended, and releases it.
+                    (Owner::Lane, None) => false,
+                    _ => node.trigger(inherited.get_or_init(|| cause.inherited()), || true),
+                };
             }
             let mut links = node.links();
-            let settled = links.peek().map(|attached| {
+            let is_active = node.state_under(&links) == ACTIVE;
+            let settled = links.peek().and_then(|attached| {
                 // What is upgraded is dropped without the lock, which its drop would take.
                 pending.extend(attached.living_children());
-                attached.settle()
+                (!is_active).then(|| attached.settle())
             });
             drop(links);
             for callback in settled.unwrap_or_default().into_callbacks() {
@@ -516,6 +518,22 @@ mod tests {
         assert!(run.trigger(&Cause::Deadline, || true));
         parent.cancel(&Cause::Requested(None), || (), |_, _| ());
         assert!(matches!(lane.cause(), Some(Cause::Deadline)));
+    }
+
+    /// A walk that goes on below a run which has just ended, and has not released its lanes yet.
+    #[test]
+    fn a_lane_of_a_run_that_has_ended_is_not_cancelled() {
+        let parent = Node::root();
+        let run = Node::of_run(Some(&parent));
+        let lane = run.lane();
+        let below = Node::of_run(Some(&lane));
+        let callback = Arc::new(Callback::new(Box::new(|| unreachable!())));
+        assert!(matches!(lane.register(&callback), Registered::Waiting(_)));
+        assert!(run.release(&mut Vec::new()).is_none());
+        parent.cancel(&Cause::Requested(None), || (), |_, _| ());
+        assert!(!lane.is_cancelled());
+        assert!(callback.take().is_some());
+        assert!(below.is_cancelled(), "the tokens above reach what goes on");
     }
 
     #[test]

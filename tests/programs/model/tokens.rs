@@ -20,6 +20,12 @@ fn left(seen: Seen<'_, '_>, found: &mut Violations) {
     let is_stopped = history.may_be_stopped(ran.id, ran.span.end);
     let (triggers, errors) = (seen.triggers(), ran.run.max_errors());
     let is_failed = triggers.failures.len() >= errors || !triggers.aborts.is_empty();
+    let mut causes = ran.tokens.iter().map(|left| format!("{:?}", left.cause));
+    if let (Returned::Ok(_), Some(first)) = (&ran.returned, causes.next())
+        && causes.any(|cause| cause != first)
+    {
+        found.push("tokens: those of one run differ after a success".into());
+    }
     for left in &ran.tokens {
         if !left.is_done {
             found.push("tokens: one was not released".into());
