@@ -66,10 +66,14 @@ impl Page {
             100.0 * NOISE
         ));
         let bars = bars(figures);
-        let met = bars.iter().filter(|row| row[4] == MET).count();
+        let count = |verdict: &str| bars.iter().filter(|row| row[4] == verdict).count();
+        let (met, missed, open) = (count(MET), count(MISSED), count(""));
+        let open = match open {
+            0 => String::new(),
+            open => format!(", {open} not measured"),
+        };
         self.paragraph(format_args!(
-            "**The bars that the project has set itself: {met} of {} are met.**",
-            bars.len()
+            "**The bars that the project has set itself: {met} met, {missed} missed{open}.**"
         ));
         self.table(&["where", "what", "bar", "measured", ""], &bars);
         let rows = SECTIONS.iter().flat_map(|section| {
@@ -183,6 +187,7 @@ impl Page {
 }
 
 const MET: &str = "met";
+const MISSED: &str = "**missed**";
 
 /// All bars: where (once for those of a section), what, the bar, the measured figure, and whether it
 /// is met.
@@ -208,7 +213,7 @@ fn section_bars(section: &Section, figures: &Figures) -> impl Iterator<Item = [S
         let row = row.map_or(bar.parameter, |row| row.name);
         let (measured, met) = match bar.verdict(section, figures) {
             Some(verdict) if verdict.is_met => (verdict.measured, MET),
-            Some(verdict) => (verdict.measured, "**missed**"),
+            Some(verdict) => (verdict.measured, MISSED),
             None => ("not measured".to_owned(), ""),
         };
         [
