@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 
 use super::Run;
-use super::record::{Failure, Found, Record, Tolerance, Verdict};
+use super::record::{Failure, FirstPanic, Found, Record, Tolerance, Verdict};
 use crate::error::{Cancelled, Cause, Payload, discard};
 
 /// Why a run did not end with `Ok`.
@@ -131,7 +131,10 @@ impl<E> Run<E> {
             // came later.
             cause = Some(Cause::Failed);
         }
-        let first_panic = record.first_panic();
+        let first_panic = match record.first_panic() {
+            FirstPanic::Fatal => 0,
+            FirstPanic::Borne(number) => record.fatal.len() + number,
+        };
         let errors = mem::take(&mut record.errors).into_iter();
         let (errors, mut secondary): (Vec<_>, Vec<_>) =
             errors.partition(|error| record.is_reached(error.index));
@@ -164,13 +167,10 @@ impl<E> Run<E> {
 impl<E> Record<E> {
     /// The panic that the run ends with.
     fn take_panic(&mut self) -> Payload {
-        let first = self.first_panic();
-        let panics = if self.fatal.is_empty() {
-            &mut self.panics
-        } else {
-            &mut self.fatal
-        };
-        panics.swap_remove(first).what
+        match self.first_panic() {
+            FirstPanic::Borne(number) => self.panics.swap_remove(number).what,
+            FirstPanic::Fatal => self.fatal.swap_remove(0).what,
+        }
     }
 
     /// Drops what nobody wants, and returns the first panic of a drop.

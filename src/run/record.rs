@@ -62,6 +62,15 @@ pub(crate) enum Verdict {
     Cancelled,
 }
 
+/// Where the panic is that a run ends with, if it ends with one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstPanic {
+    /// The first of those that no run bears.
+    Fatal,
+    /// Of those that counted as failures, the one with this number.
+    Borne(usize),
+}
+
 /// The failures of a run.
 ///
 /// Guarded by the run's lock, which is taken inside the lock of the token: so a failure is recorded
@@ -202,15 +211,17 @@ impl<E> Record<E> {
         }
     }
 
-    /// The position, among those that are no run's to bear and then the others, of the panic that the
-    /// run ends with.
-    pub(super) fn first_panic(&self) -> usize {
-        if !self.fatal.is_empty() {
-            return 0;
-        }
+    /// The panic that the run ends with. In time, the first: all that
+    /// were borne came before any that was not. In order, one that has no place in it, or else the lowest.
+    pub(super) fn first_panic(&self) -> FirstPanic {
         let borne = self.panics.iter().enumerate();
         let first = borne.min_by_key(|(_, panic)| panic.index);
-        first.map_or(0, |(position, _)| position)
+        match first {
+            Some((number, panic)) if panic.index.is_none() || self.fatal.is_empty() => {
+                FirstPanic::Borne(number)
+            }
+            _ => FirstPanic::Fatal,
+        }
     }
 }
 
