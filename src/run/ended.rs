@@ -126,10 +126,10 @@ impl<E> Run<E> {
             dropped.err().into_iter().for_each(discard);
             return Err(payload);
         }
-        if verdict == Verdict::Failed && record.decided {
+        if record.decided && record.fatal.is_empty() {
             // What has cancelled the token of a run in order, while it waited for the items below,
             // came later.
-            cause = Some(Cause::Failed);
+            cause = Some(record.cause());
         }
         let first_panic = match record.first_panic() {
             FirstPanic::Fatal => 0,
@@ -165,6 +165,14 @@ impl<E> Run<E> {
 }
 
 impl<E> Record<E> {
+    /// What has cancelled a run whose failures were too many.
+    fn cause(&self) -> Cause {
+        if self.errors.iter().any(|error| self.is_reached(error.index)) {
+            return Cause::Failed;
+        }
+        Cause::Panicked
+    }
+
     /// The panic that the run ends with.
     fn take_panic(&mut self) -> Payload {
         match self.first_panic() {
