@@ -170,6 +170,11 @@ fn a_clone_of_map_with_that_cannot_be_dropped() {
             );
             let in_order = items().in_order().with_group(&group);
             assert_eq!(caught(in_order.try_map(f)), Some(Blast("clone")));
+            // On threads of its own: a lane that is lost would be waited for.
+            let group = group.clone().concurrency(2);
+            let stream = items().in_order().with_group(&group);
+            let result = stream.try_stream(f, |_| Ok(()));
+            assert_eq!(caught(result), Some(Blast("clone")));
         }
     });
 }
@@ -199,5 +204,17 @@ fn an_error_that_is_not_kept_and_cannot_be_dropped() {
         let stream = items().with_group(&group);
         let result = stream.try_stream(f, |n| if n == 9 { Err(None) } else { Ok(()) });
         assert_eq!(caught(result), Some(Blast("replaced")));
+
+        // On one thread the second task runs when the first has failed; and its panic cancels at once,
+        // or the body would wait for ever.
+        let result = group.clone().concurrency(1).scope(|s| {
+            s.spawn(|s| {
+                s.spawn(|_| Err(Some(Bomb("task's error"))));
+                Err(None)
+            });
+            s.token().done().recv().unwrap_err();
+            Ok(())
+        });
+        assert_eq!(caught(result), Some(Blast("task's error")));
     });
 }
