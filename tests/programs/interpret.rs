@@ -142,7 +142,7 @@ pub(crate) fn perform<'s, 'p>(
 /// An item, while it runs.
 pub(crate) struct Doing<'d, 's, 'run, 'p> {
     pub(crate) frame: &'s Frame<'p>,
-    who: Who,
+    pub(crate) who: Who,
     pub(crate) token: Option<&'d CancelToken>,
     pub(crate) scope: Option<&'d Scope<'d, 'run, 's, Thing>>,
     writing: Writing,

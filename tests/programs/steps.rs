@@ -37,7 +37,8 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     /// Once a scope is cancelled its body waits for no place, though none is given back.
     pub(crate) fn wait_for_body(&mut self) {
         let frame = self.frame;
-        if frame.has_free_body()
+        if self.who != Who::Body
+            && frame.has_free_body()
             && self.look()
             && !wait_until(LONG, || frame.body_has_ended.load(SeqCst))
         {

@@ -179,9 +179,22 @@ fn sink_items() -> impl Strategy<Value = Item> {
 /// A task that spawns tasks, down to a depth.
 fn tasks(depth: u32, mood: Mood, below: u32, many: std::ops::Range<usize>) -> BoxedStrategy<Item> {
     if below == 0 {
-        return items(depth, mood);
+        // It holds its place until the body has been woken.
+        let holds = Item {
+            steps: vec![Step::CancelOwn, Step::AfterBody],
+            end: End::Ok,
+        };
+        let holds_in = match mood {
+            Mood::Wild => 1,
+            Mood::Pure | Mood::Sad | Mood::Calm => 0,
+        };
+        return prop_oneof![9 => items(depth, mood), holds_in => Just(holds)].boxed();
     }
-    let task = tasks(depth, mood, below - 1, 0..3);
+    let task = prop_oneof![
+        2 => tasks(depth, mood, below - 1, 0..3),
+        1 => tasks(depth, mood, 0, 0..3),
+    ]
+    .boxed();
     let step = prop_oneof![
         3 => task.clone().prop_map(Step::Spawn),
         1 => task.prop_map(Step::TrySpawn),
