@@ -33,14 +33,14 @@ pub(crate) fn execute<'p>(
     let mut got = got.unwrap_or_else(|payload| Got::unwound(&frame, payload));
     let alive = log.alive(frame.id);
     got.settle();
-    let tokens = lock(&frame.tokens);
-    let tokens = tokens.iter().map(Left::new);
+    let tokens = lock(&frame.tokens).iter().map(Left::new).collect();
     let kept = frame.kept.into_inner().unwrap_or_default();
     let kept = kept.into_iter().map(|kept| Registration {
         cause: kept.token.cause(),
         prevented: kept.registration.unregister(),
         calls: kept.calls,
     });
+    let kept = kept.collect();
     let returned = got.returned.clone();
     lock(&log.runs).push(Ran {
         id: frame.id,
@@ -52,8 +52,8 @@ pub(crate) fn execute<'p>(
         span: Span { start, end },
         took,
         returned: got.returned,
-        tokens: tokens.collect(),
-        kept: kept.collect(),
+        tokens,
+        kept,
         running,
         alive,
         made: frame.made.into_inner(),

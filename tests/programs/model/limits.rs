@@ -53,20 +53,6 @@ fn lanes(seen: Seen<'_, '_>, found: &mut Violations) {
     if seen.ran.threads == 1 && !starts().is_sorted() {
         found.push("in order: one lane, and not in order".into());
     }
-    // Items are claimed in ascending order, each at most a chunk ahead of the one before it.
-    if let Some(last) = items.keys().next_back()
-        && seen.ran.run.items().len() > *last
-        && *last + 1 - items.len() > 0
-        && seen.triggers().aborts.is_empty()
-        && !seen.history.may_be_stopped(seen.ran.id, seen.ran.span.end)
-    {
-        let missing = (0..*last).find(|index| !items.contains_key(index));
-        let failures = seen.triggers().failures.iter();
-        let lowest = failures.map(|failure| failure.index).min();
-        if missing < lowest {
-            found.push(format!("in order: item {missing:?} was passed over"));
-        }
-    }
 }
 
 /// A body from without is never further ahead than there are threads.
