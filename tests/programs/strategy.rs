@@ -175,6 +175,14 @@ fn ends(mood: Mood) -> impl Strategy<Value = End> {
 }
 
 fn items(depth: u32, mood: Mood) -> BoxedStrategy<Item> {
+    if let Mood::Sad = mood {
+        // Quick ones, so that lanes take several of them at once, and some that are held up.
+        let held = (4..10_usize).prop_map(|items| vec![Step::Meet(items)]);
+        let steps = prop_oneof![3 => Just(Vec::new()), 1 => held];
+        return (steps, ends(mood))
+            .prop_map(|(steps, end)| Item { steps, end })
+            .boxed();
+    }
     (vec(steps(depth, mood), 0..3), ends(mood))
         .prop_map(|(steps, end)| Item { steps, end })
         .boxed()
