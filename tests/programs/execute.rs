@@ -21,12 +21,11 @@ pub(crate) fn execute<'p>(
     let log = world.log;
     let mut frame = Frame::new(world, run);
     let (link, group) = frame.prepare(caller);
-    let threads = match run.policy.map(|policy| policy.threads) {
-        Some(Threads::Own(_) | Threads::Shared) if frame.shared.is_some() => {
-            frame.shared.as_ref().map_or(0, |(_, threads)| *threads)
-        }
-        _ => rayon::current_num_threads(),
+    let own_threads = match run.policy.map(|policy| policy.threads) {
+        Some(Threads::Own(_) | Threads::Shared) => frame.shared.as_ref(),
+        _ => None,
     };
+    let own_threads = own_threads.map(|(_, threads)| *threads);
     let (began, start) = (Instant::now(), log.now());
     let got = catch_unwind(AssertUnwindSafe(|| frame.call(group.as_ref())));
     let running = frame.begun.load(SeqCst) - frame.ended.load(SeqCst);
@@ -34,26 +33,27 @@ pub(crate) fn execute<'p>(
     let mut got = got.unwrap_or_else(|payload| Got::unwound(&frame, payload));
     let alive = log.alive(frame.id);
     got.settle();
-    let tokens = lock(&frame.tokens);
-    let tokens = tokens.iter().map(Left::new);
+    let tokens = lock(&frame.tokens).iter().map(Left::new).collect();
     let kept = frame.kept.into_inner().unwrap_or_default();
     let kept = kept.into_iter().map(|kept| Registration {
         cause: kept.token.cause(),
         prevented: kept.registration.unregister(),
         calls: kept.calls,
     });
+    let kept = kept.collect();
     let returned = got.returned.clone();
     lock(&log.runs).push(Ran {
         id: frame.id,
         run,
         caller: caller.map(|caller| (caller.frame.id, caller.who)),
         link,
-        threads,
+        has_places: own_threads.is_some(),
+        threads: own_threads.unwrap_or_else(rayon::current_num_threads),
         span: Span { start, end },
         took,
         returned: got.returned,
-        tokens: tokens.collect(),
-        kept: kept.collect(),
+        tokens,
+        kept,
         running,
         alive,
         made: frame.made.into_inner(),

@@ -131,6 +131,8 @@ pub(crate) struct Ran<'p> {
     pub(crate) caller: Option<(usize, Who)>,
     /// What its token hangs on, which is nothing if it asked for the token of who has none.
     pub(crate) link: Link,
+    /// Whether its group has threads of its own.
+    pub(crate) has_places: bool,
     /// On how many threads.
     pub(crate) threads: usize,
     pub(crate) span: Span,

@@ -39,12 +39,11 @@ enum Mood {
 fn runs(depth: u32) -> BoxedStrategy<Run> {
     let mood = prop_oneof![
         4 => Just(Mood::Pure),
-        1 => Just(Mood::Sad),
+        2 => Just(Mood::Sad),
         4 => Just(Mood::Calm),
         6 => Just(Mood::Wild),
     ];
-    let work = mood.prop_flat_map(move |mood| works(depth, mood));
-    (prop::option::weighted(0.7, policies()), work)
+    mood.prop_flat_map(move |mood| (maybe_policies(mood), works(depth, mood)))
         .prop_map(|(policy, work)| Run { policy, work }.tidied())
         .boxed()
 }
@@ -67,6 +66,18 @@ impl Run {
         }
         self
     }
+}
+
+fn maybe_policies(mood: Mood) -> BoxedStrategy<Option<Policy>> {
+    if let Mood::Sad = mood {
+        // Where most items fail, only a run that bears some of them comes far.
+        let sad = (policies(), 2..=5_usize).prop_map(|(policy, max_errors)| Policy {
+            max_errors,
+            ..policy
+        });
+        return sad.prop_map(Some).boxed();
+    }
+    prop::option::weighted(0.7, policies()).boxed()
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
@@ -148,7 +159,7 @@ fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
         // More than a stream's window has chunks.
         1 => (0..60_usize).prop_map(move |len| vec![working.clone(); len]),
     ];
-    (vec(items(depth, mood), 0..9), tail).prop_map(|(mut items, tail)| {
+    (vec(items(depth, mood), 0..12), tail).prop_map(|(mut items, tail)| {
         items.extend(tail);
         items
     })
@@ -164,6 +175,14 @@ fn ends(mood: Mood) -> impl Strategy<Value = End> {
 }
 
 fn items(depth: u32, mood: Mood) -> BoxedStrategy<Item> {
+    if let Mood::Sad = mood {
+        // Quick ones, so that lanes take several of them at once, and some that are held up.
+        let held = (4..10_usize).prop_map(|items| vec![Step::Meet(items)]);
+        let steps = prop_oneof![3 => Just(Vec::new()), 1 => held];
+        return (steps, ends(mood))
+            .prop_map(|(steps, end)| Item { steps, end })
+            .boxed();
+    }
     (vec(steps(depth, mood), 0..3), ends(mood))
         .prop_map(|(steps, end)| Item { steps, end })
         .boxed()
@@ -179,9 +198,22 @@ fn sink_items() -> impl Strategy<Value = Item> {
 /// A task that spawns tasks, down to a depth.
 fn tasks(depth: u32, mood: Mood, below: u32, many: std::ops::Range<usize>) -> BoxedStrategy<Item> {
     if below == 0 {
-        return items(depth, mood);
+        // It holds its place until the body has been woken.
+        let holds = Item {
+            steps: vec![Step::CancelOwn, Step::AfterBody],
+            end: End::Ok,
+        };
+        let holds_in = match mood {
+            Mood::Wild => 1,
+            Mood::Pure | Mood::Sad | Mood::Calm => 0,
+        };
+        return prop_oneof![9 => items(depth, mood), holds_in => Just(holds)].boxed();
     }
-    let task = tasks(depth, mood, below - 1, 0..3);
+    let task = prop_oneof![
+        2 => tasks(depth, mood, below - 1, 0..3),
+        1 => tasks(depth, mood, 0, 0..3),
+    ]
+    .boxed();
     let step = prop_oneof![
         3 => task.clone().prop_map(Step::Spawn),
         1 => task.prop_map(Step::TrySpawn),
@@ -195,7 +227,7 @@ fn tasks(depth: u32, mood: Mood, below: u32, many: std::ops::Range<usize>) -> Bo
 fn steps(depth: u32, mood: Mood) -> BoxedStrategy<Step> {
     let pure = prop_oneof![
         (0..100_u64).prop_map(Step::Work),
-        (2..7_usize).prop_map(Step::Meet),
+        (2..10_usize).prop_map(Step::Meet),
         any::<bool>().prop_map(|keep| Step::OnCancel { keep }),
     ];
     let calm = prop_oneof![

@@ -53,20 +53,6 @@ fn lanes(seen: Seen<'_, '_>, found: &mut Violations) {
     if seen.ran.threads == 1 && !starts().is_sorted() {
         found.push("in order: one lane, and not in order".into());
     }
-    // Items are claimed in ascending order, each at most a chunk ahead of the one before it.
-    if let Some(last) = items.keys().next_back()
-        && seen.ran.run.items().len() > *last
-        && *last + 1 - items.len() > 0
-        && seen.triggers().aborts.is_empty()
-        && !seen.history.may_be_stopped(seen.ran.id, seen.ran.span.end)
-    {
-        let missing = (0..*last).find(|index| !items.contains_key(index));
-        let failures = seen.triggers().failures.iter();
-        let lowest = failures.map(|failure| failure.index).min();
-        if missing < lowest {
-            found.push(format!("in order: item {missing:?} was passed over"));
-        }
-    }
 }
 
 /// A body from without is never further ahead than there are threads; unless it is on top of another one
@@ -97,26 +83,36 @@ fn places(seen: Seen<'_, '_>, found: &mut Violations) {
     }
 }
 
-/// A scope is full only if so many tasks are spawned and have not ended.
+/// A scope is full if, and only if, so many tasks are spawned and have not ended.
 fn full(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
     let items = seen.items();
     let events = || seen.traces.iter().flat_map(|trace| &trace.events);
     for (span, event) in events() {
-        if !matches!(event, Event::TrySpawned(TrySpawned::Full)) {
-            continue;
-        }
-        let may_be_there = events().filter(|(spawned, event)| match event {
+        // Those that may have a place at some time of the call, and those that have one all the time.
+        let spawned = events().filter_map(|(spawned, event)| match event {
             Event::Spawned(number) | Event::TrySpawned(TrySpawned::Accepted(number)) => {
-                let task = items.get(number);
-                spawned.start < span.end && task.is_none_or(|task| history.over(task) >= span.start)
+                Some((spawned, items.get(number)))
+            }
+            _ => None,
+        });
+        let may = |(spawned, task): &(&Span, Option<&&Trace>)| {
+            spawned.start < span.end && task.is_none_or(|task| history.over(task) >= span.start)
+        };
+        let must = |(spawned, task): &(&Span, Option<&&Trace>)| {
+            spawned.end <= span.start && task.is_some_and(|task| task.span.end >= span.end)
+        };
+        let is_wrong = match event {
+            Event::TrySpawned(TrySpawned::Full) => {
+                !ran.has_places || spawned.filter(may).count() < ran.threads
+            }
+            Event::TrySpawned(TrySpawned::Accepted(_)) => {
+                ran.has_places && spawned.filter(must).count() >= ran.threads
             }
             _ => false,
-        });
-        let policy = ran.run.policy;
-        let is_limited = policy.is_some_and(|policy| !matches!(policy.threads, Threads::Current));
-        if !is_limited || may_be_there.count() < ran.threads {
-            found.push("limits: it was not full".into());
+        };
+        if is_wrong {
+            found.push(format!("limits: {event:?}"));
         }
     }
 }

@@ -152,6 +152,11 @@ fn stopped(seen: Seen<'_, '_>, found: &mut Violations) {
     if lower.count() > 0 && seen.sink_error().is_none() {
         found.push("in order: a lower error was recorded in time".into());
     }
+    // Else the loop would not have come to the failure.
+    let below = |position| seen.ok_items().range(..position).count();
+    if ran.run.is_stream() && position.is_some_and(|at| seen.sunk().len() < below(at)) {
+        found.push("in order: the sink was not given the values below the error".into());
+    }
     if history.must_be_stopped(ran.id, trace.span.end) {
         found.push("in order: an error that came after the cancellation".into());
     }
