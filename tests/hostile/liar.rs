@@ -1,7 +1,5 @@
 //! A parallel iterator of indices that lies about its length, in every way in which one can.
 
-use std::cell::Cell;
-
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, UnindexedConsumer, bridge};
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
@@ -12,7 +10,7 @@ pub(crate) struct Liar {
     pub(crate) len: usize,
     /// How many items a stretch has that should have so many.
     pub(crate) has: fn(usize) -> usize,
-    /// What a stretch says of its length when it is asked for the n-th time.
+    /// What a stretch says of its length when so many items were taken from it.
     pub(crate) says: fn(usize, usize) -> usize,
 }
 
@@ -54,12 +52,12 @@ impl Liar {
         says: |_, _| usize::MAX,
         ..Liar::HONEST
     };
-    /// It panics when asked a second time.
+    /// It panics when asked after an item was taken.
     #[cfg(panic = "unwind")]
-    pub(crate) const SAYS_IT_ONCE: Liar = Liar {
-        says: |len, time| match time {
+    pub(crate) const SAYS_IT_AT_FIRST: Liar = Liar {
+        says: |len, taken| match taken {
             0 => len,
-            _ => std::panic::panic_any("asked again"),
+            _ => std::panic::panic_any("asked too late"),
         },
         ..Liar::HONEST
     };
@@ -76,7 +74,7 @@ pub(crate) struct Items {
     next: usize,
     left: usize,
     len: usize,
-    asked: Cell<usize>,
+    taken: usize,
 }
 
 impl Producer for Stretch {
@@ -89,7 +87,7 @@ impl Producer for Stretch {
             next: self.start,
             left: (self.liar.has)(self.len),
             len: self.len,
-            asked: Cell::new(0),
+            taken: 0,
         }
     }
 
@@ -109,12 +107,12 @@ impl Iterator for Items {
     fn next(&mut self) -> Option<usize> {
         self.left = self.left.checked_sub(1)?;
         self.next += 1;
+        self.taken += 1;
         Some(self.next - 1)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let says = (self.liar.says)(self.len, self.asked.get());
-        self.asked.set(self.asked.get() + 1);
+        let says = (self.liar.says)(self.len, self.taken);
         (says, Some(says))
     }
 }
