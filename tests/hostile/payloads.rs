@@ -67,7 +67,8 @@ fn payloads_that_cannot_be_dropped() {
     });
 }
 
-struct Reason(#[expect(dead_code, reason = "it is dropped")] Bomb);
+/// A reason that panics when it is dropped.
+pub(crate) struct Reason(#[expect(dead_code, reason = "it is dropped")] pub(crate) Bomb);
 
 impl fmt::Debug for Reason {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
