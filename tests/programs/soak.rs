@@ -16,7 +16,7 @@ use crate::strategy::programs;
 use crate::watch::{self, Wrong};
 
 /// How many programs there are by default: some ten seconds on two cores.
-const CASES: u32 = 4000;
+const CASES: u32 = 6000;
 
 /// How often a smaller program is tried, since what goes wrong may go right again.
 const TRIES: usize = 60;
