@@ -1,13 +1,16 @@
 //! Collecting values that might have been errors.
 
+mod collectors;
 mod items;
 mod settings;
 mod work;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rayon::prelude::*;
+use rayon_cancel::CancelAdapter;
 use rayon_errgroup::prelude::*;
 
+use collectors::{Collector, collectors};
 use items::{ITEMS, items};
 use settings::group;
 use work::{fallible, work};
@@ -31,6 +34,12 @@ fn indexed<const NANOSECONDS: u32>(criterion: &mut Criterion) {
                 .try_map_group(|_, x| fallible::<NANOSECONDS>(*x))
         });
     });
+    let f = |x: &u64| fallible::<NANOSECONDS>(*x);
+    let expected = items.iter().map(f).collect::<Result<Vec<_>, _>>();
+    for Collector { name, run } in collectors() {
+        assert_eq!(run(&items, f), expected, "{name}");
+        group.bench_function(BenchmarkId::new(name, &cost), |b| b.iter(|| run(&items, f)));
+    }
 }
 
 fn filtered<const NANOSECONDS: u32>(criterion: &mut Criterion) {
@@ -47,6 +56,16 @@ fn filtered<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     });
     group.bench_function(BenchmarkId::new("try_map_group", &cost), |b| {
         b.iter(|| kept().try_map_group(|_, x| fallible::<NANOSECONDS>(*x)));
+    });
+    group.bench_function(BenchmarkId::new("rayon_cancel", &cost), |b| {
+        let results = || CancelAdapter::new(kept()).map(|x| fallible::<NANOSECONDS>(*x));
+        b.iter(|| results().collect::<Result<Vec<_>, _>>());
+    });
+    group.bench_function(BenchmarkId::new("orx_parallel", &cost), |b| {
+        use orx_parallel::{Par, ParCollection, ParResult};
+        let kept = || items.par().filter(|x| **x % 8 != 0);
+        let results = || kept().map(|x| fallible::<NANOSECONDS>(*x)).into_fallible();
+        b.iter(|| results().collect::<Vec<_>>());
     });
 }
 

@@ -1,6 +1,7 @@
 //! What stopping at the first failure costs when nothing fails.
 
 mod items;
+mod peers;
 mod settings;
 mod work;
 
@@ -11,6 +12,7 @@ use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
 use items::{ITEMS, items};
+use peers::{Contender, peers};
 use settings::group;
 use work::{fallible, work};
 
@@ -35,6 +37,13 @@ fn many<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     group.bench_function(BenchmarkId::new("try_for_each_group", &cost), |b| {
         b.iter(|| items.par_iter().try_for_each_group(|_, x| each(x)));
     });
+    for contender in peers() {
+        contender.check(&items, each);
+        let Contender { name, run, .. } = contender;
+        group.bench_function(BenchmarkId::new(name, &cost), |b| {
+            b.iter(|| run(&items, each));
+        });
+    }
 }
 
 /// A hundred items, many times, from inside a pool.
@@ -49,6 +58,11 @@ fn few<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     group.bench_function(BenchmarkId::new("err_group", &cost), |b| {
         rayon::scope(|_| b.iter(|| items.par_iter().err_group(each)));
     });
+    for Contender { name, run, .. } in peers() {
+        group.bench_function(BenchmarkId::new(name, &cost), |b| {
+            rayon::scope(|_| b.iter(|| run(&items, each)));
+        });
+    }
 }
 
 criterion_group!(

@@ -3,9 +3,12 @@
 mod settings;
 mod work;
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -67,6 +70,9 @@ fn stream<const NANOSECONDS: u32>(criterion: &mut Criterion) {
         let values = items.clone().into_iter().parallel_map(work::<NANOSECONDS>);
         values.for_each(|value| sink.put(value));
     });
+    race("scope_cursor", true, &|sink| {
+        reordered(&items, work::<NANOSECONDS>, |value| sink.put(value));
+    });
     race("in_order", true, &|sink| {
         let stream = items.par_iter().in_order().with_group(&policy);
         let f = |_: &_, x: &u64| fallible::<NANOSECONDS>(*x);
@@ -102,6 +108,39 @@ fn stream<const NANOSECONDS: u32>(criterion: &mut Criterion) {
         "stream/in_order/{row}: at most {} of {LEN} values at once",
         most.into_inner()
     );
+}
+
+/// What one would write without a library: threads that send pieces, and the caller keeps those
+/// that came too early. They are as many as they are.
+fn reordered(items: &[u64], f: fn(u64) -> u64, mut sink: impl FnMut(u64)) {
+    const STEP: usize = 256;
+    let (cursor, (sender, receiver)) = (AtomicUsize::new(0), mpsc::sync_channel(16));
+    let work = |sender: SyncSender<_>| {
+        loop {
+            let start = cursor.fetch_add(STEP, Relaxed);
+            if start >= items.len() {
+                return;
+            }
+            let chunk = &items[start..items.len().min(start + STEP)];
+            let piece: Vec<_> = chunk.iter().map(|x| f(*x)).collect();
+            sender.send((start, piece)).expect("the caller listens");
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..rayon::current_num_threads() {
+            let sender = sender.clone();
+            scope.spawn(|| work(sender));
+        }
+        drop(sender);
+        let (mut early, mut next) = (BTreeMap::new(), 0);
+        for (start, piece) in receiver {
+            early.insert(start, piece);
+            while let Some(piece) = early.remove(&next) {
+                next += piece.len();
+                piece.into_iter().for_each(&mut sink);
+            }
+        }
+    });
 }
 
 fn bench(

@@ -1,12 +1,15 @@
 //! Items that take unequally long.
 
+mod peers;
 mod settings;
 mod work;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pariter::IteratorExt as _;
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
+use peers::{Contender, peers};
 use settings::group;
 use work::{fallible, work};
 
@@ -63,6 +66,19 @@ fn uneven(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("par_in_order", row), |b| {
             b.iter(|| costs.iter().par_in_order().err_group(each));
         });
+        group.bench_function(BenchmarkId::new("pariter", row), |b| {
+            b.iter(|| {
+                let results = costs.clone().into_iter().parallel_map(microseconds);
+                results.collect::<Result<(), _>>()
+            });
+        });
+        for contender in peers() {
+            contender.check(&costs, each);
+            let Contender { name, run, .. } = contender;
+            group.bench_function(BenchmarkId::new(name, row), |b| {
+                b.iter(|| run(&costs, each));
+            });
+        }
     }
 }
 

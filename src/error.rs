@@ -159,8 +159,8 @@ pub enum Cause {
     Requested(Option<Arc<dyn Error + Send + Sync>>),
     /// The token's deadline passed.
     Deadline,
-    /// An item or task of the run returned an error; or as many did as the run bears
-    /// ([`max_errors`](crate::ErrGroup::max_errors)).
+    /// An item or task of the run returned an error; or so many did, or panicked and were caught, that
+    /// the run does not bear them ([`max_errors`](crate::ErrGroup::max_errors)).
     Failed,
     /// An item or task of the run panicked.
     Panicked,

@@ -1,14 +1,15 @@
 //! `ErrGroup`: what a run may do.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::claim::outcome::Values;
-use crate::error::{GroupError, Panicked, discard};
+use crate::error::{GroupError, Panicked};
 use crate::outcome::Outcome;
-use crate::run::{Failure, Run, Stopped, Tolerance};
+use crate::run::{Found, Run, Stopped, Tolerance};
 use crate::scope::{self, Scope};
 use crate::token::CancelToken;
 
@@ -196,7 +197,8 @@ impl ErrGroup {
     ///
     /// An error that is borne does not make the run a success: it goes on, and returns the earliest
     /// error at its end. All of them are kept by [`outcome`](crate::WithGroup::outcome). In order the
-    /// run stops where the sequential loop would, that had counted to `n`. `max_errors(1)` is the default,
+    /// run stops where the sequential loop would, that had counted to `n`, and of several caught panics
+    /// the lowest is returned. `max_errors(1)` is the default,
     /// and the last of several calls of `max_errors` and [`keep_going`](ErrGroup::keep_going) counts.
     ///
     /// The error of a [stream's sink](crate::WithGroup::try_stream) and that of a
@@ -329,13 +331,23 @@ impl ErrGroup {
     ) -> Result<R, GroupError<E>> {
         let run = self.start(self.tolerance);
         let result = run.execute(|run| body(run, self.pool.as_deref()));
-        result.map_err(|stopped| match stopped {
-            Stopped::Failed(Failure { index, error }) => GroupError::Failed { index, error },
-            Stopped::Cancelled { cancelled, .. } => GroupError::Cancelled(cancelled),
-            Stopped::Panicked(payload) if self.tolerance.catch_panics => {
+        let panicked = |payload| {
+            if self.tolerance.catch_panics {
                 GroupError::Panicked(Panicked::new(payload))
+            } else {
+                resume_unwind(payload)
             }
-            Stopped::Panicked(payload) => std::panic::resume_unwind(payload),
+        };
+        result.map_err(|stopped| match stopped {
+            Stopped::Failed(Found { index, what }) => GroupError::Failed { index, error: what },
+            Stopped::Panicked(payload) => panicked(payload),
+            // There is an error to return, and nobody wants the one that came too late.
+            Stopped::Cancelled { cancelled, late } => {
+                match catch_unwind(AssertUnwindSafe(|| drop(late))) {
+                    Ok(()) => GroupError::Cancelled(cancelled),
+                    Err(payload) => panicked(payload),
+                }
+            }
         })
     }
 
@@ -352,20 +364,11 @@ impl ErrGroup {
             keep_all: true,
             ..self.tolerance
         };
-        let mut account = self.start(tolerance).account(|run, slot| match &self.pool {
+        let account = self.start(tolerance).account(|run, slot| match &self.pool {
             Some(pool) => pool.install(|| body(run, slot)),
             None => body(run, slot),
         });
-        if !self.tolerance.catch_panics && !account.panics.is_empty() {
-            // The earliest in time.
-            let (_, payload) = account.panics.swap_remove(0);
-            account
-                .panics
-                .into_iter()
-                .for_each(|(_, later)| discard(later));
-            std::panic::resume_unwind(payload);
-        }
-        Outcome::new(account)
+        account.map_or_else(|payload| resume_unwind(payload), Outcome::new)
     }
 
     fn start<E>(&self, tolerance: Tolerance) -> Run<E> {

@@ -181,10 +181,10 @@ mod failures;
 mod group;
 pub mod guide;
 mod in_order;
-mod lock;
 mod outcome;
 mod run;
 mod scope;
+mod sync;
 mod token;
 mod with_group;
 

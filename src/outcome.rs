@@ -6,7 +6,7 @@ use std::vec;
 use crate::engine::claim::outcome::Values;
 use crate::error::{Cancelled, Cause, GroupError, Panicked};
 use crate::failures::Failures;
-use crate::run::Account;
+use crate::run::{Account, Verdict};
 
 /// Everything that came of a run: the values, the errors, and how many items never ran.
 ///
@@ -53,31 +53,72 @@ pub struct Outcome<T, E> {
     /// What cancelled the run, if anything did; [`Cause::Parent`] is the token that the group was
     /// given. A cancellation may have come too late to skip any item.
     pub cause: Option<Cause>,
+    /// The positions of the errors that the run did not end with, in ascending order.
+    secondary: Vec<usize>,
+    verdict: Verdict,
+    /// Which of the panics the run ended with.
+    first_panic: usize,
 }
 
 impl<T, E> Outcome<T, E> {
     pub(crate) fn new(account: Account<Values<T>, E>) -> Self {
-        let (values, items) = account
-            .result
-            .map_or((Vec::new(), 0), |result| (result.values, result.items));
-        let errors = account.errors.into_iter();
-        let mut errors: Vec<_> = errors
-            .filter_map(|failure| Some((failure.index?, failure.error)))
+        let Account {
+            result,
+            errors,
+            secondary,
+            panics,
+            first_panic,
+            verdict,
+            cause,
+        } = account;
+        let (values, items) = result.map_or((Vec::new(), 0), |found| (found.values, found.items));
+        let mut late: Vec<_> = secondary.iter().filter_map(|error| error.index).collect();
+        late.sort_unstable();
+        let errors = errors.into_iter().chain(secondary);
+        let errors = errors.filter_map(|error| Some((error.index?, error.what)));
+        let errors: Vec<_> = sorted(errors).collect();
+        let mut panics: Vec<_> = panics.into_iter().enumerate().collect();
+        panics.sort_by_key(|(_, panic)| panic.index);
+        let first_panic = panics.iter().position(|(number, _)| *number == first_panic);
+        let panics = panics.into_iter().map(|(_, panic)| panic);
+        let panics: Vec<_> = panics
+            .map(|panic| (panic.index, Panicked::new(panic.what)))
             .collect();
-        errors.sort_by_key(|(index, _)| *index);
-        let panics = account.panics.into_iter();
-        let mut panics: Vec<_> = panics
-            .map(|(index, payload)| (index, Panicked::new(payload)))
-            .collect();
-        panics.sort_by_key(|(index, _)| *index);
         let own = panics.iter().filter(|(index, _)| index.is_some()).count();
         Outcome {
             skipped: items.saturating_sub(values.len() + errors.len() + own),
             values,
             errors,
             panics,
-            cause: account.cause,
+            cause,
+            secondary: late,
+            verdict,
+            first_panic: first_panic.unwrap_or(0),
         }
+    }
+
+    /// The positions of the errors that did not stop the run, and may be a consequence of what did:
+    /// something else had cancelled it before, or they lie above the last error that the sequential
+    /// loop would have found. In ascending order.
+    ///
+    /// [`into_result`](Outcome::into_result) leaves them out.
+    ///
+    /// ```
+    /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
+    ///
+    /// let stop = CancelToken::new();
+    /// let group = ErrGroup::new().keep_going().token(&stop);
+    /// let outcome = ["bad", "last"].into_iter().par_in_order().with_group(&group).outcome(|token, word| {
+    ///     if word == "last" {
+    ///         stop.cancel();
+    ///         token.check().map_err(|_| "a consequence")?;
+    ///     }
+    ///     Err::<(), _>("its own")
+    /// });
+    /// assert_eq!(outcome.secondary(), [1]);
+    /// ```
+    pub fn secondary(&self) -> &[usize] {
+        &self.secondary
     }
 
     /// Whether every item ran to its end and returned `Ok`.
@@ -98,9 +139,8 @@ impl<T, E> Outcome<T, E> {
     ///
     /// # Errors
     ///
-    /// As the other methods of [`WithGroup`](crate::WithGroup), but with all errors where there are
-    /// several: [`GroupError::Several`]. If the run was cancelled from outside before its errors were too many,
-    /// and items were skipped, it is [`GroupError::Cancelled`]; a panic outranks everything.
+    /// What [`try_map`](crate::WithGroup::try_map) would have returned, but with all the errors that
+    /// count, where there are several: [`GroupError::Several`].
     ///
     /// # Examples
     ///
@@ -121,26 +161,30 @@ impl<T, E> Outcome<T, E> {
         let Outcome {
             values,
             mut errors,
-            panics,
-            skipped,
+            mut panics,
             cause,
+            secondary,
+            verdict,
+            first_panic,
+            ..
         } = self;
-        if let Some((_, panicked)) = panics.into_iter().next() {
-            return Err(GroupError::Panicked(panicked));
-        }
-        match cause {
-            None | Some(Cause::Failed) => {}
-            Some(_) if skipped == 0 => {}
-            Some(cause) => return Err(GroupError::Cancelled(Cancelled::new(cause))),
-        }
-        match errors.len() {
-            0 => Ok(values.into_iter().map(|(_, value)| value).collect()),
-            1 => {
+        errors.retain(|(index, _)| secondary.binary_search(index).is_err());
+        match (verdict, errors.len()) {
+            (Verdict::Ok, _) => Ok(values.into_iter().map(|(_, value)| value).collect()),
+            (Verdict::Panicked, _) if first_panic < panics.len() => {
+                Err(GroupError::Panicked(panics.swap_remove(first_panic).1))
+            }
+            (Verdict::Failed, 1) => {
                 let (index, error) = errors.remove(0);
                 let index = Some(index);
                 Err(GroupError::Failed { index, error })
             }
-            _ => Err(GroupError::Several(Failures::new(errors))),
+            (Verdict::Failed, 2..) => Err(GroupError::Several(Failures::new(errors))),
+            // Or somebody has taken out what there was.
+            _ => {
+                let cancelled = Cancelled::new(cause.unwrap_or(Cause::Finished));
+                Err(GroupError::Cancelled(cancelled))
+            }
         }
     }
 

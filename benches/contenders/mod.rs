@@ -1,37 +1,22 @@
 //! The ways to call a closure that may fail for all items in parallel.
 
-mod others;
-
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
-use others::{orx_parallel, paralight, scope_cursor};
+use crate::peers::{Contender, peers};
 
-pub(crate) struct Contender<F> {
-    pub(crate) name: &'static str,
-    /// Whether its error is that of the sequential loop.
-    pub(crate) in_order: bool,
-    pub(crate) run: fn(&[u64], F) -> Result<(), u64>,
-}
-
-pub(crate) fn contenders<F>() -> [Contender<F>; 7]
+pub(crate) fn contenders<F>() -> impl Iterator<Item = Contender<F>>
 where
     F: Fn(&u64) -> Result<(), u64> + Copy + Sync + Send,
 {
-    let contender = |name, in_order, run| Contender {
-        name,
-        in_order,
-        run,
-    };
     [
-        contender("rayon_try_for_each", false, try_for_each),
-        contender("rayon_find_map_first", true, find_map_first),
-        contender("in_order", true, in_order),
-        contender("par_in_order", true, par_in_order),
-        contender("orx_parallel", false, orx_parallel),
-        contender("paralight", false, paralight),
-        contender("scope_cursor", true, scope_cursor),
+        Contender::new("rayon_try_for_each", false, try_for_each),
+        Contender::new("rayon_find_map_first", true, find_map_first),
+        Contender::new("in_order", true, in_order),
+        Contender::new("par_in_order", true, par_in_order),
     ]
+    .into_iter()
+    .chain(peers())
 }
 
 fn try_for_each<F>(items: &[u64], f: F) -> Result<(), u64>

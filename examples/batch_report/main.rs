@@ -121,7 +121,7 @@ fn interruptible() -> anyhow::Result<CancelToken> {
     let stop = CancelToken::new();
     let on_signal = stop.clone();
     ctrlc::set_handler(move || {
-        if !on_signal.cancel() {
+        if !on_signal.cancel_with("interrupted") {
             std::process::exit(INTERRUPTED.into());
         }
     })?;

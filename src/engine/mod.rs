@@ -1,5 +1,6 @@
 //! How the items of a run reach the threads.
 
+pub(crate) mod busy;
 pub(crate) mod claim;
 pub(crate) mod steal;
 

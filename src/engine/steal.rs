@@ -15,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
+use super::busy::InTheMiddle;
 use super::gather::{Gather, Join, Nothing, Piece, concatenate};
 use super::mark::Mark;
 use super::place::Room;
@@ -216,12 +217,14 @@ where
     where
         S: IntoIterator<Item = I>,
     {
+        let middle = InTheMiddle::new();
         let mut items = items.into_iter();
         if self.watch.run().bears_failures() {
             (self, items) = self.passes(items);
         } else {
             _ = self.pass::<_, _, false>(&mut items);
         }
+        drop(middle);
         // Caught so that it meets no other panic, and `self` is not lost, as it would be if a drop after
         // it has been moved out panicked.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {

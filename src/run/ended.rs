@@ -4,10 +4,9 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 
-use super::record::{Failure, Record, Tolerance};
-use super::{FirstPanic, Run};
-use crate::error::{Cancelled, Cause, Payload};
-use crate::lock::lock;
+use super::Run;
+use super::record::{Failure, FirstPanic, Found, Record, Tolerance, Verdict};
+use crate::error::{Cancelled, Cause, Payload, discard};
 
 /// Why a run did not end with `Ok`.
 pub(crate) enum Stopped<E> {
@@ -25,7 +24,13 @@ pub(crate) enum Stopped<E> {
 pub(crate) struct Account<R, E> {
     pub(crate) result: Option<R>,
     pub(crate) errors: Vec<Failure<E>>,
-    pub(crate) panics: Vec<(Option<usize>, Payload)>,
+    /// Errors that are not what the run ended with: they came too late, or where the sequential loop
+    /// would not have come to.
+    pub(crate) secondary: Vec<Failure<E>>,
+    pub(crate) panics: Vec<Found<Payload>>,
+    /// Which of these the run ended with, if that is how it ended.
+    pub(crate) first_panic: usize,
+    pub(crate) verdict: Verdict,
     pub(crate) cause: Option<Cause>,
 }
 
@@ -35,12 +40,22 @@ impl<E> Run<E> {
     fn drive<R>(&mut self, body: impl FnOnce(&Run<E>) -> R) -> Option<R> {
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
         let result = result.map_err(|payload| self.arrived(payload)).ok();
-        if self.record_mut().decided {
+        let record = self.record_mut();
+        if record.decided {
             // The token of a run in order has waited for the items below those that failed.
-            self.cancel(&Cause::Failed, || ());
+            let is_failed = record
+                .errors
+                .iter()
+                .any(|error| record.is_reached(error.index));
+            let cause = if is_failed {
+                Cause::Failed
+            } else {
+                Cause::Panicked
+            };
+            self.cancel(&cause, || ());
         }
         if let Some(stray) = self.token.node().finish() {
-            self.keep(None, stray);
+            self.keep_fatal(None, stray);
             self.spoil();
         }
         result
@@ -49,61 +64,136 @@ impl<E> Run<E> {
     /// Runs `body`, and says what came of it.
     pub(crate) fn execute<R>(mut self, body: impl FnOnce(&Run<E>) -> R) -> Result<R, Stopped<E>> {
         let incomplete = match self.drive(body) {
-            Some(values) if !self.is_spoilt() && self.record_mut().count == 0 => return Ok(values),
+            Some(values) if self.verdict() == Verdict::Ok => return Ok(values),
             incomplete => incomplete,
         };
         // Dropped here, so that a panic of a value's drop is one of the run.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(incomplete))) {
-            self.keep(None, payload);
+            self.keep_fatal(None, payload);
         }
         Err(self.stopped())
     }
 
+    fn verdict(&mut self) -> Verdict {
+        let is_spoilt = self.is_spoilt();
+        self.record_mut().verdict(is_spoilt)
+    }
+
     #[cold]
     fn stopped(mut self) -> Stopped<E> {
-        if let FirstPanic::Kept(payload) = mem::replace(&mut *lock(&self.panic), FirstPanic::None) {
-            return Stopped::Panicked(payload);
-        }
-        // A run that is not spoilt was cancelled by nobody, or too late to skip anything.
-        let is_failed = self.record_mut().decided || !self.is_spoilt();
-        let record = self.record_mut();
-        let (earliest, late) = (record.errors.pop(), record.late.take());
-        match earliest {
-            Some(failure) if is_failed => Stopped::Failed(failure),
-            earliest => Stopped::Cancelled {
-                cancelled: Cancelled::new(self.token.cause().unwrap_or(Cause::Finished)),
-                late: earliest.map(|failure| failure.error).or(late),
+        let verdict = self.verdict();
+        let cause = self.token.cause().unwrap_or(Cause::Finished);
+        let mut record = self.take_record();
+        let stopped = match verdict {
+            Verdict::Panicked => Stopped::Panicked(record.take_panic()),
+            Verdict::Failed if !record.errors.is_empty() => {
+                Stopped::Failed(record.errors.swap_remove(0))
+            }
+            Verdict::Failed | Verdict::Cancelled | Verdict::Ok => Stopped::Cancelled {
+                cancelled: Cancelled::new(cause),
+                late: (record.errors.pop().or_else(|| record.late.pop())).map(|late| late.what),
             },
+        };
+        match (record.drop_rest(), stopped) {
+            // It outranks what has come of the run otherwise, and what that leaves must not panic too.
+            (Some(payload), Stopped::Failed(_) | Stopped::Cancelled { .. }) => {
+                Stopped::Panicked(payload)
+            }
+            (payload, stopped) => {
+                payload.into_iter().for_each(discard);
+                stopped
+            }
         }
     }
 
-    /// Runs `body`, and returns all that came of it. It is to give its result away as soon as
-    /// there is one, so that nothing is lost if the rest of it panics.
+    /// Runs `body`, and returns all that came of it, unless that is a panic that nobody catches. It is
+    /// to give its result away as soon as there is one, so that nothing is lost if the rest of it
+    /// panics.
     pub(crate) fn account<R>(
         mut self,
         body: impl FnOnce(&Run<E>, &mut Option<R>),
-    ) -> Account<R, E> {
+    ) -> Result<Account<R, E>, Payload> {
         let mut result = None;
         self.drive(|run| body(run, &mut result));
+        let verdict = self.verdict();
         let mut cause = self.token.cause();
-        let record = self.record_mut();
-        if record.decided && !matches!(cause, Some(Cause::Panicked)) {
-            // The token of a run in order has waited for the items below: what has cancelled it
-            // meanwhile came later.
-            cause = Some(Cause::Failed);
+        let catches = self.tolerance.catch_panics;
+        let mut record = self.take_record();
+        if verdict == Verdict::Panicked && !catches {
+            let payload = record.take_panic();
+            record.drop_rest().into_iter().for_each(discard);
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(result)));
+            dropped.err().into_iter().for_each(discard);
+            return Err(payload);
         }
-        Account {
+        if record.decided && record.fatal.is_empty() {
+            // What has cancelled the token of a run in order, while it waited for the items below,
+            // came later.
+            cause = Some(record.cause());
+        }
+        let first_panic = match record.first_panic() {
+            FirstPanic::Fatal => 0,
+            FirstPanic::Borne(number) => record.fatal.len() + number,
+        };
+        let errors = mem::take(&mut record.errors).into_iter();
+        let (errors, mut secondary): (Vec<_>, Vec<_>) =
+            errors.partition(|error| record.is_reached(error.index));
+        secondary.append(&mut record.late);
+        let mut panics = record.fatal;
+        panics.append(&mut record.panics);
+        Ok(Account {
             result,
+            errors,
+            secondary,
+            panics,
+            first_panic,
+            verdict,
             cause,
-            errors: mem::take(&mut record.errors),
-            panics: mem::take(&mut record.panics),
-        }
+        })
     }
 
     fn record_mut(&mut self) -> &mut Record<E> {
         self.record
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_record(&mut self) -> Record<E> {
+        let empty = Record::new(self.tolerance);
+        mem::replace(self.record_mut(), empty)
+    }
+}
+
+impl<E> Record<E> {
+    /// What has cancelled a run whose failures were too many.
+    fn cause(&self) -> Cause {
+        if self.errors.iter().any(|error| self.is_reached(error.index)) {
+            return Cause::Failed;
+        }
+        Cause::Panicked
+    }
+
+    /// The panic that the run ends with.
+    fn take_panic(&mut self) -> Payload {
+        match self.first_panic() {
+            FirstPanic::Borne(number) => self.panics.swap_remove(number).what,
+            FirstPanic::Fatal => self.fatal.swap_remove(0).what,
+        }
+    }
+
+    /// Drops what nobody wants, and returns the first panic of a drop.
+    fn drop_rest(self) -> Option<Payload> {
+        let Record {
+            errors,
+            late,
+            panics,
+            fatal,
+            ..
+        } = self;
+        for panic in panics.into_iter().chain(fatal) {
+            discard(panic.what);
+        }
+        catch_unwind(AssertUnwindSafe(|| drop((errors, late)))).err()
     }
 }
 
@@ -114,7 +204,7 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
         Err(Stopped::Panicked(payload)) => resume_unwind(payload),
         // No policy and no panic: only the closure itself can have cancelled before it failed.
         Err(
-            Stopped::Failed(Failure { error, .. })
+            Stopped::Failed(Found { what: error, .. })
             | Stopped::Cancelled {
                 late: Some(error), ..
             },

@@ -1,61 +1,76 @@
 //! A run fails: its items' errors and panics are recorded, and one too many cancels it.
 
-use super::record::{Failure, Record, Strike};
+use super::record::{Failure, Found, Record, Strike};
 use super::{GoOn, Run, Wanted};
 use crate::error::{Cause, Payload};
-use crate::lock::lock;
+use crate::sync::lock;
 
 impl<E> Run<E> {
     /// An item returned an error. Cancels the run, unless the run bears it: then it goes on.
     #[cold]
     pub(crate) fn fail(&self, error: E) -> GoOn {
-        let mut failure = Some(Failure { index: None, error });
-        let strike = self.strike(&Cause::Failed, |record| {
-            record.keep(&mut failure, self.tolerance);
+        let mut failure = Some(Found {
+            index: None,
+            what: error,
         });
-        self.struck(strike, failure)
+        let mut later = None;
+        let strike = self.strike(&Cause::Failed, |record| {
+            later = failure
+                .take()
+                .and_then(|failure| record.keep_error(failure));
+        });
+        self.struck(strike, failure, later)
     }
 
     /// The item at `index` returned an error. Where that is one failure too many, the run goes on for
     /// the items below; who calls sees to it that those above are cancelled, and the run at its end.
     #[cold]
     pub(crate) fn fail_at(&self, index: usize, error: E) -> Wanted {
-        let mut failure = Some(Failure {
+        let mut failure = Some(Found {
             index: Some(index),
-            error,
+            what: error,
         });
+        let mut later = None;
         let (strike, wanted) = self.strike_at(index, |record| {
-            record.keep(&mut failure, self.tolerance);
+            later = failure
+                .take()
+                .and_then(|failure| record.keep_error(failure));
         });
-        _ = self.struck(strike, failure);
+        _ = self.struck(strike, failure, later);
         wanted
     }
 
     /// An item's closure panicked. Cancels the run, unless the run bears it.
     #[cold]
     pub(crate) fn item_panicked(&self, payload: Payload) -> GoOn {
-        if !self.tolerance.bears_panics() {
-            self.panicked(payload);
-            return GoOn(false);
+        let mut panic = Some(Found {
+            index: None,
+            what: payload,
+        });
+        let (mut strike, mut later) = (Strike::Late, None);
+        if self.tolerance.bears_panics() {
+            strike = self.strike(&Cause::Panicked, |record| {
+                later = panic.take().and_then(|panic| record.keep_panic(panic));
+            });
         }
-        // Before it counts: who sees the cancellation finds what it is for.
-        self.keep(None, payload);
-        let strike = self.strike(&Cause::Panicked, |_| ());
-        self.struck(strike, None)
+        self.struck_by_panic(strike, panic, later)
     }
 
     /// The closure of the item at `index` panicked. As [`fail_at`](Run::fail_at), if the run bears
     /// panics; one that it does not bear has no place in the order, and is the end for everyone.
     #[cold]
     pub(crate) fn item_panicked_at(&self, index: usize, payload: Payload) -> Wanted {
-        self.keep(Some(index), payload);
-        if !self.tolerance.bears_panics() {
-            self.cancel(&Cause::Panicked, || ());
-            self.spoil();
-            return Wanted::Nothing;
+        let mut panic = Some(Found {
+            index: Some(index),
+            what: payload,
+        });
+        let (mut strike, mut wanted, mut later) = (Strike::Late, Wanted::Nothing, None);
+        if self.tolerance.bears_panics() {
+            (strike, wanted) = self.strike_at(index, |record| {
+                later = panic.take().and_then(|panic| record.keep_panic(panic));
+            });
         }
-        let (strike, wanted) = self.strike_at(index, |_| ());
-        _ = self.struck(strike, None);
+        _ = self.struck_by_panic(strike, panic, later);
         wanted
     }
 
@@ -63,7 +78,7 @@ impl<E> Run<E> {
     /// and it replaces what the run has borne before.
     #[cold]
     pub(crate) fn abort(&self, index: Option<usize>, error: E) {
-        let mut failure = Some(Failure { index, error });
+        let mut failure = Some(Found { index, what: error });
         let mut replaced = Vec::new();
         self.cancel(&Cause::Failed, || {
             let failure = failure.take();
@@ -73,7 +88,7 @@ impl<E> Run<E> {
             Some(_) => Strike::Late,
             None => Strike::Out,
         };
-        _ = self.struck(strike, failure);
+        _ = self.struck(strike, failure, None);
         self.contain(|| drop(replaced));
     }
 
@@ -86,7 +101,7 @@ impl<E> Run<E> {
             strike = record.strike(None, self.tolerance);
             strike == Strike::Out
         };
-        let on_panic = |_: &_, payload| self.keep(None, payload);
+        let on_panic = |_: &_, payload| self.keep_fatal(None, payload);
         self.token.node().cancel_if(cause, record, on_panic);
         strike
     }
@@ -103,21 +118,31 @@ impl<E> Run<E> {
         (strike, wanted)
     }
 
-    /// What follows from a failure, and for its error, if that was not kept.
-    fn struck(&self, strike: Strike, failure: Option<Failure<E>>) -> GoOn {
-        let mut unwanted = failure;
-        if strike == Strike::Late {
-            let mut record = lock(&self.record);
-            if self.tolerance.keep_all {
-                record.errors.extend(unwanted.take());
-            } else if record.late.is_none() {
-                record.late = unwanted.take().map(|failure| failure.error);
-            }
-        }
+    /// What follows from a failure; for its error, if something had cancelled the run before; and for
+    /// one that is not kept.
+    fn struck(&self, strike: Strike, failure: Option<Failure<E>>, later: Option<E>) -> GoOn {
+        let late = failure.and_then(|failure| lock(&self.record).keep_late(failure));
         if strike != Strike::Borne {
             self.spoil();
         }
-        self.contain(|| drop(unwanted));
+        self.contain(|| drop((late, later)));
+        GoOn(strike == Strike::Borne)
+    }
+
+    /// The same for a panic, which outranks whatever has cancelled the run before, and cancels it if
+    /// nothing has.
+    fn struck_by_panic(
+        &self,
+        strike: Strike,
+        panic: Option<Found<Payload>>,
+        later: Option<Payload>,
+    ) -> GoOn {
+        if let Some(Found { index, what }) = panic {
+            self.keep_fatal(index, what);
+            self.cancel(&Cause::Panicked, || ());
+        }
+        _ = self.struck(strike, None, None);
+        self.contain(|| drop(later));
         GoOn(strike == Strike::Borne)
     }
 

@@ -2,18 +2,19 @@
 
 mod ended;
 mod fail;
+#[cfg(all(test, model = "loom"))]
+mod models;
 mod record;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::ended::{Account, Stopped, bare};
 use self::record::Record;
-pub(crate) use self::record::{Failure, Tolerance};
+pub(crate) use self::record::{Found, Tolerance, Verdict};
 use crate::error::{Cause, Payload, discard};
-use crate::lock::lock;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
 
 /// How long a run that was cancelled from outside waits for proof that an item was left. See
@@ -41,7 +42,6 @@ pub(crate) struct Run<E> {
     token: CancelToken,
     tolerance: Tolerance,
     record: Mutex<Record<E>>,
-    panic: Mutex<FirstPanic>,
     /// The run can no longer end with `Ok`, and has been cancelled: failures were too many, an item
     /// panicked, or was skipped.
     spoilt: AtomicBool,
@@ -49,21 +49,12 @@ pub(crate) struct Run<E> {
     grace_since: Mutex<Option<Instant>>,
 }
 
-/// The earliest panic in time; later ones are dropped.
-enum FirstPanic {
-    None,
-    /// It is on its way to the caller of the run, through rayon.
-    Escaping,
-    Kept(Payload),
-}
-
 impl<E> Run<E> {
     pub(crate) fn new(parent: Option<&CancelToken>, tolerance: Tolerance) -> Self {
         Run {
             token: CancelToken::of_run(parent),
             tolerance,
-            record: Mutex::new(Record::new()),
-            panic: Mutex::new(FirstPanic::None),
+            record: Mutex::new(Record::new(tolerance)),
             spoilt: AtomicBool::new(false),
             grace_since: Mutex::new(None),
         }
@@ -77,7 +68,7 @@ impl<E> Run<E> {
     /// An item panicked, or the drop of one.
     #[cold]
     pub(crate) fn panicked(&self, payload: Payload) {
-        self.keep(None, payload);
+        self.keep_fatal(None, payload);
         self.cancel(&Cause::Panicked, || ());
         self.spoil();
     }
@@ -92,36 +83,25 @@ impl<E> Run<E> {
     /// A panic of the source of the items is on its way to the caller of the run.
     #[cold]
     pub(crate) fn unwinding(&self) {
-        let mut first = lock(&self.panic);
-        if let FirstPanic::None = *first {
-            *first = FirstPanic::Escaping;
-        }
-        drop(first);
+        let mut record = lock(&self.record);
+        record.is_escaping |= record.fatal.is_empty();
+        drop(record);
         self.cancel(&Cause::Panicked, || ());
         self.spoil();
     }
 
-    fn keep(&self, index: Option<usize>, payload: Payload) {
-        if self.tolerance.keep_all {
-            lock(&self.record).panics.push((index, payload));
-            return;
-        }
-        let mut first = lock(&self.panic);
-        if let FirstPanic::None = *first {
-            *first = FirstPanic::Kept(payload);
-        } else {
-            drop(first);
-            discard(payload);
-        }
+    fn keep_fatal(&self, index: Option<usize>, payload: Payload) {
+        let panic = Found {
+            index,
+            what: payload,
+        };
+        let later = lock(&self.record).keep_fatal(panic);
+        later.into_iter().for_each(discard);
     }
 
     /// The panic that was escaping has arrived.
     fn arrived(&self, payload: Payload) {
-        let mut first = lock(&self.panic);
-        if let FirstPanic::Escaping = *first {
-            *first = FirstPanic::None;
-        }
-        drop(first);
+        lock(&self.record).is_escaping = false;
         self.panicked(payload);
     }
 
@@ -131,9 +111,13 @@ impl<E> Run<E> {
         self.tolerance.failures > 1
     }
 
-    /// The failure with this number cancels the run.
-    pub(crate) fn failures(&self) -> usize {
-        self.tolerance.failures
+    /// With how many failures the run may end, if each of them is to be accounted for; `None` where
+    /// nobody counts them.
+    pub(crate) fn counted_failures(&self) -> Option<usize> {
+        let Tolerance {
+            failures, keep_all, ..
+        } = self.tolerance;
+        (keep_all && failures > 1 && failures < usize::MAX).then_some(failures)
     }
 
     /// An item was dropped because the run is cancelled.
@@ -154,7 +138,7 @@ impl<E> Run<E> {
     }
 
     fn cancel(&self, cause: &Cause, record: impl FnOnce()) {
-        let on_panic = |_: &_, payload| self.keep(None, payload);
+        let on_panic = |_: &_, payload| self.keep_fatal(None, payload);
         self.token.node().cancel(cause, record, on_panic);
     }
 

@@ -1,5 +1,7 @@
 //! `Scope`: tasks of different kinds.
 
+#[cfg(all(test, model = "shuttle"))]
+mod models;
 mod places;
 mod rejected;
 
@@ -11,6 +13,7 @@ use rayon::ThreadPool;
 
 use self::places::Places;
 pub use self::rejected::Rejected;
+use crate::engine::busy::InTheMiddle;
 use crate::run::{self, GoOn, Run};
 use crate::token::CancelToken;
 
@@ -126,7 +129,8 @@ fn lead<'run, 'scope: 'run, E, R, F>(
 where
     F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<R, E>,
 {
-    let scope = Scope::new(rayon, shared);
+    let scope = Scope::new(rayon, shared, false);
+    let _middle = InTheMiddle::new();
     match catch_unwind(AssertUnwindSafe(|| body(&scope))) {
         Ok(Ok(value)) => return Some(value),
         Ok(Err(error)) => shared.run.abort(None, error),
@@ -151,7 +155,9 @@ struct Shared<'r, E> {
 ///
 /// Tasks borrow what lives longer than the call of [`scope`]: that is `'scope`. The other two
 /// lifetimes are those of the reference to rayon's scope and of the run behind it; a function that
-/// is given a scope says `&Scope<'_, '_, 'scope, E>`, as in the example of [`scope`].
+/// is given a scope says `&Scope<'_, '_, 'scope, E>`, as in the example of [`scope`]. (So does a closure
+/// that is kept in a variable before it is spawned, if it spawns itself; such a one is better written
+/// as a function, since a closure cannot name `'scope`.)
 ///
 /// A scope may be shared with other threads, which may spawn too.
 ///
@@ -162,16 +168,20 @@ struct Shared<'r, E> {
 pub struct Scope<'s, 'run, 'scope: 'run, E> {
     rayon: &'s rayon::Scope<'run>,
     shared: &'run Shared<'run, E>,
+    /// Given to a task, and not to the body: what is spawned on it waits for no place, whichever thread
+    /// it is that spawns, since the task has a place itself.
+    is_task: bool,
     /// Invariant, as rayon's: if `'scope` could shrink to `'run`, which no caller can name, the
     /// compiler would ask of what tasks borrow that it lives as long as the references in `E`.
     tasks: PhantomData<fn(&'scope ()) -> &'scope ()>,
 }
 
 impl<'s, 'run, E> Scope<'s, 'run, '_, E> {
-    fn new(rayon: &'s rayon::Scope<'run>, shared: &'run Shared<'run, E>) -> Self {
+    fn new(rayon: &'s rayon::Scope<'run>, shared: &'run Shared<'run, E>, is_task: bool) -> Self {
         Scope {
             rayon,
             shared,
+            is_task,
             tasks: PhantomData,
         }
     }
@@ -201,11 +211,11 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
     ///
     /// Of a scope that is cancelled `f` is dropped unrun, and then the scope is no success.
     ///
-    /// With a [`concurrency`](crate::ErrGroup::concurrency) `spawn` waits, if it is called from outside of the
-    /// group's threads, until one of them is free, or the scope is cancelled; so a body that reads
-    /// a long list is never far ahead of its tasks. A task that spawns never waits. Without a
-    /// concurrency nobody does. A body that runs on a worker of another pool does that pool's work while
-    /// it waits. To wait and to be woken costs some ten microseconds where tasks are very quick.
+    /// With a [`concurrency`](crate::ErrGroup::concurrency) the body's `spawn` waits, if it is called from
+    /// outside of the group's threads, until one of them is free, or the scope is cancelled; so a body
+    /// that reads a long list is never far ahead of its tasks. A task that spawns, on the scope that it
+    /// was given, never waits. Without a concurrency nobody does. A body that runs on a worker of another
+    /// pool does that pool's work while it waits, and what that spawns here does not wait. To wait and to be woken costs some ten microseconds where tasks are very quick.
     ///
     /// # Examples
     ///
@@ -230,9 +240,14 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
     {
         let Shared { run, places } = self.shared;
         let is_open = !run.token().is_cancelled()
-            && places
-                .as_ref()
-                .is_none_or(|places| places.take(run.token()) == GoOn(true));
+            && match places {
+                None => true,
+                Some(places) if self.is_task => {
+                    places.take_at_once();
+                    true
+                }
+                Some(places) => places.take(run.token()) == GoOn(true),
+            };
         if is_open {
             self.start(f);
         } else {
@@ -293,7 +308,8 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
                 run.contain(|| drop(f));
                 return;
             }
-            let scope = Scope::new(rayon, shared);
+            let scope = Scope::new(rayon, shared, true);
+            let _middle = InTheMiddle::new();
             match catch_unwind(AssertUnwindSafe(|| f(&scope))) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => _ = run.fail(error),

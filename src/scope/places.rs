@@ -1,13 +1,14 @@
 //! `Places`: how many tasks a scope with a concurrency lets in.
 
-use std::sync::Mutex;
+use std::cell::Cell;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use rayon::{ThreadPool, Yield};
 
-use crate::lock::lock;
+use crate::engine::busy::InTheMiddle;
 use crate::run::GoOn;
+use crate::sync::channel::{Receiver, Sender, bounded, wait_for};
+use crate::sync::{Mutex, lock, thread_local};
 use crate::token::CancelToken;
 
 /// How long a worker of another pool naps between two looks for jobs there; later up to 32 times
@@ -18,8 +19,8 @@ const NAP: Duration = Duration::from_micros(32);
 ///
 /// A task has a place from the moment it is spawned until it has ended. So whoever spawns from
 /// outside of the pool is never further ahead than the pool can work: it waits for a place, as Go's
-/// `Go` does after `SetLimit`. A task that spawns another one never waits, since those that it would
-/// wait for may need its own thread; then more places are taken than there are.
+/// `Go` does after `SetLimit`. A task that spawns another one never waits, since it has one of the
+/// places itself; then more are taken than there are.
 pub(super) struct Places<'p> {
     pool: &'p ThreadPool,
     state: Mutex<State>,
@@ -42,6 +43,34 @@ impl Drop for Place<'_> {
         let mut state = lock(&self.0.state);
         state.taken -= 1;
         self.0.tell_next(&state);
+    }
+}
+
+thread_local! {
+    static IS_WAITING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, this thread waits for a place.
+struct Waiting<'p> {
+    places: &'p Places<'p>,
+    _middle: InTheMiddle,
+}
+
+impl<'p> Waiting<'p> {
+    fn new(places: &'p Places<'p>) -> Self {
+        lock(&places.state).waiting += 1;
+        IS_WAITING.with(|is_waiting| is_waiting.set(true));
+        Waiting {
+            places,
+            _middle: InTheMiddle::new(),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        IS_WAITING.with(|is_waiting| is_waiting.set(false));
+        lock(&self.places.state).waiting -= 1;
     }
 }
 
@@ -69,38 +98,44 @@ impl<'p> Places<'p> {
         is_free
     }
 
-    /// Takes a place, and waits for one if this thread is not a worker of the pool. Gives up when the
-    /// token is cancelled.
+    /// Takes a place that may be one more than there are, for whoever must not wait.
+    pub(super) fn take_at_once(&self) {
+        lock(&self.state).taken += 1;
+    }
+
+    /// Takes a place, and waits for one. Gives up when the token is cancelled.
+    ///
+    /// A worker of this pool does not wait, since it is the one that makes places free. Nor does a
+    /// worker of another one that is waiting already: it does other jobs meanwhile, and if these waited
+    /// too, they would be stacked on each other, as many as there are.
     pub(super) fn take(&self, token: &CancelToken) -> GoOn {
-        if self.pool.current_thread_index().is_some() {
-            lock(&self.state).taken += 1;
+        if self.pool.current_thread_index().is_some() || IS_WAITING.with(Cell::get) {
+            self.take_at_once();
             return GoOn(true);
         }
         if self.try_take() {
             return GoOn(true);
         }
-        lock(&self.state).waiting += 1;
+        let _waiting = Waiting::new(self);
         let mut naps = 0;
-        let has_place = loop {
+        loop {
             if self.try_take() {
-                break true;
+                return GoOn(true);
             }
             if token.is_cancelled() {
-                break false;
+                return GoOn(false);
             }
             // A worker of another pool goes on with the work of that one, and must look for it now
             // and then, as rayon can wake it for none.
             match rayon::yield_now() {
                 Some(Yield::Executed) => naps = 0,
                 Some(Yield::Idle) => {
-                    self.wait(token, Some(NAP * (1 << naps)));
+                    wait_for(&self.freed.1, token.done(), Some(NAP * (1 << naps)));
                     naps = (naps + 1).min(5);
                 }
-                None => self.wait(token, None),
+                None => wait_for(&self.freed.1, token.done(), None),
             }
-        };
-        lock(&self.state).waiting -= 1;
-        GoOn(has_place)
+        }
     }
 
     /// Hands the place that was taken to the task that it was taken for.
@@ -116,16 +151,6 @@ impl<'p> Places<'p> {
         if state.waiting > 0 && self.is_free(state) {
             // If it is full, somebody is told already.
             _ = self.freed.0.try_send(());
-        }
-    }
-
-    /// Waits until a place may be free, the token is cancelled, or the time is over.
-    fn wait(&self, token: &CancelToken, limit: Option<Duration>) {
-        let over = limit.map_or_else(never, after);
-        select! {
-            recv(self.freed.1) -> _ => {}
-            recv(token.done()) -> _ => {}
-            recv(over) -> _ => {}
         }
     }
 }

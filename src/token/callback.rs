@@ -2,11 +2,11 @@
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::PoisonError;
 
 use crate::error::Payload;
-use crate::lock::lock;
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{Condvar, Mutex, lock};
 
 /// The closure and how far it has come. The lock is never held while it runs.
 pub(super) struct Callback {

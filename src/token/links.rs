@@ -5,12 +5,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crossbeam_channel::Sender;
-
 use super::callback::Callback;
 use super::node::Node;
 use super::timer;
 use crate::error::{Cause, Payload};
+use crate::sync::channel::{Receiver, Sender};
 
 #[derive(Default)]
 pub(super) struct Links {
@@ -26,8 +25,8 @@ pub(super) struct Attached {
     last_key: u64,
     pub(super) children: BTreeMap<u64, Weak<Node>>,
     pub(super) callbacks: BTreeMap<u64, Arc<Callback>>,
-    /// Dropped to wake those who wait at the receiving end.
-    pub(super) done: Option<Sender<Infallible>>,
+    /// Both ends of the `done` channel; the sending end is dropped to wake those who wait at the other.
+    pub(super) done: Option<(Sender<Infallible>, Receiver<Infallible>)>,
     pub(super) deadline: Option<Instant>,
     pub(super) timer: Option<timer::Entry>,
     /// A panic of a callback that was run where nobody could be told; the run takes it.

@@ -3,6 +3,8 @@
 mod callback;
 mod drop_guard;
 mod links;
+#[cfg(all(test, model = "loom"))]
+mod models;
 mod node;
 mod on_cancel;
 mod timer;
@@ -13,15 +15,14 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 pub use self::drop_guard::DropGuard;
 pub(crate) use self::node::Node;
 pub use self::on_cancel::OnCancel;
 use crate::error::{Cancelled, Cause, discard, keep_first};
+use crate::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sync::thread;
 
 /// A cancellation flag that can be shared, waited for, and handed down a tree.
 ///

@@ -26,17 +26,16 @@
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
-
-use crossbeam_channel::{Receiver, bounded};
 
 use super::callback::Callback;
 use super::links::Links;
 use super::timer;
 use crate::error::{Cause, Payload, discard, keep_first};
-use crate::lock::lock;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::channel::{Receiver, bounded};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 const ACTIVE: u8 = 0;
 const CANCELLED: u8 = 1;
@@ -93,7 +92,7 @@ impl Node {
             state: AtomicU8::new(state),
             owner,
             parent,
-            links: Mutex::default(),
+            links: Mutex::new(Links::default()),
             done: OnceLock::new(),
         }
     }
@@ -372,14 +371,18 @@ impl Node {
 /// What can be hung on a node.
 impl Node {
     pub(super) fn done(&self) -> &Receiver<Infallible> {
-        self.done.get_or_init(|| {
-            let (sender, receiver) = bounded(0);
-            let mut links = self.links();
-            if self.state_under(&links) == ACTIVE {
-                links.attached().done = Some(sender);
-            }
-            receiver
-        })
+        if let Some(done) = self.done.get() {
+            return done;
+        }
+        let (sender, mut receiver) = bounded(0);
+        let mut links = self.links();
+        if self.state_under(&links) == ACTIVE {
+            // Of two that make it at the same time, both have the same.
+            let (_, first) = links.attached().done.get_or_insert((sender, receiver));
+            receiver = first.clone();
+        }
+        drop(links);
+        self.done.get_or_init(|| receiver)
     }
 
     pub(super) fn register(&self, callback: &Arc<Callback>) -> Registered {

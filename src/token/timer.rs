@@ -7,12 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
 use crate::error::discard;
-use crate::lock::lock;
 
 static TIMER: Timer = Timer {
     queue: Mutex::new(Queue {
@@ -58,7 +57,7 @@ impl Entry {
     ///
     /// If the timer thread cannot be started.
     pub(super) fn new(at: Instant, what: Weak<dyn Expire>) -> Entry {
-        let mut queue = lock(&TIMER.queue);
+        let mut queue = TIMER.queue();
         if !queue.running {
             thread::Builder::new()
                 .name("errgroup-timer".into())
@@ -81,14 +80,18 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let what = lock(&TIMER.queue).entries.remove(&self.0);
+        let what = TIMER.queue().entries.remove(&self.0);
         drop(what);
     }
 }
 
 impl Timer {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn serve(&self) {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue();
         loop {
             let now = Instant::now();
             let due = queue.entries.first_entry().map(|first| first.key().at);
@@ -106,7 +109,7 @@ impl Timer {
                     if let Err(payload) = unwound {
                         discard(payload);
                     }
-                    lock(&self.queue)
+                    self.queue()
                 }
                 Some(at) => {
                     let wait = self.earlier.wait_timeout(queue, at - now);
@@ -125,5 +128,5 @@ impl Timer {
 #[cfg(test)]
 pub(super) fn waiting_until(at: Instant) -> usize {
     let near = |key: &&Key| key.at <= at && at - key.at < std::time::Duration::from_secs(60);
-    lock(&TIMER.queue).entries.keys().filter(near).count()
+    TIMER.queue().entries.keys().filter(near).count()
 }

@@ -296,7 +296,7 @@ mod stopped {
         input.write_all(&vec![b' '; 1 << 20]).expect("it reads");
         program.interrupt();
         let ended = end(program, input);
-        let last = "0 ok, 1 failed, 2 skipped: requested (parent token)";
+        let last = "0 ok, 1 failed, 2 skipped: interrupted";
         ended_with(&ended, 130, last);
         says(&ended, "/dev/stdin", "failed", "cancelled: requested");
         shows(&picture(&folder), &[(FAILED, 1)], 2);

@@ -331,6 +331,59 @@ fn caught_panics_count_as_errors() {
     });
 }
 
+/// In order, of several caught panics the lowest is returned, and none that the loop would not reach.
+#[test]
+fn caught_panics_are_in_order_too() {
+    for threads in [1, 2, 8] {
+        on_pool(threads, move || {
+            let ended = AtomicUsize::new(0);
+            // Where there is another thread, item 0 ends last.
+            let others = usize::from(threads > 1);
+            let late = |n: usize| {
+                while n == 0 && ended.load(SeqCst) < others {
+                    std::thread::yield_now();
+                }
+                ended.fetch_add(1, SeqCst);
+            };
+            let panic = |n: usize| std::panic::resume_unwind(Box::new(format!("{n}")));
+            let message = |result: Result<Vec<()>, GroupError<usize>>| match result {
+                Err(GroupError::Panicked(panicked)) => panicked.message().unwrap().to_owned(),
+                Err(GroupError::Failed { index, .. }) => format!("failed {index:?}"),
+                other => panic!("{other:?}"),
+            };
+
+            let group = ErrGroup::new().keep_going().catch_panics();
+            let items = || (0..2_usize).into_par_iter().in_order().with_group(&group);
+            let both_panic = |_: &CancelToken, n| {
+                late(n);
+                panic(n)
+            };
+            assert_eq!(message(items().try_map(both_panic)), "0");
+            ended.store(0, SeqCst);
+            assert_eq!(message(items().outcome(both_panic).into_result()), "0");
+            ended.store(0, SeqCst);
+
+            // The loop ends with the errors of 0 and 1, and never comes to 2.
+            let group = ErrGroup::new().max_errors(2).catch_panics();
+            let items = || (0..3_usize).into_par_iter().in_order().with_group(&group);
+            let last_panics = |_: &CancelToken, n| {
+                late(n);
+                if n == 2 { panic(n) } else { Err(n) }
+            };
+            assert_eq!(message(items().try_map(last_panics)), "failed Some(0)");
+            ended.store(0, SeqCst);
+            let result = items().outcome(last_panics).into_result();
+            let Err(GroupError::Several(failures)) = result else {
+                panic!("{result:?}")
+            };
+            assert_eq!(
+                failures.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+                [0, 1]
+            );
+        });
+    }
+}
+
 /// The default is one error, and one panic: what is caught still cancels at once (law 5).
 #[test]
 fn a_caught_panic_cancels_at_once_where_no_error_is_borne() {
@@ -420,36 +473,42 @@ fn the_sink_and_the_body_are_not_borne() {
     });
 }
 
+/// Of the errors of the items 0 and 1 the second is dropped as soon as both are recorded.
+#[derive(Debug)]
+struct Borne<'r>(usize, &'r AtomicUsize);
+
+impl Drop for Borne<'_> {
+    fn drop(&mut self) {
+        if self.0 == 1 {
+            self.1.fetch_add(1, SeqCst);
+        }
+    }
+}
+
 /// Law 2, where errors are borne: a cancellation that skips nothing is no news.
 #[test]
 fn a_late_cancellation_does_not_hide_a_borne_error() {
     on_pools(|_| {
-        let stop = CancelToken::new();
+        let (stop, ended, recorded) =
+            (CancelToken::new(), AtomicUsize::new(0), AtomicUsize::new(0));
         let group = ErrGroup::new().keep_going().token(&stop);
-        let ended = AtomicUsize::new(0);
-        let each = |token: &CancelToken, n: usize| {
-            let result = if n == 0 { Err("borne") } else { Ok(()) };
-            if ended.fetch_add(1, SeqCst) == 9 {
-                stop.cancel();
-                assert!(token.is_cancelled());
-            }
-            result
-        };
-        // The one that cancels may itself be the first; an error after it is a consequence.
-        let last = |_: &CancelToken, n: usize| {
+        let each = |_: &CancelToken, n: usize| {
             if n == 9 {
-                while ended.load(SeqCst) < 9 {
+                while ended.load(SeqCst) < 9 || recorded.load(SeqCst) == 0 {
                     std::thread::yield_now();
                 }
+                stop.cancel();
             }
-            each(&stop, n)
+            ended.fetch_add(1, SeqCst);
+            if n < 2 {
+                Err(Borne(n, &recorded))
+            } else {
+                Ok(())
+            }
         };
-        let items = (0..10)
-            .into_par_iter()
-            .with_max_len(1)
-            .in_order()
-            .with_group(&group);
-        assert_eq!(failed(items.try_for_each(last)), "borne");
+        let items = (0..10).into_par_iter().with_max_len(1);
+        let result = items.in_order().with_group(&group).try_for_each(each);
+        assert_eq!(failed(result).0, 0);
 
         // And one that skips something is what is returned.
         let stop = CancelToken::new();

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Outcome, prelude::*};
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
+use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
 
 /// Sixty-four items fail at once, a thousand times.
 #[test]
@@ -448,5 +448,130 @@ fn results_come_by_position() {
         for (index, result) in outcome {
             assert_eq!(Ok(result), u32::try_from(index).map(expected));
         }
+    });
+}
+
+/// What comes of an outcome is what `try_map` says, and a consequence is neither.
+#[test]
+fn a_consequence_is_kept_and_does_not_count() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop);
+        let give_up = |token: &CancelToken, _: usize| {
+            stop.cancel();
+            token.check().map_err(|_| "a consequence")
+        };
+        for items in [1, 100] {
+            let outcome = (0..items)
+                .par_in_order()
+                .with_group(&group)
+                .outcome(give_up);
+            if items == 1 && !outcome.errors.is_empty() {
+                assert_eq!(outcome.secondary(), [0]);
+            }
+            let result = outcome.into_result();
+            assert!(
+                matches!(result, Err(GroupError::Cancelled(_))),
+                "{result:?}"
+            );
+        }
+    });
+}
+
+/// Item 1 fails, then the run is cancelled from outside, then item 0 gives up because of that.
+#[test]
+fn a_failure_is_frozen_by_a_cancellation_from_outside() {
+    on_pool(8, || {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop);
+        let all_began = Barrier::new(3);
+        let (above, token_above) = shared::<CancelToken>();
+        let (end, has_ended) = shared();
+        let items = (0..3).into_par_iter().in_order().with_group(&group);
+        let outcome = items.outcome(|token, n| {
+            all_began.wait();
+            if n == 1 {
+                return Err("the root");
+            }
+            if n == 2 {
+                above.lock().unwrap().send(token.clone()).unwrap();
+                has_ended.lock().unwrap().recv().unwrap();
+                return Err("above");
+            }
+            // The token of what lies above says when the failure is recorded.
+            let above = token_above.lock().unwrap().recv().unwrap();
+            assert!(above.done().recv().is_err());
+            assert!(!token.is_cancelled());
+            stop.cancel();
+            end.lock().unwrap().send(()).unwrap();
+            token.check().map_err(|_| "a consequence")
+        });
+        assert_eq!(outcome.errors.len(), 3);
+        assert_eq!(outcome.secondary(), [0, 2]);
+        assert!(matches!(outcome.cause, Some(Cause::Failed)));
+        let result: Result<Vec<()>, _> = outcome.into_result();
+        let Err(GroupError::Failed { index, error }) = result else {
+            unreachable!()
+        };
+        assert_eq!((index, error), (Some(1), "the root"));
+    });
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("a drop"));
+    }
+}
+
+/// Law 5, where what is dropped panics too.
+#[test]
+fn the_panic_of_an_item_outranks_those_of_drops() {
+    on_pool(1, || {
+        let payload = payload_of(|| {
+            let group = ErrGroup::new();
+            let items = (0..2).into_par_iter().in_order().with_group(&group);
+            items.outcome(|_, n| {
+                if n == 1 {
+                    std::panic::resume_unwind(Box::new("an item"));
+                }
+                Ok::<_, ()>(Bomb)
+            })
+        });
+        assert_eq!(*payload.downcast::<&str>().unwrap(), "an item");
+
+        let payload = payload_of(|| {
+            let group = ErrGroup::new().keep_going();
+            let items = (0..2).into_par_iter().in_order().with_group(&group);
+            items.try_for_each(|_, n| {
+                if n == 1 {
+                    std::panic::resume_unwind(Box::new("an item"));
+                }
+                Err(Bomb)
+            })
+        });
+        assert_eq!(*payload.downcast::<&str>().unwrap(), "an item");
+    });
+}
+
+/// Each chunk is made by user code, too.
+#[test]
+fn items_of_a_chunk_that_panics_are_counted() {
+    on_pools(|_| {
+        let chunks = AtomicUsize::new(0);
+        let group = ErrGroup::new().catch_panics();
+        let init = || {
+            if chunks.fetch_add(1, SeqCst) == 2 {
+                std::panic::resume_unwind(Box::new("a chunk"));
+            }
+        };
+        let items = (0..100).into_par_iter().map_init(init, |(), n| n);
+        let outcome = items
+            .in_order()
+            .with_group(&group)
+            .outcome(|_, n| Ok::<_, ()>(n));
+        assert_eq!(outcome.values.len() + outcome.skipped, 100);
+        assert_eq!(outcome.panics.len(), 1);
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope};
 
-use crate::harness::{Drops, on_pool, on_pools, watched};
+use crate::harness::{Drops, on_pool, on_pools, pool, watched};
 
 /// Law 8. Limit 1, and tasks that spawn tasks: it ends, and there are never two at once.
 #[test]
@@ -187,4 +187,81 @@ fn a_waiting_body_does_not_block_its_own_pool() {
         });
         assert!(result.is_ok());
     });
+}
+
+/// A task has a place, so what it spawns does not wait for one, whichever thread it comes to.
+#[test]
+fn a_task_does_not_wait_for_its_own_place() {
+    watched(|| {
+        let (other, ran) = (pool(1), AtomicUsize::new(0));
+        let count = |_: &Scope<'_, '_, '_, ()>| {
+            ran.fetch_add(1, SeqCst);
+            Ok(())
+        };
+        // On another pool.
+        let group = ErrGroup::new().concurrency(1);
+        let result = group.scope(|s| {
+            s.spawn(|s| {
+                other.install(|| s.spawn(count));
+                Ok(())
+            });
+            Ok(())
+        });
+        assert!(result.is_ok());
+        // On a thread of its own.
+        let result = group.scope(|s| {
+            s.spawn(|s| {
+                thread::scope(|threads| {
+                    threads.spawn(|| s.spawn(count));
+                });
+                Ok(())
+            });
+            Ok(())
+        });
+        assert!(result.is_ok());
+        // From a task of another group.
+        let inner = ErrGroup::new().concurrency(1);
+        let result = group.scope(|s| {
+            s.spawn(|outer| {
+                let result = inner.scope(|s| {
+                    s.spawn(|_| {
+                        outer.spawn(count);
+                        Ok::<_, ()>(())
+                    });
+                    Ok(())
+                });
+                result.map_err(drop)
+            });
+            Ok(())
+        });
+        assert!(result.is_ok());
+        assert_eq!(ran.into_inner(), 3);
+    });
+}
+
+/// A worker that waits does other jobs meanwhile. If these waited too, they would be stacked until
+/// the stack is used up.
+#[test]
+fn waiting_jobs_are_not_stacked() {
+    for threads in [1, 2] {
+        on_pool(threads, || {
+            let ran = AtomicUsize::new(0);
+            let result = ErrGroup::new().concurrency(2).scope(|s| {
+                rayon::scope(|jobs| {
+                    for _ in 0..20_000 {
+                        jobs.spawn(|_| {
+                            s.spawn(|_| {
+                                ran.fetch_add(1, SeqCst);
+                                thread::yield_now();
+                                Ok::<_, ()>(())
+                            });
+                        });
+                    }
+                });
+                Ok(())
+            });
+            assert!(result.is_ok());
+            assert_eq!(ran.into_inner(), 20_000);
+        });
+    }
 }

@@ -37,6 +37,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     /// Once a scope is cancelled its body waits for no place, though none is given back.
     pub(crate) fn wait_for_body(&mut self) {
         let frame = self.frame;
+        // The body itself has nobody to wait for.
         if self.who != Who::Body
             && frame.has_free_body()
             && self.look()

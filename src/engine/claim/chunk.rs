@@ -4,13 +4,13 @@ use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use rayon::Scope;
-
-use super::lanes::{Busy, InTheMiddle};
+use super::lanes::Busy;
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather, Rest};
-use crate::lock::lock;
+use crate::engine::busy::InTheMiddle;
+use crate::sync::lock;
+use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
 /// How often a lane looks whether the front is back before it gives up for the time being. Between
@@ -112,12 +112,11 @@ where
                 return None;
             }
             let most = self.most_of(&rest.source, pace).min(claimable);
-            let items = rest.source.take(most, &token)?;
+            let (items, count) = rest.source.take(most, &token)?;
             if token.is_cancelled() {
                 // None of them will run. Said now, so that nobody reads another one as the proof.
                 self.run.skip();
             }
-            let count = items.len();
             let (gather, others) = rest.gather.take()?.split_at(count);
             rest.gather = Some(others);
             Some((items, count, gather))

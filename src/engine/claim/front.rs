@@ -39,7 +39,8 @@ pub(super) struct Front<R, T> {
     credit: Option<Credit>,
 }
 
-/// Of a run that bears some failures and then stops: how many items may be claimed.
+/// Of a run that bears some failures and then stops, and accounts for all: how many items may be
+/// claimed.
 ///
 /// If all that are in hand fail, there are no more failures than the run bears and one for each
 /// lane. So if few failures are left to be borne, each lane has one item; and if they are used up by
@@ -56,11 +57,12 @@ pub(super) struct Lane {
 }
 
 impl<R, T> Front<R, T> {
-    /// For a run that the failure with this number cancels.
-    pub(super) fn new(rest: R, reach: Reach, failures: usize, lanes: usize) -> Self {
-        // One failure closes the front, and what comes after it in its chunk is not run.
-        let is_limited = 1 < failures && failures < usize::MAX;
-        let left = (failures - 1).saturating_add(lanes);
+    /// For a run whose failures are counted and that ends with this one, or for any other.
+    pub(super) fn new(rest: R, reach: Reach, failures: Option<usize>, lanes: usize) -> Self {
+        let credit = failures.map(|failures| Credit {
+            left: (failures - 1).saturating_add(lanes),
+            lanes,
+        });
         Front {
             rest: Some(rest),
             next: 0,
@@ -71,7 +73,7 @@ impl<R, T> Front<R, T> {
             pieces: Pieces::new(),
             reach,
             wanted: None,
-            credit: is_limited.then_some(Credit { left, lanes }),
+            credit,
         }
     }
 
@@ -86,7 +88,7 @@ impl<R, T> Front<R, T> {
 
     pub(super) fn claim(&mut self, items: usize) {
         if let Some(credit) = &mut self.credit {
-            credit.left -= items;
+            credit.left = credit.left.saturating_sub(items);
         }
     }
 
@@ -105,6 +107,7 @@ impl<R, T> Front<R, T> {
     pub(super) fn unpark(&mut self) -> Option<usize> {
         if self.closed {
             self.parked.clear();
+            return None;
         }
         let is_far = self.pieces.held() > self.reach.resume;
         if self.rest.is_none() || is_far || self.claimable() == 0 {

@@ -14,17 +14,16 @@
 //!
 //! The price is a job for each chunk: it is allocated, queued, and counted.
 
-use std::cell::Cell;
 use std::sync::PoisonError;
-
-use rayon::Scope;
 
 use super::front::Lane;
 use super::pace::Pace;
 use super::source::Source;
 use super::{Claims, Gather};
-use crate::lock::lock;
+use crate::engine::busy;
 use crate::run::GoOn;
+use crate::sync::lock;
+use crate::sync::pool::{self, Scope};
 use crate::token::CancelToken;
 
 /// What a lane does that cannot claim at the moment.
@@ -34,30 +33,6 @@ pub(super) enum Busy {
     Park,
     /// Its owner does something else.
     Leave,
-}
-
-thread_local! {
-    /// Whether this thread is in the middle of something that may wait: a chunk, a read, a sink.
-    static IS_BUSY: Cell<bool> = const { Cell::new(false) };
-}
-
-/// While it lives, this thread is in the middle of something that may wait.
-pub(super) struct InTheMiddle {
-    before: bool,
-}
-
-impl InTheMiddle {
-    pub(super) fn new() -> Self {
-        InTheMiddle {
-            before: IS_BUSY.replace(true),
-        }
-    }
-}
-
-impl Drop for InTheMiddle {
-    fn drop(&mut self) {
-        IS_BUSY.set(self.before);
-    }
 }
 
 impl<F, S, G, E> Claims<'_, F, S, G, E>
@@ -70,11 +45,11 @@ where
     /// Runs all lanes, on the current pool, and returns what came of the chunks, in order, and of
     /// the rest that nobody claimed; and the source, as far as it was read.
     pub(super) fn work_off(self) -> (Vec<G::Gathered>, Option<S>) {
-        if self.lanes < rayon::current_num_threads().min(2) {
+        if self.lanes < pool::current_num_threads().min(2) {
             // Of an item alone rayon, too, makes no work for another thread.
-            rayon::in_place_scope(|scope| self.lead(scope));
+            pool::in_place_scope(|scope| self.lead(scope));
         } else {
-            rayon::scope(|scope| self.lead(scope));
+            pool::scope(|scope| self.lead(scope));
         }
         let front = self.front.into_inner();
         let mut front = front.unwrap_or_else(PoisonError::into_inner);
@@ -133,8 +108,8 @@ where
         let Some(GoOn(true)) = self.work(scope, lane, Busy::Park) else {
             return;
         };
-        if IS_BUSY.get() {
-            rayon::yield_now();
+        if busy::is_in_the_middle() {
+            pool::yield_now();
         }
         self.queue(scope, [lane]);
     }

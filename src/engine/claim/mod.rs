@@ -19,6 +19,8 @@
 mod chunk;
 mod front;
 mod lanes;
+#[cfg(all(test, model = "shuttle"))]
+mod models;
 pub(crate) mod outcome;
 mod pace;
 mod pieces;
@@ -26,13 +28,12 @@ pub(crate) mod source;
 pub(crate) mod stream;
 mod work;
 
-use std::sync::{Condvar, Mutex};
-
 use self::front::Front;
 use self::source::{Callback, Ordered, Source};
 use super::gather::{Batch, Gather, Join, Nothing, concatenate};
 use super::place::{Place, Room};
 use crate::run::Run;
+use crate::sync::{Condvar, Mutex, pool};
 use crate::token::CancelToken;
 
 /// How many chunks each lane may be ahead of the first item that has not ended, where the input is
@@ -152,7 +153,7 @@ struct Worked<T> {
 impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
     /// For a run on the current pool that keeps all values, or has none.
     fn of(run: &'r Run<E>, f: &'r F, source: S, gather: G) -> Self {
-        let threads = rayon::current_num_threads();
+        let threads = pool::current_num_threads();
         let window = match source.left() {
             // The input is there already, and may be claimed however far.
             Some(_) => usize::MAX,
@@ -175,7 +176,7 @@ impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
             source,
             gather: Some(gather),
         };
-        let mut front = Front::new(rest, reach, run.failures(), lanes);
+        let mut front = Front::new(rest, reach, run.counted_failures(), lanes);
         front.closed = lanes == 0;
         Claims {
             run,

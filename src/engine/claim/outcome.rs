@@ -47,10 +47,10 @@ where
             let items = source
                 .as_ref()
                 .map_or(0, |source| source.taken + source.held());
-            *slot = Some(Values {
-                values: pieces.into_iter().flatten().collect(),
-                items,
-            });
+            let values: Vec<_> = pieces.into_iter().flatten().collect();
+            let is_short = values.len() < items && !run.is_flawed();
+            *slot = Some(Values { values, items });
+            assert!(!is_short, "an iterator gave fewer items than its length");
         }
     }
 
@@ -75,11 +75,11 @@ impl<S: Source> Source for Numbered<S> {
         self.source.left_at_most()
     }
 
-    fn take(&mut self, most: usize, token: &CancelToken) -> Option<Self::Chunk> {
-        let chunk = self.source.take(most, token)?;
+    fn take(&mut self, most: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
+        let (chunk, len) = self.source.take(most, token)?;
         let start = self.taken;
-        self.taken += chunk.len();
-        Some((start..self.taken).zip(chunk))
+        self.taken += len;
+        Some(((start..self.taken).zip(chunk), len))
     }
 
     fn left(&self) -> Option<usize> {

@@ -19,9 +19,9 @@ pub trait Source: Send {
     fn bounds(&self) -> (usize, usize);
     /// How many items are left at most, as far as the input says.
     fn left_at_most(&self) -> Option<usize>;
-    /// Takes the next items, at least one and at most so many, or says that there are none. Stops
-    /// early once the token is cancelled. Is not asked again once it has ended.
-    fn take(&mut self, most: usize, token: &CancelToken) -> Option<Self::Chunk>;
+    /// Takes the next items, at least one and at most so many, and says how many; or says that there are
+    /// none. Stops early once the token is cancelled. Is not asked again once it has ended.
+    fn take(&mut self, most: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)>;
     /// How many items are left, where that is known for certain.
     fn left(&self) -> Option<usize>;
     /// Whether it is known that no item is left.
@@ -114,13 +114,16 @@ where
         self.left
     }
 
-    fn take(&mut self, most: usize, _token: &CancelToken) -> Option<P::IntoIter> {
+    /// What a chunk says of its own length is not asked: it is user code, and may be wrong.
+    fn take(&mut self, most: usize, _token: &CancelToken) -> Option<(P::IntoIter, usize)> {
         let len = most.min(self.left);
         let rest = self.rest.take().filter(|_| len > 0)?;
         let (chunk, rest) = rest.split_at(len);
-        self.left -= len;
         self.rest = Some(rest);
-        Some(chunk.into_iter())
+        // This may panic, and then no chunk has these items.
+        let chunk = chunk.into_iter();
+        self.left -= len;
+        Some((chunk, len))
     }
 }
 
@@ -188,7 +191,7 @@ where
 
     /// Reads until there are enough, or until it has taken so long that those that were read had
     /// better be worked on.
-    fn take(&mut self, most: usize, token: &CancelToken) -> Option<Self::Chunk> {
+    fn take(&mut self, most: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
         let (began, cancelled) = (Instant::now(), token.node().flag());
         self.read.reserve(most);
         while self.read.len() < most {
@@ -203,6 +206,7 @@ where
             }
         }
         let chunk = mem::take(&mut self.read);
-        (!chunk.is_empty()).then(|| chunk.into_iter())
+        let len = chunk.len();
+        (len > 0).then(|| (chunk.into_iter(), len))
     }
 }

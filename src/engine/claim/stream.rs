@@ -11,20 +11,24 @@ use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
-use std::{thread, vec};
+use std::vec;
 
-use rayon::{Scope, ThreadPool, Yield};
-
-use super::lanes::{Busy, InTheMiddle};
+use super::lanes::Busy;
 use super::source::{Callback, Ordered, Source};
 use super::{Claims, Reach, Worked};
+use crate::engine::busy::InTheMiddle;
 use crate::engine::gather::Batch;
-use crate::lock::lock;
 use crate::run::Run;
+use crate::sync::pool::{self, Scope, ThreadPool, Yield};
+use crate::sync::{lock, thread};
 use crate::token::CancelToken;
 
-/// How many chunks each lane may be ahead of the sink.
-const WINDOW: usize = 16;
+/// How many chunks each lane may be ahead of the sink. Few in a model, so that lanes are often too far.
+const WINDOW: usize = if cfg!(all(test, model = "shuttle")) {
+    1
+} else {
+    16
+};
 
 /// How many items a chunk may have.
 const MOST: usize = 1024;
@@ -71,9 +75,8 @@ pub(crate) fn stream<O, F, K, T, E>(
 
         fn call<S: Source<Item = I>>(self, source: S) {
             let Stream { run, pool, f, sink } = self;
-            let threads = pool.map_or_else(rayon::current_num_threads, |pool| {
-                pool.current_num_threads()
-            });
+            let threads =
+                pool.map_or_else(pool::current_num_threads, ThreadPool::current_num_threads);
             let window = WINDOW.saturating_mul(threads);
             let reach = Reach {
                 window,
@@ -83,13 +86,12 @@ pub(crate) fn stream<O, F, K, T, E>(
                 streams: true,
             };
             let claims = Claims::new(run, f, source, Batch::new(), threads, reach);
+            let is_lane = pool::is_worker(pool);
             match pool {
-                Some(pool) => pool.in_place_scope(|scope| {
-                    claims.feed(scope, pool.current_thread_index().is_some(), sink);
-                }),
-                None => rayon::in_place_scope(|scope| {
-                    claims.feed(scope, rayon::current_thread_index().is_some(), sink);
-                }),
+                Some(pool) => {
+                    pool::in_place_scope_on(pool, |scope| claims.feed(scope, is_lane, sink));
+                }
+                None => pool::in_place_scope(|scope| claims.feed(scope, is_lane, sink)),
             }
         }
     }
@@ -219,7 +221,7 @@ where
             if lane.is_some_and(|lane| self.work(scope, lane, Busy::Leave).is_some()) {
                 continue;
             }
-            match rayon::yield_now() {
+            match pool::yield_now() {
                 Some(Yield::Executed) => idle = 0,
                 Some(Yield::Idle) => {
                     self.wait_on_worker(idle);

@@ -2,16 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rayon::Scope;
-
 use super::chunk::Chunk;
-use super::lanes::InTheMiddle;
 use super::source::Source;
 use super::{Claims, FrontOf, Gather, Worked};
+use crate::engine::busy::InTheMiddle;
 use crate::engine::mark::Mark;
 use crate::error::Payload;
-use crate::lock::lock;
 use crate::run::{GoOn, Wanted};
+use crate::sync::lock;
+use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
 /// Where a chunk is worked on: by which lane, and up to which position.
@@ -27,8 +26,8 @@ struct Site<'c> {
 enum Passed {
     /// Every item was run.
     All,
-    /// The item before the rest has failed, and the run bears it.
-    Borne,
+    /// The item at this position has failed, and the run bears it.
+    Borne(usize),
     /// The rest is not wanted.
     Stopped,
 }
@@ -71,7 +70,8 @@ where
             self.run.panicked(payload);
         }
         let took = began.elapsed();
-        let credit = count - holes.len();
+        // Of an iterator that gives more items than its length more may have failed.
+        let credit = count.saturating_sub(holes.len());
         let worked = Worked {
             gathered: gather.finish(),
             holes,
@@ -132,7 +132,7 @@ where
                 Passed::Stopped
             }
             Ok(()) => passed,
-            Err(payload) if in_item.take() => self.panic(lane, position(end, items), payload),
+            Err(payload) if in_item.take() => self.panic(site, items, payload),
             Err(payload) => {
                 self.run.panicked(payload);
                 Passed::Stopped
@@ -151,11 +151,10 @@ where
         holes: &mut Vec<usize>,
     ) -> (Passed, S::Chunk, G) {
         loop {
-            let passed = self.pass::<true>(site, &mut items, &mut gather);
-            if passed != Passed::Borne {
-                return (passed, items, gather);
+            match self.pass::<true>(site, &mut items, &mut gather) {
+                Passed::Borne(index) => holes.push(index),
+                passed => return (passed, items, gather),
             }
-            holes.push(position(site.end, &items));
         }
     }
 
@@ -177,10 +176,17 @@ where
         self.narrow(lane, index, self.run.fail_at(index, error))
     }
 
-    /// The same for a panic.
+    /// The same for a panic. The length of the rest is user code, and may panic too.
     #[cold]
-    fn panic(&self, lane: usize, index: usize, payload: Payload) -> Passed {
-        self.narrow(lane, index, self.run.item_panicked_at(index, payload))
+    fn panic(&self, site: Site<'_>, rest: &S::Chunk, payload: Payload) -> Passed {
+        match catch_unwind(AssertUnwindSafe(|| position(site.end, rest))) {
+            Ok(index) => self.narrow(site.lane, index, self.run.item_panicked_at(index, payload)),
+            Err(another) => {
+                self.run.panicked(payload);
+                self.run.panicked(another);
+                Passed::Stopped
+            }
+        }
     }
 
     /// After the run has recorded the failure at `index`, so that nobody sees a cancellation before.
@@ -192,8 +198,8 @@ where
             self.run.cancel_lane(&token);
         }
         match wanted {
-            Wanted::All => Passed::Borne,
-            Wanted::UpTo(bound) if index < bound => Passed::Borne,
+            Wanted::All => Passed::Borne(index),
+            Wanted::UpTo(bound) if index < bound => Passed::Borne(index),
             Wanted::UpTo(_) | Wanted::Nothing => Passed::Stopped,
         }
     }
@@ -201,5 +207,5 @@ where
 
 /// The position of the item before this rest of a chunk, which ends at `end`.
 fn position(end: usize, rest: &impl ExactSizeIterator) -> usize {
-    end.saturating_sub(rest.len() + 1)
+    end.saturating_sub(rest.len().saturating_add(1))
 }

@@ -92,6 +92,11 @@ fn panics(seen: Seen<'_, '_>, found: &mut Violations) {
         }
         _ => None,
     };
+    let max_errors = ran.run.policy.map_or(1, |policy| policy.max_errors);
+    if ran.run.is_ordered() && catches && max_errors > 1 {
+        borne(seen, &raised, payload, max_errors, found);
+        return;
+    }
     match payload {
         None if raised.is_empty() => {}
         None => found.push("panics: one was raised and is lost".into()),
@@ -105,5 +110,38 @@ fn panics(seen: Seen<'_, '_>, found: &mut Violations) {
                 found.push(format!("panics: that of {earlier} was earlier"));
             }
         }
+    }
+}
+
+/// In order, caught panics count as failures: the lowest is returned, and none above the position
+/// where the sequential loop stops.
+fn borne(
+    seen: Seen<'_, '_>,
+    raised: &[(usize, &Trace)],
+    payload: Option<usize>,
+    max_errors: usize,
+    found: &mut Violations,
+) {
+    let Seen { history, ran, .. } = seen;
+    if let Some(payload) = payload
+        && !raised.iter().any(|(raised, _)| *raised == payload)
+    {
+        found.push("panics: a payload that nobody raised".into());
+    }
+    // A sink that fails, or whatever else stops the run, freezes what there was until then.
+    if ran.run.is_stream() || history.may_be_stopped(ran.id, ran.span.end) {
+        return;
+    }
+    let items = seen.items();
+    let failing = items.iter().filter(|(_, trace)| !is_ok(trace));
+    let reached = failing.take(max_errors);
+    let lowest = reached
+        .into_iter()
+        .find_map(|(_, trace)| match trace.ended {
+            Ended::Panic(payload) => Some(payload),
+            _ => None,
+        });
+    if payload != lowest {
+        found.push(format!("panics: the lowest was {lowest:?}"));
     }
 }

@@ -66,7 +66,8 @@ fn of_cause(seen: Seen<'_, '_>, account: &Account, found: &mut Violations) {
     let too_many = seen.triggers().failures.len() >= ran.run.max_errors();
     let is_stopped =
         history.may_be_stopped(ran.id, ran.span.end) || !seen.triggers().aborts.is_empty();
-    let is_failed = matches!(account.cause, Some(Cause::Failed));
+    let is_failed = matches!(account.cause, Some(Cause::Failed))
+        || (matches!(account.cause, Some(Cause::Panicked)) && !account.panics.is_empty());
     if let Some(over) = seen.too_many_at()
         && !history.may_be_stopped(ran.id, over)
         && seen.triggers().aborts.is_empty()
@@ -82,6 +83,10 @@ fn of_cause(seen: Seen<'_, '_>, account: &Account, found: &mut Violations) {
 /// Not more than can be in hand when there are too many.
 fn in_hand(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
+    // Only an outcome promises it, where all of them are accounted for.
+    if !matches!(ran.returned, Returned::Outcome(_)) {
+        return;
+    }
     let failures = seen.triggers().failures.len();
     let most = ran.run.max_errors().saturating_add(ran.threads - 1);
     if failures > most && !history.may_be_stopped(ran.id, ran.span.end) {

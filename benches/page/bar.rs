@@ -1,0 +1,99 @@
+//! The bars that the project has set itself.
+
+use crate::contender::Contender;
+use crate::figures::Figures;
+use crate::section::Section;
+use crate::units;
+
+pub(crate) struct Bar {
+    pub(crate) ours: &'static str,
+    pub(crate) parameter: &'static str,
+    pub(crate) against: Against,
+    pub(crate) limit: f64,
+}
+
+pub(crate) enum Against {
+    /// The limit is a ratio to its time.
+    Contender(&'static str),
+    /// The limit is in milliseconds.
+    Clock,
+}
+
+/// What was measured beside a bar.
+pub(crate) struct Verdict {
+    pub(crate) measured: String,
+    pub(crate) is_met: bool,
+}
+
+impl Bar {
+    /// A ratio to another contender of the same row.
+    pub(crate) const fn ratio(
+        ours: &'static str,
+        parameter: &'static str,
+        contender: &'static str,
+        limit: f64,
+    ) -> Self {
+        Self {
+            ours,
+            parameter,
+            against: Against::Contender(contender),
+            limit,
+        }
+    }
+
+    pub(crate) const fn milliseconds(
+        ours: &'static str,
+        parameter: &'static str,
+        limit: f64,
+    ) -> Self {
+        Self {
+            ours,
+            parameter,
+            against: Against::Clock,
+            limit,
+        }
+    }
+
+    /// None if it was not measured.
+    pub(crate) fn verdict(&self, section: &Section, figures: &Figures) -> Option<Verdict> {
+        let median = |name| figures.median(section.group, self.parameter, name);
+        let ours = median(self.ours)?;
+        let (figure, measured) = match self.against {
+            Against::Contender(name) => {
+                let ratio = ours / median(name)?;
+                (ratio, format!("{ratio:.3}"))
+            }
+            Against::Clock => (ours / 1e6, units::time(ours)),
+        };
+        Some(Verdict {
+            measured,
+            is_met: figure <= self.limit,
+        })
+    }
+
+    /// Which of our calls, and with what it is compared.
+    pub(crate) fn describe(&self, section: &Section) -> String {
+        let ours = Contender::new(section.group, self.ours).label;
+        match self.against {
+            Against::Contender(name) => {
+                let other = Contender::new(section.group, name).label;
+                format!("{ours} / {other}")
+            }
+            Against::Clock => format!("{ours}, by the clock"),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> String {
+        match self.against {
+            Against::Contender(_) => format!("{:.2}", self.limit),
+            Against::Clock => format!("{} ms", self.limit),
+        }
+    }
+
+    /// Where it is in a plot of ratios to `base`, for one of our contenders.
+    pub(crate) fn mark(&self, name: &str, parameter: &str, base: &str) -> Option<f64> {
+        let same = self.ours == name && self.parameter == parameter;
+        let plotted = matches!(self.against, Against::Contender(other) if other == base);
+        (same && plotted).then_some(self.limit)
+    }
+}

@@ -1,0 +1,56 @@
+//! The contenders, by the names that the benchmarks give them.
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A loop on one thread.
+    Sequential,
+    Rayon,
+    Ours,
+    Peer,
+}
+
+pub(crate) struct Contender<'n> {
+    pub(crate) kind: Kind,
+    /// What is called.
+    pub(crate) label: &'n str,
+}
+
+impl<'n> Contender<'n> {
+    /// The contender of that name in a group of benchmarks.
+    pub(crate) fn new(group: &str, name: &'n str) -> Self {
+        use Kind::{Ours, Peer, Rayon, Sequential};
+        let (kind, label) = match name {
+            "sequential" => (Sequential, "sequential loop"),
+            "rayon_for_each" => (Rayon, "rayon for_each (cannot fail)"),
+            "rayon_try_for_each" => (Rayon, "rayon try_for_each"),
+            "rayon_find_map_first" => (Rayon, "rayon find_map_first"),
+            "rayon_infallible" => (Rayon, "rayon collect (cannot fail)"),
+            "rayon_result" => (Rayon, "rayon collect into a Result"),
+            "rayon_max_len_1" => (Rayon, "rayon with_max_len(1)"),
+            "rayon_pool" => (Rayon, "rayon pool of so many threads"),
+            "rayon_in_place_scope" => (Rayon, "rayon in_place_scope"),
+            "collect_then_loop" => (Rayon, "rayon collect, then a loop"),
+            "par_bridge_unordered" => (Rayon, "rayon par_bridge (no order)"),
+            "in_order" => match group {
+                "failure_while_waiting" => (Ours, "in_order().try_for_each_group"),
+                "in_order_values" => (Ours, "in_order().try_map_group"),
+                "stream" => (Ours, "in_order … try_stream"),
+                _ => (Ours, "in_order().err_group"),
+            },
+            "par_in_order" => match group {
+                "stream" => (Ours, "par_in_order … try_stream"),
+                _ => (Ours, "par_in_order().err_group"),
+            },
+            "with_group" => (Ours, "with_group, concurrency"),
+            "with_group_max_len_1" => (Ours, "with_max_len(1).with_group"),
+            "err_group" | "try_for_each_group" | "try_map_group" | "scope" => (Ours, name),
+            "rayon_cancel" => (Peer, "rayon-cancel"),
+            "orx_parallel" => (Peer, "orx-parallel"),
+            "scope_cursor" => (Peer, "std threads, atomic cursor"),
+            "go_errgroup" => (Peer, "Go errgroup"),
+            "go_errgroup_chunks" => (Peer, "Go errgroup, by chunks"),
+            _ => (Peer, name),
+        };
+        Self { kind, label }
+    }
+}

@@ -1,0 +1,89 @@
+//! The medians that were measured.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use serde_json::Value;
+use walkdir::WalkDir;
+
+/// Nanoseconds, by group, parameter and contender.
+#[derive(Default)]
+pub(crate) struct Figures {
+    medians: BTreeMap<[String; 2], BTreeMap<String, f64>>,
+    /// When the last of criterion's was measured.
+    pub(crate) last: Option<SystemTime>,
+    /// The versions of Go and of its errgroup, if there are figures of them.
+    pub(crate) go: Option<[String; 2]>,
+}
+
+impl Figures {
+    /// Reads what is in files such as `criterion/GROUP/CONTENDER/PARAMETER/new/estimates.json`.
+    pub(crate) fn read_criterion(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let files = WalkDir::new(folder)
+            .min_depth(5)
+            .max_depth(5)
+            .sort_by_file_name();
+        for file in files {
+            let file = file.context("criterion's figures: run benches/page.sh without --no-run")?;
+            if !file.path().ends_with("new/estimates.json") {
+                continue;
+            }
+            let names: Vec<_> = file.path().strip_prefix(folder)?.iter().collect();
+            let name = |n: usize| names[n].to_string_lossy().into_owned();
+            let estimates = read(file.path())?;
+            let median = estimates["median"]["point_estimate"].as_f64();
+            let median =
+                median.with_context(|| format!("a median in {}", file.path().display()))?;
+            self.insert([name(0), name(2)], name(1), median);
+            self.last = self.last.max(Some(file.metadata()?.modified()?));
+        }
+        Ok(())
+    }
+
+    /// Reads what benches/go/run.sh has written, if it has.
+    pub(crate) fn read_go(&mut self, file: &Path) -> anyhow::Result<()> {
+        if !file.exists() {
+            return Ok(());
+        }
+        let report = read(file)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        for figure in report["figures"].as_array().into_iter().flatten() {
+            let median = figure["median_ns"].as_f64().context("a median of Go")?;
+            let row = [text(&figure["group"]), text(&figure["parameter"])];
+            self.insert(row, text(&figure["contender"]), median);
+        }
+        self.go = Some([text(&report["go"]), text(&report["errgroup"])]);
+        Ok(())
+    }
+
+    fn insert(&mut self, row: [String; 2], contender: String, median: f64) {
+        self.medians
+            .entry(row)
+            .or_default()
+            .insert(contender, median);
+    }
+
+    /// The contenders of a row with their medians, by name.
+    pub(crate) fn row(&self, group: &str, parameter: &str) -> impl Iterator<Item = (&str, f64)> {
+        let row = self.medians.get(&[group.to_owned(), parameter.to_owned()]);
+        let row = row.into_iter().flatten();
+        row.map(|(contender, median)| (contender.as_str(), *median))
+    }
+
+    pub(crate) fn median(&self, group: &str, parameter: &str, contender: &str) -> Option<f64> {
+        let mut row = self.row(group, parameter);
+        row.find_map(|(name, median)| (name == contender).then_some(median))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.medians.values().map(BTreeMap::len).sum()
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Value> {
+    let json = fs::read_to_string(file)?;
+    serde_json::from_str(&json).with_context(|| format!("in {}", file.display()))
+}

@@ -1,0 +1,60 @@
+//! Makes BENCHMARKS.md, and the plots in benches/plots, of what criterion and Go have measured.
+//!
+//! Run by benches/page.sh, and idle in a plain `cargo bench`. Nothing is measured here, and no figure
+//! is typed: what is missing from criterion's folder is missing from the page, which says so.
+
+mod bar;
+mod canvas;
+mod contender;
+mod figures;
+mod losses;
+mod machine;
+mod markdown;
+mod peers;
+mod plot;
+mod scale;
+mod section;
+mod sections;
+mod units;
+
+use std::fs;
+use std::path::Path;
+
+use figures::Figures;
+use machine::Machine;
+use sections::{README, SECTIONS};
+
+fn main() -> anyhow::Result<()> {
+    if !std::env::args().any(|argument| argument == "write") {
+        println!("BENCHMARKS.md is made by benches/page.sh");
+        return Ok(());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let mut figures = Figures::default();
+    figures.read_criterion(&root.join(target).join("criterion"))?;
+    figures.read_go(&root.join("benches/go/results.json"))?;
+
+    let plots = root.join("benches/plots");
+    fs::create_dir_all(&plots)?;
+    for section in SECTIONS {
+        let file = plots.join(format!("{}.svg", section.group));
+        if section.is_measured(&figures) {
+            fs::write(file, plot::draw(section, section.rows, &figures)?)?;
+        } else if file.exists() {
+            fs::remove_file(file)?;
+        }
+    }
+    for (group, rows) in README {
+        let section = SECTIONS.iter().find(|section| section.group == *group);
+        if let Some(section) = section.filter(|section| section.is_measured(&figures)) {
+            let file = plots.join(format!("readme_{group}.svg"));
+            fs::write(file, plot::draw(section, rows, &figures)?)?;
+        }
+    }
+    let lock = fs::read_to_string(root.join("Cargo.lock"))?;
+    let page = markdown::page(&figures, &Machine::here(&figures), &lock);
+    fs::write(root.join("BENCHMARKS.md"), page)?;
+    println!("{} medians in BENCHMARKS.md", figures.count());
+    Ok(())
+}

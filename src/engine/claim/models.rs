@@ -1,0 +1,213 @@
+//! The claim queue and the stream's window under many schedules.
+//!
+//! The lanes are those of the crate, on a pool of the model's own. What it checks is what nobody can
+//! see from outside how it comes about: no lane is lost, none waits for ever (shuttle reports a deadlock),
+//! each item runs once or never, and the answer is the sequential loop's, whoever comes first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rayon::iter::IntoParallelIterator;
+
+use super::source::Sequential;
+use super::{for_each, map, outcome, stream};
+use crate::run::{Run, Stopped, Tolerance};
+use crate::sync::pool::{WORKERS, become_worker};
+use crate::sync::{Mutex, explore, lock, thread};
+use crate::token::CancelToken;
+
+const SCHEDULES: usize = 20_000;
+
+/// How often each item has run.
+type Ran = Arc<Mutex<BTreeMap<usize, usize>>>;
+
+fn run(parent: Option<&CancelToken>, failures: usize) -> Run<usize> {
+    let tolerance = Tolerance {
+        failures,
+        ..Tolerance::default()
+    };
+    Run::new(parent, tolerance)
+}
+
+/// An item that is interrupted, and may fail.
+fn work(ran: &Ran, failing: &[usize], item: usize) -> Result<usize, usize> {
+    *lock(ran).entry(item).or_default() += 1;
+    thread::yield_now();
+    if failing.contains(&item) {
+        Err(item)
+    } else {
+        Ok(item)
+    }
+}
+
+/// Nothing ran twice, and all up to the end of the loop did.
+fn assert_ran(ran: &Ran, end: usize) {
+    let ran = lock(ran);
+    assert!(ran.values().all(|times| *times == 1), "{ran:?}");
+    for item in 0..end {
+        assert!(ran.contains_key(&item), "{item} of {ran:?}");
+    }
+}
+
+fn index<R>(result: Result<R, Stopped<usize>>) -> Option<usize> {
+    match result {
+        Ok(_) => None,
+        Err(Stopped::Failed(failure)) => failure.index,
+        Err(_) => panic!("nothing else has stopped it"),
+    }
+}
+
+fn everywhere(name: &str, model: impl Fn() + Clone + Send + Sync + 'static) {
+    for workers in [2, 3] {
+        WORKERS.store(workers, Ordering::Relaxed);
+        explore(
+            &format!("{name}, {workers} workers"),
+            SCHEDULES,
+            model.clone(),
+        );
+    }
+}
+
+/// One model after the other: they share the number of workers.
+#[test]
+fn models() {
+    every_item_runs_once();
+    the_lowest_failure_is_the_answer();
+    a_source_that_waits_loses_no_lane();
+    borne_failures_stop_where_the_loop_would();
+    a_cancellation_meanwhile();
+    a_sink_has_the_values_in_order();
+    a_sink_that_fails();
+}
+
+fn every_item_runs_once() {
+    everywhere("every item runs once", || {
+        let ran = Ran::default();
+        let values = run(None, 1).execute(|run| {
+            map((0..6_usize).into_par_iter(), run, &|_: &_, n| {
+                work(&ran, &[], n)
+            })
+        });
+        assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
+        assert_ran(&ran, 6);
+    });
+}
+
+fn the_lowest_failure_is_the_answer() {
+    everywhere("the lowest failure", || {
+        let ran = Ran::default();
+        let each = |token: &CancelToken, n| {
+            if n < 2 {
+                assert!(!token.is_cancelled(), "a failure above is never seen");
+            }
+            let result = work(&ran, &[2, 3, 5], n).map(drop);
+            if n < 2 {
+                assert!(!token.is_cancelled());
+            }
+            result
+        };
+        let result = run(None, 1).execute(|run| for_each((0..6_usize).into_par_iter(), run, &each));
+        assert_eq!(index(result), Some(2));
+        assert_ran(&ran, 3);
+    });
+}
+
+/// The rest of the input is out of the front for long, so lanes park themselves and are woken.
+fn a_source_that_waits_loses_no_lane() {
+    everywhere("a source that waits", || {
+        let ran = Ran::default();
+        let source = (0..6_usize).inspect(|_| thread::yield_now());
+        let each = |_: &_, n| work(&ran, &[], n);
+        let values = run(None, 1).execute(|run| map(Sequential(source), run, &each));
+        assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
+        assert_ran(&ran, 6);
+    });
+}
+
+/// Claims are on credit, so lanes wait for those of others.
+fn borne_failures_stop_where_the_loop_would() {
+    everywhere("borne failures", || {
+        let ran = Ran::default();
+        let each = |_: &_, n| work(&ran, &[1, 8, 9, 10, 11], n);
+        let tolerance = Tolerance {
+            failures: 3,
+            keep_all: true,
+            ..Tolerance::default()
+        };
+        let account = Run::new(None, tolerance).account(|run, slot| {
+            outcome::outcome((0..12_usize).into_par_iter(), run, &each, slot);
+        });
+        let Ok(account) = account else {
+            unreachable!("nothing panics")
+        };
+        let result = account.result.unwrap();
+        let (ran_in_all, failed) = (
+            lock(&ran).len(),
+            account.errors.len() + account.secondary.len(),
+        );
+        assert_eq!(result.values.len() + failed, ran_in_all);
+        assert_eq!(result.items, 12);
+        let workers = WORKERS.load(Ordering::Relaxed);
+        assert!((3..3 + workers).contains(&failed), "{failed}");
+        assert_ran(&ran, 10);
+    });
+}
+
+fn a_cancellation_meanwhile() {
+    everywhere("a cancellation meanwhile", || {
+        let (ran, stop) = (Ran::default(), CancelToken::new());
+        let canceller = {
+            let stop = stop.clone();
+            thread::spawn(move || _ = stop.cancel())
+        };
+        let each = |_: &_, n| work(&ran, &[], n).map(drop);
+        let result =
+            run(Some(&stop), 1).execute(|run| for_each((0..6_usize).into_par_iter(), run, &each));
+        canceller.join().unwrap();
+        assert_ran(&ran, 0);
+        let complete = lock(&ran).len() == 6;
+        assert_eq!(result.is_ok(), complete, "a success if and only if all ran");
+    });
+}
+
+/// The window is one chunk for each lane, so lanes are always too far ahead.
+fn a_sink_has_the_values_in_order() {
+    for is_worker in [false, true] {
+        everywhere(&format!("a sink, on a worker: {is_worker}"), move || {
+            if is_worker {
+                become_worker();
+            }
+            let (ran, mut sunk) = (Ran::default(), Vec::new());
+            let each = |_: &_, n| work(&ran, &[4], n);
+            let result = run(None, 1).execute(|run| {
+                let sink = |n| {
+                    sunk.push(n);
+                    thread::yield_now();
+                    Ok(())
+                };
+                stream::stream(Sequential(0..6_usize), run, None, &each, sink);
+            });
+            assert_eq!(index(result), Some(4));
+            assert_eq!(sunk, [0, 1, 2, 3]);
+            assert_ran(&ran, 5);
+        });
+    }
+}
+
+fn a_sink_that_fails() {
+    everywhere("a sink that fails", || {
+        let (ran, mut sunk) = (Ran::default(), Vec::new());
+        let each = |_: &_, n| work(&ran, &[5], n);
+        let result = run(None, 1).execute(|run| {
+            let sink = |n| {
+                sunk.push(n);
+                if n == 2 { Err(n) } else { Ok(()) }
+            };
+            stream::stream((0..6_usize).into_par_iter(), run, None, &each, sink);
+        });
+        assert_eq!(index(result), Some(2));
+        assert_eq!(sunk, [0, 1, 2]);
+        assert_ran(&ran, 3);
+    });
+}

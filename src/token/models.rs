@@ -1,0 +1,293 @@
+//! The token under every schedule.
+//!
+//! Each model is a few threads at one small tree, and loom runs it once for each order in which they
+//! can meet at the locks and flags. Derived in part from tokio's `loom_cancellation_token` tests (MIT).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use loom::thread;
+
+use super::timer::Expire;
+use super::{CancelToken, Node};
+use crate::error::Cause;
+use crate::sync::explore;
+
+/// Counts calls. Not a thing that the model looks into: it only counts what the threads did.
+#[derive(Clone, Default)]
+struct Calls(Arc<AtomicUsize>);
+
+impl Calls {
+    fn call(&self) -> impl FnOnce() + Send + 'static {
+        let calls = Arc::clone(&self.0);
+        move || _ = calls.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+fn with<T: Clone + Send + 'static>(
+    value: &T,
+    body: impl FnOnce(T) + Send + 'static,
+) -> thread::JoinHandle<()> {
+    let value = value.clone();
+    thread::spawn(move || body(value))
+}
+
+/// After the `cancel` that was first, or when the two have met.
+fn assert_cancelled(token: &CancelToken) {
+    assert!(token.is_cancelled());
+    assert!(
+        token.cause().is_some(),
+        "the cause is there before the flag"
+    );
+    assert!(token.done().is_closed());
+}
+
+#[test]
+fn a_waiter_is_woken() {
+    explore("a waiter is woken", || {
+        let token = CancelToken::new();
+        let canceller = with(&token, |token| assert!(token.cancel()));
+        let waiter = with(&token, |token| {
+            assert!(token.done().recv().is_err());
+            assert_cancelled(&token);
+        });
+        canceller.join().unwrap();
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn two_who_ask_for_done_have_the_same() {
+    explore("two who ask for done", || {
+        let token = CancelToken::new();
+        let waiters = [0, 1].map(|_| with(&token, |token| assert!(token.done().recv().is_err())));
+        assert!(token.cancel());
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_waiter_below_is_woken() {
+    explore("a waiter below is woken", || {
+        let token = CancelToken::new();
+        let child = token.child();
+        let waiter = with(&child, |child| assert!(child.done().recv().is_err()));
+        assert!(token.cancel());
+        assert_cancelled(&child);
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_child_that_is_born_meanwhile_is_cancelled() {
+    explore("a child is born meanwhile", || {
+        let token = CancelToken::new();
+        let canceller = with(&token, |token| assert!(token.cancel()));
+        let child = token.child();
+        let grandchild = child.child();
+        canceller.join().unwrap();
+        for below in [child, grandchild] {
+            assert_cancelled(&below);
+            assert!(matches!(below.cause(), Some(Cause::Parent(_))));
+        }
+    });
+}
+
+#[test]
+fn two_cancel_and_one_is_first() {
+    explore("two cancel", || {
+        let token = CancelToken::new();
+        let other = with(&token, |token| {
+            let first = token.cancel_with("other");
+            // Also where it was not first; who was may still be closing `done`.
+            assert!(token.is_cancelled());
+            let Some(Cause::Requested(reason)) = token.cause() else {
+                unreachable!()
+            };
+            assert_eq!(first, reason.is_some());
+        });
+        let first = token.cancel();
+        assert!(token.is_cancelled());
+        let Some(Cause::Requested(reason)) = token.cause() else {
+            unreachable!()
+        };
+        assert_eq!(first, reason.is_none());
+        other.join().unwrap();
+        assert_cancelled(&token);
+    });
+}
+
+#[test]
+fn parent_and_child_are_cancelled_at_once() {
+    explore("parent and child at once", || {
+        let token = CancelToken::new();
+        let child = token.child();
+        let grandchild = child.child();
+        let other = with(&child, |child| _ = child.cancel());
+        assert!(token.cancel());
+        // Whoever flags it, all below is cancelled when this returns.
+        assert_cancelled(&child);
+        assert_cancelled(&grandchild);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_child_is_dropped_meanwhile() {
+    explore("a child is dropped meanwhile", || {
+        let token = CancelToken::new();
+        let (child, sibling) = (token.child(), token.child());
+        let other = thread::spawn(move || drop(child));
+        assert!(token.cancel());
+        assert_cancelled(&sibling);
+        other.join().unwrap();
+        assert_cancelled(&token.child());
+    });
+}
+
+#[test]
+fn a_token_in_the_middle_is_dropped_meanwhile() {
+    explore("a token in the middle is dropped", || {
+        let token = CancelToken::new();
+        let child = token.child();
+        let grandchild = child.child();
+        let other = thread::spawn(move || {
+            drop(child);
+            drop(grandchild.child());
+            grandchild
+        });
+        assert!(token.cancel());
+        assert_cancelled(&other.join().unwrap());
+    });
+}
+
+#[test]
+fn a_callback_runs_once_whenever_it_is_registered() {
+    explore("a callback is registered meanwhile", || {
+        let (token, calls) = (CancelToken::new(), Calls::default());
+        let canceller = with(&token, |token| assert!(token.cancel()));
+        let registration = token.on_cancel(calls.call());
+        canceller.join().unwrap();
+        assert_eq!(calls.count(), 1);
+        assert!(!registration.unregister());
+    });
+}
+
+#[test]
+fn a_callback_is_taken_back_or_runs() {
+    explore("a callback is taken back", || {
+        let (token, calls) = (CancelToken::new(), Calls::default());
+        let registration = token.child().on_cancel(calls.call());
+        let canceller = with(&token, |token| assert!(token.cancel()));
+        let prevented = registration.unregister();
+        canceller.join().unwrap();
+        assert_eq!(calls.count(), usize::from(!prevented));
+    });
+}
+
+#[test]
+fn a_dropped_registration_is_not_running() {
+    explore("a registration is dropped", || {
+        let token = CancelToken::new();
+        let (began, ended) = (Calls::default(), Calls::default());
+        let (begin, end) = (began.call(), ended.call());
+        let registration = token.on_cancel(|| {
+            begin();
+            thread::yield_now();
+            end();
+        });
+        let canceller = with(&token, |token| assert!(token.cancel()));
+        drop(registration);
+        assert_eq!(began.count(), ended.count());
+        let before = began.count();
+        canceller.join().unwrap();
+        assert_eq!(before, began.count(), "it does not begin afterwards");
+    });
+}
+
+#[test]
+fn two_cancel_and_a_callback_runs_once() {
+    explore("two cancel, one callback", || {
+        let (token, calls) = (CancelToken::new(), Calls::default());
+        let child = token.child();
+        let _registration = child.on_cancel(calls.call());
+        let other = with(&child, |child| _ = child.cancel());
+        assert!(token.cancel());
+        other.join().unwrap();
+        assert_eq!(calls.count(), 1);
+    });
+}
+
+#[test]
+fn a_deadline_and_a_cancellation() {
+    explore("a deadline and a cancellation", || {
+        let token = CancelToken::new();
+        let child = token.child();
+        let timer = with(token.node(), |node: Arc<Node>| node.expire());
+        let first = token.cancel();
+        assert!(token.is_cancelled());
+        timer.join().unwrap();
+        assert_cancelled(&child);
+        assert_eq!(first, matches!(token.cause(), Some(Cause::Requested(_))));
+        assert_eq!(!first, matches!(token.cause(), Some(Cause::Deadline)));
+    });
+}
+
+#[test]
+fn the_end_of_a_run_and_a_cancellation() {
+    explore("the end of a run and a cancellation", || {
+        let (parent, calls) = (CancelToken::new(), Calls::default());
+        let run = CancelToken::of_run(Some(&parent));
+        let (helper, _registration) = (run.child(), run.on_cancel(calls.call()));
+        let canceller = with(&parent, |parent| assert!(parent.cancel()));
+        assert!(run.node().finish().is_none());
+        let state = run.is_cancelled();
+        assert!(helper.done().recv().is_err(), "no waiter is left behind");
+        canceller.join().unwrap();
+        assert_eq!(run.is_cancelled(), state, "it has ended either way");
+        assert_eq!(calls.count(), usize::from(state));
+        assert!(parent.is_cancelled());
+    });
+}
+
+#[test]
+fn the_end_of_a_run_and_a_waiter() {
+    explore("the end of a run and a waiter", || {
+        let run = CancelToken::of_run(None);
+        let waiter = with(&run, |run| {
+            assert!(run.done().recv().is_err());
+            assert!(!run.is_cancelled() && run.cause().is_none());
+        });
+        assert!(run.node().finish().is_none());
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_of_a_run_and_a_child_that_is_born() {
+    explore("the end of a run and a child", || {
+        let run = CancelToken::of_run(None);
+        let other = with(&run, |run| assert!(run.child().done().recv().is_err()));
+        assert!(run.node().finish().is_none());
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn a_failure_above_and_a_lane_that_is_cancelled() {
+    explore("a lane and its run", || {
+        let run = CancelToken::of_run(None);
+        let lane = run.lane();
+        let other = with(&run, |run| _ = run.cancel());
+        lane.node().cancel(&Cause::Failed, || (), |_, _| ());
+        assert!(lane.is_cancelled());
+        other.join().unwrap();
+        assert_cancelled(&run);
+    });
+}

@@ -1,0 +1,102 @@
+//! More threads than there is memory for. In processes of their own, since each has a limit to its
+//! memory, so that no machine is asked for what it might give.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, prelude::*};
+
+use crate::harness::watched;
+
+/// Runs the body in a process with so many MiB of memory, whose threads have stacks of so many.
+fn in_a_process(test: &str, memory: usize, stack: usize, body: impl FnOnce()) {
+    const MARK: &str = "HOSTILE_CHILD";
+    if env::var_os(MARK).is_some() {
+        return body();
+    }
+    let limit = format!("ulimit -v {} && exec \"$0\" \"$@\"", memory * 1024);
+    let mut child = Command::new("sh");
+    child.args(["-c", &limit]).arg(env::current_exe().unwrap());
+    child.args(["--exact", test, "--test-threads=1", "--nocapture"]);
+    child
+        .env(MARK, "1")
+        .env("RUST_MIN_STACK", (stack << 20).to_string());
+    let output = watched(move || child.output().unwrap());
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    assert!(text.contains("1 passed"), "{text}\n{errors}");
+}
+
+fn message_of<R>(body: impl FnOnce() -> R) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(body)).err().expect("a panic");
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
+        .unwrap()
+}
+
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+/// The threads that were started before one could not be are ended again.
+#[test]
+fn more_threads_than_there_is_memory_for() {
+    let test = "absurd::more_threads_than_there_is_memory_for";
+    in_a_process(test, 2048, 64, || {
+        let before = threads();
+        for n in [1000, 100_000, usize::MAX] {
+            let message = message_of(|| ErrGroup::new().concurrency(n));
+            assert!(
+                message.contains(&format!("the {n} threads of a group")),
+                "{message}"
+            );
+            assert!(message.contains("cannot be started"), "{message}");
+            while threads() > before {
+                thread::yield_now();
+            }
+        }
+        // A policy that was refused leaves the one it was made of as it was.
+        let group = ErrGroup::new().concurrency(2);
+        message_of(|| group.clone().concurrency(usize::MAX));
+        let ran = AtomicUsize::new(0);
+        let result = (0..100)
+            .into_par_iter()
+            .with_group(&group)
+            .try_for_each(|_, _| {
+                ran.fetch_add(1, SeqCst);
+                Ok::<_, ()>(())
+            });
+        assert_eq!((result, ran.into_inner()).1, 100);
+    });
+}
+
+/// A deadline that the timer cannot be started for is refused; one that has passed needs none, and
+/// the token is as good as before.
+#[test]
+fn a_timer_that_cannot_be_started() {
+    let test = "absurd::a_timer_that_cannot_be_started";
+    in_a_process(test, 2048, 1 << 20, || {
+        let token = CancelToken::new();
+        for _ in 0..3 {
+            let soon = Duration::from_secs(3600);
+            let message = message_of(|| token.child().cancel_after(soon));
+            assert!(message.contains("timer thread"), "{message}");
+        }
+        let child = token.child();
+        message_of(|| child.cancel_after(Duration::from_secs(60)));
+        assert!(!child.is_cancelled());
+        let registration = child.on_cancel(|| ());
+        child.cancel_at(Instant::now());
+        assert!(matches!(child.cause(), Some(Cause::Deadline)));
+        assert!(!registration.unregister(), "it was called");
+        child.done().recv().unwrap_err();
+        // No deadline at all, for which nothing is started.
+        token.cancel_after(Duration::MAX);
+        assert!(token.cancel());
+    });
+}

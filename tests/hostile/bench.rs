@@ -1,0 +1,208 @@
+//! What a run is made of, how it ends, and the count of what it has made and dropped.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, Outcome};
+
+use crate::drops::Terminal;
+use crate::harness::{Drops, Thing};
+
+pub(crate) const LENGTH: usize = 300;
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Well,
+    Error,
+    /// Every item from there on fails.
+    Errors,
+    #[cfg(panic = "unwind")]
+    Panic,
+    /// An item cancels the token that it was given.
+    Inside,
+    /// The token that the group was given is cancelled.
+    Outside,
+    /// The run's own deadline passes.
+    Deadline,
+    /// The deadline has passed before the run begins.
+    Late,
+}
+
+pub(crate) const ENDS: &[End] = &[
+    End::Well,
+    End::Error,
+    End::Errors,
+    #[cfg(panic = "unwind")]
+    End::Panic,
+    End::Inside,
+    End::Outside,
+    End::Deadline,
+    End::Late,
+];
+
+/// What a run is made of, and how often each part of it was dropped.
+pub(crate) struct Bench {
+    pub(crate) end: End,
+    /// The item that ends it.
+    pub(crate) at: usize,
+    pub(crate) stop: CancelToken,
+    pub(crate) items: Drops,
+    pub(crate) values: Drops,
+    pub(crate) errors: Drops,
+    /// How many values and errors there were of each item.
+    made: [Vec<AtomicUsize>; 2],
+}
+
+impl Bench {
+    pub(crate) fn new(end: End, at: usize) -> Self {
+        Bench {
+            end,
+            at,
+            stop: CancelToken::new(),
+            items: Drops::new(LENGTH),
+            values: Drops::new(LENGTH),
+            errors: Drops::new(LENGTH),
+            made: [(); 2].map(|()| (0..LENGTH).map(|_| AtomicUsize::new(0)).collect()),
+        }
+    }
+
+    pub(crate) fn group(&self) -> ErrGroup {
+        let group = ErrGroup::new().token(&self.stop);
+        match self.end {
+            End::Late => group.deadline(Instant::now()),
+            End::Deadline => group.timeout(Duration::from_millis(1)),
+            _ => group,
+        }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the item ends here")]
+    pub(crate) fn work(&self, token: &CancelToken, item: Thing) -> Result<Thing, Thing> {
+        let number = item.number;
+        let is_end = number == self.at;
+        match self.end {
+            End::Error if is_end => return Err(self.made(1, number)),
+            End::Errors if number >= self.at => return Err(self.made(1, number)),
+            #[cfg(panic = "unwind")]
+            End::Panic if is_end => std::panic::panic_any(number),
+            End::Inside if is_end => _ = token.cancel(),
+            End::Outside if is_end => _ = self.stop.cancel(),
+            End::Deadline if is_end => _ = token.done().recv(),
+            End::Late => unreachable!(),
+            _ => {}
+        }
+        Ok(self.made(0, number))
+    }
+
+    fn made(&self, which: usize, number: usize) -> Thing {
+        self.made[which][number].fetch_add(1, SeqCst);
+        [&self.values, &self.errors][which].thing(number)
+    }
+
+    pub(crate) fn things(&self) -> Vec<Thing> {
+        self.items.things()
+    }
+}
+
+/// What comes of a terminal.
+pub(crate) enum Ended {
+    Values(Vec<Thing>),
+    Error(Thing),
+    Cancelled,
+    Panicked,
+    /// Values and errors.
+    Both(Vec<Thing>, Vec<Thing>),
+}
+
+impl Ended {
+    pub(crate) fn of(result: Result<Vec<Thing>, GroupError<Thing>>) -> Self {
+        match result {
+            Ok(values) => Ended::Values(values),
+            Err(GroupError::Failed { error, .. }) => Ended::Error(error),
+            Err(GroupError::Cancelled(_)) => Ended::Cancelled,
+            Err(_) => Ended::Panicked,
+        }
+    }
+
+    pub(crate) fn of_bare(result: Result<Vec<Thing>, Thing>) -> Self {
+        result.map_or_else(Ended::Error, Ended::Values)
+    }
+}
+
+pub(crate) fn both(outcome: Outcome<Thing, Thing>) -> Ended {
+    let things = |of: Vec<(usize, Thing)>| {
+        let things = of
+            .into_iter()
+            .inspect(|(at, thing)| assert_eq!(*at, thing.number));
+        things.map(|(_, thing)| thing).collect::<Vec<_>>()
+    };
+    if outcome.panics.is_empty() && outcome.errors.is_empty() && outcome.skipped > 0 {
+        return Ended::Cancelled;
+    }
+    if !outcome.panics.is_empty() {
+        return Ended::Panicked;
+    }
+    Ended::Both(things(outcome.values), things(outcome.errors))
+}
+
+/// Runs one cell of the table.
+pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, bench: &Bench) {
+    let cell = format!("{name}, {:?} at {}", bench.end, bench.at);
+    let ended = terminal(bench, group);
+    // When the call has returned: what it has not returned is dropped.
+    bench.items.assert_each_once();
+    let kept = |drops: &Drops, which: usize, things: &[Thing]| {
+        for number in 0..LENGTH {
+            let kept = things.iter().filter(|thing| thing.number == number).count();
+            let made = bench.made[which][number].load(SeqCst);
+            assert!(kept <= made && made <= 1, "{cell}: {number}");
+            assert_eq!(drops.of(number) + kept, made, "{cell}: {number}");
+        }
+    };
+    let (values, errors, is_right) = match ended {
+        Ended::Values(values) => {
+            // A cancellation by the last item, or by none of them, skips nothing.
+            let is_right = match bench.end {
+                End::Well => true,
+                End::Inside | End::Outside | End::Deadline => {
+                    bench.made[0].iter().all(|made| made.load(SeqCst) == 1)
+                }
+                _ => false,
+            };
+            (values, vec![], is_right)
+        }
+        Ended::Error(error) => (
+            vec![],
+            vec![error],
+            matches!(bench.end, End::Error | End::Errors),
+        ),
+        Ended::Cancelled => {
+            let is_cancelled = matches!(
+                bench.end,
+                End::Inside | End::Outside | End::Deadline | End::Late
+            );
+            (vec![], vec![], is_cancelled)
+        }
+        #[cfg(panic = "unwind")]
+        Ended::Panicked => (vec![], vec![], bench.end == End::Panic),
+        #[cfg(not(panic = "unwind"))]
+        Ended::Panicked => (vec![], vec![], false),
+        Ended::Both(values, errors) => (values, errors, true),
+    };
+    assert!(is_right, "{cell}");
+    kept(&bench.values, 0, &values);
+    kept(&bench.errors, 1, &errors);
+    drop((values, errors));
+    kept(&bench.values, 0, &[]);
+    kept(&bench.errors, 1, &[]);
+}
+
+#[cfg(panic = "unwind")]
+pub(crate) fn after_unwinding(name: &str, bench: &Bench) {
+    bench.items.assert_each_once();
+    for (drops, made) in [&bench.values, &bench.errors].into_iter().zip(&bench.made) {
+        for (number, made) in made.iter().enumerate() {
+            assert_eq!(drops.of(number), made.load(SeqCst), "{name}: {number}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What was not as it should be, once: each of these failed, or hung.
+
+use std::panic::panic_any;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+use crate::harness::{on_pool, on_pools, payload_of, watched};
+use crate::liar::Liar;
+
+/// An error whose drop panics, if it is armed.
+#[derive(Debug)]
+struct Fuse(bool);
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if self.0 {
+            panic_any("the drop of an error");
+        }
+    }
+}
+
+/// Law 5, and `catch_panics`: the panic of an item is the result, whatever the drop of an error does.
+#[test]
+fn the_panic_of_an_item_is_not_replaced_by_that_of_the_drop_of_an_error() {
+    on_pool(2, || {
+        let both = Barrier::new(2);
+        let f = |token: &CancelToken, n: usize| {
+            both.wait();
+            if n == 0 {
+                return Err(Fuse(true));
+            }
+            token.done().recv().unwrap_err();
+            panic_any("an item")
+        };
+        let items = || (0..2).into_par_iter().with_max_len(1);
+        let payload = payload_of(|| items().try_for_each_group(f));
+        assert_eq!(payload.downcast_ref(), Some(&"an item"));
+        let group = ErrGroup::new().catch_panics();
+        let result = items().with_group(&group).try_for_each(f);
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(panicked.message(), Some("an item"));
+    });
+}
+
+/// `catch_panics` returns a panic "instead of resuming it in the caller".
+#[test]
+fn an_error_that_came_too_late_and_cannot_be_dropped_is_a_caught_panic() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().catch_panics().token(&stop);
+        let result = [0].par_iter().with_group(&group).try_for_each(|_, _| {
+            stop.cancel();
+            Err(Fuse(true))
+        });
+        assert!(matches!(result, Err(GroupError::Panicked(_))));
+    });
+}
+
+/// An item's panic, and then one of `len`, which is asked for the item's position outside of any catch.
+#[test]
+fn a_stream_ends_although_the_length_of_a_chunk_panics() {
+    watched(|| {
+        let group = ErrGroup::new().catch_panics().concurrency(2);
+        let stream = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
+        let result = stream.try_stream(|_, _| -> Result<(), ()> { panic_any(0) }, |()| Ok(()));
+        assert!(matches!(result, Err(GroupError::Panicked(_))));
+    });
+}
+
+/// The same without a hang: the first panic in time is that of the item.
+#[test]
+fn the_panic_of_an_item_is_not_replaced_by_that_of_the_length() {
+    on_pools(|_| {
+        let group = ErrGroup::new().catch_panics();
+        let items = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
+        let result = items.try_for_each(|_, _| -> Result<(), ()> { panic_any("an item") });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(panicked.message(), Some("an item"));
+    });
+}
+
+/// More items than the chunk said, and all of them fail and are borne.
+#[test]
+fn a_stream_ends_although_a_chunk_has_more_items_than_it_says() {
+    for liar in [Liar::MORE, Liar::SAYS_LESS, Liar::SAYS_NOTHING] {
+        for max in [3, 30, usize::MAX] {
+            watched(move || {
+                let group = ErrGroup::new().max_errors(max).concurrency(2);
+                let stream = liar.in_order().with_group(&group);
+                let result = stream.try_stream(|_, n| Err::<(), _>(n), |()| Ok(()));
+                assert_eq!(result.unwrap_err().index(), Some(0));
+            });
+        }
+    }
+}
+
+/// A chunk that says it is larger than anything.
+#[test]
+fn a_stream_ends_although_a_chunk_says_that_it_is_larger_than_anything() {
+    watched(|| {
+        let group = ErrGroup::new().max_errors(3).concurrency(2);
+        let stream = Liar::SAYS_MAX.in_order().with_group(&group);
+        assert!(stream.try_stream(|_, n| Ok::<_, ()>(n), |_| Ok(())).is_ok());
+    });
+}
+
+/// "values, errors, panics and skipped add up to the number of items", for `map_init` too, whose first
+/// closure is called when a chunk is made.
+#[test]
+fn an_outcome_accounts_for_a_chunk_that_was_never_made() {
+    on_pool(1, || {
+        let group = ErrGroup::new().catch_panics();
+        let chunks = AtomicUsize::new(0);
+        let items = (0..1000).into_par_iter().map_init(
+            || assert!(chunks.fetch_add(1, SeqCst) < 2, "the third chunk"),
+            |(), n| n,
+        );
+        let outcome = items
+            .in_order()
+            .with_group(&group)
+            .outcome(|_, n: i32| Ok::<_, ()>(n));
+        assert_eq!(outcome.panics.len(), 1);
+        assert_eq!(outcome.panics[0].0, None, "it is not an item's own");
+        assert_eq!(outcome.values.len() + outcome.skipped, 1000, "{outcome}");
+    });
+}
+
+/// Items that never run are no success, even if their chunk denied that it has them.
+#[test]
+fn an_outcome_of_chunks_that_say_they_are_empty_is_not_complete() {
+    on_pools(|_| {
+        let group = ErrGroup::new().catch_panics();
+        let ran = AtomicUsize::new(0);
+        let items = Liar::SAYS_NOTHING.in_order().with_group(&group);
+        let outcome = items.outcome(|_, n| {
+            ran.fetch_add(1, SeqCst);
+            Ok::<_, ()>(n)
+        });
+        assert!(
+            ran.into_inner() == 100 || !outcome.is_complete(),
+            "{outcome}"
+        );
+    });
+}
+
+/// As `try_map` finds the same iterator out. Law 2: a skipped item is never success.
+#[test]
+fn an_outcome_with_skipped_items_has_no_values_of_all_items() {
+    on_pools(|_| {
+        let run = |group: &ErrGroup| {
+            let items = Liar::FEWER.in_order().with_group(group);
+            items.outcome(|_, n| Ok::<_, ()>(n))
+        };
+        payload_of(|| run(&ErrGroup::new()));
+        let outcome = run(&ErrGroup::new().catch_panics());
+        assert!(outcome.skipped > 0 && !outcome.is_complete());
+        assert!(matches!(
+            outcome.into_result(),
+            Err(GroupError::Panicked(_))
+        ));
+    });
+}

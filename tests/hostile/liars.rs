@@ -1,0 +1,265 @@
+//! Iterators that lie about their length, or go on after their end.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{iter, panic};
+
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+use crate::harness::{on_pools, payload_of};
+use crate::liar::Liar;
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is what an item's closure looks like"
+)]
+fn ok(_: &CancelToken, n: usize) -> Result<Box<usize>, ()> {
+    Ok(Box::new(n))
+}
+
+/// Values into place: the lie is found out, and no memory is touched that was not written.
+#[cfg(panic = "unwind")]
+#[test]
+fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
+    on_pools(|threads| {
+        let refused = |what, run: &dyn Fn() -> Result<Vec<Box<usize>>, ()>| {
+            let payload = payload_of(run);
+            let text = payload
+                .downcast_ref::<&str>()
+                .expect("a message of the crate");
+            assert!(text.contains("length"), "{what} on {threads}: {text}");
+        };
+        for (name, liar) in [
+            ("more", Liar::MORE),
+            ("fewer", Liar::FEWER),
+            ("none", Liar::NONE),
+        ] {
+            refused(name, &|| liar.try_map_group(ok));
+            refused(name, &|| liar.with_max_len(1).try_map_group(ok));
+            refused(name, &|| liar.in_order().try_map_group(ok));
+            refused(name, &|| {
+                liar.with_min_len(100).in_order().try_map_group(ok)
+            });
+        }
+        // These have as many as they should, and what they say of it is not asked.
+        for (name, liar) in [
+            ("says nothing", Liar::SAYS_NOTHING),
+            ("says less", Liar::SAYS_LESS),
+            ("says more", Liar::SAYS_MORE),
+            ("says max", Liar::SAYS_MAX),
+        ] {
+            let count = |values: Vec<_>| values.len();
+            let in_order = liar.in_order().try_map_group(ok);
+            assert_eq!(in_order.map(count), Ok(100), "{name}");
+            assert_eq!(liar.try_map_group(ok).map(count), Ok(100), "{name}");
+        }
+        assert_eq!(
+            Liar::HONEST
+                .in_order()
+                .try_map_group(ok)
+                .map(|values| values.len()),
+            Ok(100)
+        );
+    });
+}
+
+/// Where nothing is collected every item there is runs, and the lowest that fails is found.
+#[test]
+fn a_wrong_number_of_items_does_not_matter_to_who_visits_them() {
+    on_pools(|_| {
+        for liar in [Liar::MORE, Liar::FEWER, Liar::SAYS_NOTHING, Liar::SAYS_LESS] {
+            let seen = Mutex::new(vec![0; 200]);
+            let visit = |n: usize| {
+                seen.lock().unwrap()[n] += 1;
+                Ok::<_, ()>(())
+            };
+            assert_eq!(liar.with_min_len(100).err_group(visit), Ok(()));
+            assert_eq!(liar.with_min_len(100).in_order().err_group(visit), Ok(()));
+            let seen = seen.into_inner().unwrap();
+            assert!(seen[..99].iter().all(|times| *times == 2), "{seen:?}");
+
+            let fail = |n| if n < 40 { Ok(()) } else { Err(n) };
+            assert_eq!(liar.with_min_len(100).err_group(fail), Err(40));
+            assert_eq!(liar.with_min_len(100).in_order().err_group(fail), Err(40));
+        }
+    });
+}
+
+/// An item of a stretch with too few is not taken for skipped by nobody: there is a value or an error
+/// for each that ran, at its position, and what the iterator kept for itself counts as skipped.
+#[test]
+fn an_outcome_of_too_few_items() {
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going();
+        let ran = AtomicUsize::new(0);
+        let liar = Liar::FEWER.with_min_len(10);
+        let outcome = liar.in_order().with_group(&group).outcome(|_, n| {
+            ran.fetch_add(1, SeqCst);
+            if n % 2 == 0 { Ok(n) } else { Err(n) }
+        });
+        assert!(outcome.values.iter().all(|(at, n)| at == n));
+        assert!(outcome.errors.iter().all(|(at, n)| at == n));
+        assert_eq!(
+            outcome.values.len() + outcome.errors.len(),
+            ran.into_inner()
+        );
+        assert!(outcome.skipped >= 1 && !outcome.is_complete());
+    });
+}
+
+/// A sequential iterator with this size hint.
+#[derive(Clone)]
+struct Hints<I> {
+    items: I,
+    hint: fn() -> (usize, Option<usize>),
+}
+
+impl<I: Iterator> Iterator for Hints<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.items.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.hint)()
+    }
+}
+
+#[test]
+fn a_size_hint_is_no_more_than_a_hint() {
+    const LEN: usize = 3000;
+    let hints: [fn() -> _; 6] = [
+        || (0, Some(0)),
+        || (1, Some(1)),
+        || (usize::MAX, None),
+        || (usize::MAX, Some(usize::MAX)),
+        || (10, Some(5)),
+        || (0, Some(usize::MAX)),
+    ];
+    on_pools(move |_| {
+        let group = ErrGroup::new();
+        for hint in hints {
+            for at in [0, 1, 17, 2999, LEN] {
+                let lines = || Hints {
+                    items: 0..LEN,
+                    hint,
+                };
+                let f = |_: &CancelToken, n| if n == at { Err(n) } else { Ok(n) };
+                let mapped = lines().par_in_order().try_map_group(f);
+                let mut sunk = 0;
+                let streamed = lines()
+                    .par_in_order()
+                    .with_group(&group)
+                    .try_stream(f, |n| {
+                        assert_eq!(n, sunk);
+                        sunk += 1;
+                        Ok(())
+                    });
+                let outcome = lines().par_in_order().with_group(&group).outcome(f);
+                let bridged = lines().par_bridge().try_map_group(f);
+                if at == LEN {
+                    assert!(mapped.unwrap().into_iter().eq(0..LEN));
+                    assert!(streamed.is_ok() && outcome.is_complete());
+                    assert_eq!(bridged.map(|values| values.len()), Ok(LEN));
+                } else {
+                    assert_eq!(mapped, Err(at));
+                    assert_eq!(streamed.unwrap_err().index(), Some(at));
+                    assert_eq!(outcome.errors, [(at, at)]);
+                    assert_eq!(bridged, Err(at));
+                }
+                assert_eq!(sunk, at);
+            }
+        }
+    });
+}
+
+#[cfg(panic = "unwind")]
+#[test]
+fn a_size_hint_that_panics_is_a_panic_of_the_source() {
+    on_pools(|_| {
+        let lines = || Hints {
+            items: 0..100,
+            hint: || panic::panic_any("hint"),
+        };
+        let payload = payload_of(|| lines().par_in_order().err_group(|_| Ok::<_, ()>(())));
+        assert_eq!(payload.downcast_ref(), Some(&"hint"));
+        let group = ErrGroup::new().catch_panics();
+        let result = lines().par_in_order().with_group(&group);
+        let result = result.try_stream(|_, n| Ok::<_, ()>(n), |_| Ok(()));
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(panicked.message(), Some("hint"));
+        let outcome = lines().par_in_order().with_group(&group).outcome(ok);
+        assert_eq!((outcome.panics.len(), outcome.values.len()), (1, 0));
+    });
+}
+
+/// Such as a channel's `try_iter`: there would be more after the end. The sequential loop stops at the
+/// first `None`, and so does whoever answers as it would.
+#[test]
+fn an_iterator_that_goes_on_after_its_end() {
+    on_pools(|_| {
+        for before in [0, 1, 9, 2000] {
+            let asked = AtomicUsize::new(0);
+            let flickering = || {
+                asked.store(0, SeqCst);
+                iter::from_fn(|| {
+                    let time = asked.fetch_add(1, SeqCst);
+                    (time % (before + 1) < before).then_some(time)
+                })
+            };
+            let asked_once = || assert_eq!(asked.load(SeqCst), before + 1);
+            let group = ErrGroup::new();
+
+            let values = flickering().par_in_order().try_map_group(ok).unwrap();
+            assert!(values.into_iter().map(|n| *n).eq(0..before));
+            asked_once();
+            let mut sunk = 0;
+            let stream = flickering().par_in_order().with_group(&group);
+            let count = stream.try_stream(ok, |_| {
+                sunk += 1;
+                Ok(())
+            });
+            assert_eq!((count.is_ok(), sunk), (true, before));
+            asked_once();
+            let outcome = flickering().par_in_order().with_group(&group).outcome(ok);
+            assert_eq!((outcome.values.len(), outcome.skipped), (before, 0));
+            asked_once();
+            // rayon's bridge stops there too.
+            let bridged = flickering().par_bridge().try_map_group(ok).unwrap();
+            assert_eq!(bridged.len(), before);
+            asked_once();
+        }
+    });
+}
+
+/// An iterator that panics once and would go on is not asked again, since nobody knows what it is worth.
+#[cfg(panic = "unwind")]
+#[test]
+fn an_iterator_that_goes_on_after_its_panic() {
+    on_pools(|_| {
+        for at in [0, 1, 500] {
+            for group in [ErrGroup::new(), ErrGroup::new().keep_going()] {
+                let (asked, group) = (AtomicUsize::new(0), group.catch_panics());
+                let source = || {
+                    asked.store(0, SeqCst);
+                    iter::from_fn(|| {
+                        let time = asked.fetch_add(1, SeqCst);
+                        assert!(time != at, "once");
+                        Some(time)
+                    })
+                };
+                let result = source().par_in_order().with_group(&group).try_map(ok);
+                assert!(matches!(result, Err(GroupError::Panicked(_))));
+                assert_eq!(asked.load(SeqCst), at + 1);
+                let outcome = source().par_in_order().with_group(&group).outcome(ok);
+                let read = outcome.values.len() + outcome.skipped;
+                assert_eq!((outcome.panics.len(), read), (1, at));
+                assert_eq!(asked.load(SeqCst), at + 1);
+            }
+        }
+    });
+}

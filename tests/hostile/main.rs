@@ -1,0 +1,26 @@
+//! The public API in bad company: absurd sizes and times, iterators that lie, drops that panic,
+//! callbacks that do everything at once, token trees as deep and as wide as memory allows.
+
+#[cfg(target_os = "linux")]
+mod absurd;
+mod bench;
+#[cfg(panic = "unwind")]
+mod bomb;
+#[cfg(panic = "unwind")]
+mod bombs;
+mod callbacks;
+mod deadlines;
+mod drops;
+#[cfg(panic = "unwind")]
+mod found;
+#[path = "../laws/harness.rs"]
+#[expect(dead_code, reason = "the laws need more of it")]
+mod harness;
+mod liar;
+mod liars;
+mod model;
+#[cfg(panic = "unwind")]
+mod payloads;
+mod races;
+mod sizes;
+mod trees;
