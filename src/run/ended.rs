@@ -126,9 +126,10 @@ impl<E> Run<E> {
             dropped.err().into_iter().for_each(discard);
             return Err(payload);
         }
-        if record.decided && record.fatal.is_empty() {
+        let is_fatal = !record.fatal.is_empty() && matches!(cause, Some(Cause::Panicked));
+        if record.decided && !is_fatal {
             // What has cancelled the token of a run in order, while it waited for the items below,
-            // came later.
+            // came later; but a panic that it does not bear outranks what came before.
             cause = Some(record.cause());
         }
         let first_panic = match record.first_panic() {

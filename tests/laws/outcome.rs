@@ -575,3 +575,40 @@ fn items_of_a_chunk_that_panics_are_counted() {
         assert_eq!(outcome.panics.len(), 1);
     });
 }
+
+/// Law 1: the trigger stays, whatever comes while the items below it run on: a cancellation from
+/// outside, and then a panic that comes too late to count.
+#[test]
+fn the_cause_stays_when_a_late_panic_comes() {
+    on_pool(4, || {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop).max_errors(2).catch_panics();
+        let (all, seen) = (Barrier::new(4), Barrier::new(2));
+        let items = (0..4_u8).into_par_iter().with_max_len(1).in_order();
+        let outcome = items.with_group(&group).outcome(|token, n| {
+            all.wait();
+            match n {
+                0 => {
+                    seen.wait();
+                    stop.cancel();
+                    std::panic::resume_unwind(Box::new("too late"))
+                }
+                3 => {
+                    // The failures of 1 and 2 are too many.
+                    while !token.is_cancelled() {
+                        std::thread::yield_now();
+                    }
+                    seen.wait();
+                    Ok(n)
+                }
+                _ => Err(n),
+            }
+        });
+        assert_eq!(outcome.errors, [(1, 1), (2, 2)]);
+        assert!(
+            matches!(outcome.cause, Some(Cause::Failed)),
+            "{:?}",
+            outcome.cause
+        );
+    });
+}

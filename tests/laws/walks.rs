@@ -15,8 +15,9 @@ use crate::harness::on_pool;
 const MANY: usize = 100_000;
 
 /// Runs two items on two lanes. When the walk of a cancellation from outside has reached one of
-/// them, the other one, which it has not, does `meanwhile`. Returns the tokens of both.
-fn halfway(meanwhile: impl Fn(&CancelToken) + Sync) -> Vec<CancelToken> {
+/// them, the other one, which it has not, does `meanwhile`. When the run has ended, and while the walk
+/// may still go on, `afterwards` is given the tokens of both.
+fn halfway(meanwhile: impl Fn(&CancelToken) + Sync, afterwards: impl Fn(Vec<CancelToken>)) {
     let stop = CancelToken::new();
     let group = ErrGroup::new().token(&stop);
     let (tokens, children) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
@@ -45,9 +46,8 @@ fn halfway(meanwhile: impl Fn(&CancelToken) + Sync) -> Vec<CancelToken> {
             Ok::<_, ()>(())
         });
         result.unwrap_err();
-        // Looked at while the walk may still go on.
-        tokens.into_inner().unwrap()
-    })
+        afterwards(tokens.into_inner().unwrap());
+    });
 }
 
 /// Law 4: when a run has ended, its token is released, and says what was returned.
@@ -55,11 +55,14 @@ fn halfway(meanwhile: impl Fn(&CancelToken) + Sync) -> Vec<CancelToken> {
 fn a_run_that_has_ended_leaves_nothing_to_the_walk() {
     for _ in 0..5 {
         on_pool(2, || {
-            for token in halfway(|_| ()) {
-                assert!(token.is_cancelled());
-                assert!(matches!(token.cause(), Some(Cause::Parent(_))));
-                assert!(token.done().try_recv().unwrap_err().is_disconnected());
-            }
+            let check = |tokens: Vec<CancelToken>| {
+                for token in tokens {
+                    assert!(token.is_cancelled());
+                    assert!(matches!(token.cause(), Some(Cause::Parent(_))));
+                    assert!(token.done().try_recv().unwrap_err().is_disconnected());
+                }
+            };
+            halfway(|_| (), check);
         });
     }
 }
@@ -69,11 +72,12 @@ fn a_run_that_has_ended_leaves_nothing_to_the_walk() {
 fn a_token_is_cancelled_after_its_cancel() {
     for _ in 0..5 {
         on_pool(2, || {
-            halfway(|token| {
+            let cancel = |token: &CancelToken| {
                 assert!(!token.cancel(), "it is outside that has cancelled");
                 assert!(token.is_cancelled());
                 assert!(matches!(token.cause(), Some(Cause::Parent(_))));
-            });
+            };
+            halfway(cancel, drop);
         });
     }
 }
