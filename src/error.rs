@@ -369,6 +369,14 @@ pub(crate) fn keep_first(first: &mut Option<Payload>, payload: Option<Payload>) 
     }
 }
 
+/// Drops what is not the result of a run, and what may panic in its drop: the panic hook has reported
+/// that, and the result is not lost to it.
+pub(crate) fn drop_contained<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        discard(payload);
+    }
+}
+
 /// Drops a payload whose own drop may panic.
 pub(crate) fn discard(payload: Payload) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

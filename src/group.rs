@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::claim::outcome::Values;
-use crate::error::{GroupError, Panicked};
+use crate::error::{GroupError, Panicked, drop_contained};
 use crate::outcome::Outcome;
 use crate::run::{Found, Run, Stopped, Tolerance};
 use crate::scope::{self, Scope};
@@ -345,7 +345,10 @@ impl ErrGroup {
             Stopped::Cancelled { cancelled, late } => {
                 match catch_unwind(AssertUnwindSafe(|| drop(late))) {
                     Ok(()) => GroupError::Cancelled(cancelled),
-                    Err(payload) => panicked(payload),
+                    Err(payload) => {
+                        drop_contained(cancelled);
+                        panicked(payload)
+                    }
                 }
             }
         })

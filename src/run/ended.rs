@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use super::Run;
 use super::record::{Failure, FirstPanic, Found, Record, Tolerance, Verdict};
-use crate::error::{Cancelled, Cause, Payload, discard};
+use crate::error::{Cancelled, Cause, Payload, discard, drop_contained};
 
 /// Why a run did not end with `Ok`.
 pub(crate) enum Stopped<E> {
@@ -64,7 +64,10 @@ impl<E> Run<E> {
     /// Runs `body`, and says what came of it.
     pub(crate) fn execute<R>(mut self, body: impl FnOnce(&Run<E>) -> R) -> Result<R, Stopped<E>> {
         let incomplete = match self.drive(body) {
-            Some(values) if self.verdict() == Verdict::Ok => return Ok(values),
+            Some(values) if self.verdict() == Verdict::Ok => {
+                drop_contained(self);
+                return Ok(values);
+            }
             incomplete => incomplete,
         };
         // Dropped here, so that a panic of a value's drop is one of the run.
@@ -82,7 +85,6 @@ impl<E> Run<E> {
     #[cold]
     fn stopped(mut self) -> Stopped<E> {
         let verdict = self.verdict();
-        let cause = self.token.cause().unwrap_or(Cause::Finished);
         let mut record = self.take_record();
         let stopped = match verdict {
             Verdict::Panicked => Stopped::Panicked(record.take_panic()),
@@ -90,13 +92,17 @@ impl<E> Run<E> {
                 Stopped::Failed(record.errors.swap_remove(0))
             }
             Verdict::Failed | Verdict::Cancelled | Verdict::Ok => Stopped::Cancelled {
-                cancelled: Cancelled::new(cause),
+                cancelled: Cancelled::new(self.token.cause().unwrap_or(Cause::Finished)),
                 late: (record.errors.pop().or_else(|| record.late.pop())).map(|late| late.what),
             },
         };
-        match (record.drop_rest(), stopped) {
+        let rest = record.drop_rest();
+        // The last to hold the reason of a cancellation, unless that is what came of the run.
+        drop_contained(self);
+        match (rest, stopped) {
             // It outranks what has come of the run otherwise, and what that leaves must not panic too.
-            (Some(payload), Stopped::Failed(_) | Stopped::Cancelled { .. }) => {
+            (Some(payload), outranked @ (Stopped::Failed(_) | Stopped::Cancelled { .. })) => {
+                drop_contained(outranked);
                 Stopped::Panicked(payload)
             }
             (payload, stopped) => {
@@ -122,8 +128,8 @@ impl<E> Run<E> {
         if verdict == Verdict::Panicked && !catches {
             let payload = record.take_panic();
             record.drop_rest().into_iter().for_each(discard);
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(result)));
-            dropped.err().into_iter().for_each(discard);
+            drop_contained(result);
+            drop_contained((cause, self));
             return Err(payload);
         }
         let is_fatal = !record.fatal.is_empty() && matches!(cause, Some(Cause::Panicked));
@@ -142,6 +148,7 @@ impl<E> Run<E> {
         secondary.append(&mut record.late);
         let mut panics = record.fatal;
         panics.append(&mut record.panics);
+        drop_contained(self);
         Ok(Account {
             result,
             errors,
@@ -203,13 +210,15 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
     match Run::new(None, Tolerance::default()).execute(body) {
         Ok(result) => Ok(result),
         Err(Stopped::Panicked(payload)) => resume_unwind(payload),
+        Err(Stopped::Failed(Found { what: error, .. })) => Err(error),
         // No policy and no panic: only the closure itself can have cancelled before it failed.
-        Err(
-            Stopped::Failed(Found { what: error, .. })
-            | Stopped::Cancelled {
-                late: Some(error), ..
-            },
-        ) => Err(error),
+        Err(Stopped::Cancelled {
+            cancelled,
+            late: Some(error),
+        }) => {
+            drop_contained(cancelled);
+            Err(error)
+        }
         Err(Stopped::Cancelled {
             cancelled,
             late: None,

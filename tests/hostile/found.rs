@@ -1,4 +1,4 @@
-//! What was not as it should be, once: each of these failed, or hung; and what still is not, ignored.
+//! What was not as it should be, once: each of these failed, or hung.
 
 use std::panic::panic_any;
 use std::sync::Barrier;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::bomb::Bomb;
+use crate::bomb::{Bomb, blast};
 use crate::harness::{on_pool, on_pools, payload_of, watched};
 use crate::liar::Liar;
 use crate::payloads::Reason;
@@ -66,7 +66,6 @@ fn an_error_that_came_too_late_and_cannot_be_dropped_is_a_caught_panic() {
 /// Two errors, neither of which can be dropped: the second is dropped by the run, which is a panic then,
 /// and so nobody is given the first.
 #[test]
-#[ignore = "the error that a panic has outranked is dropped outside of any catch"]
 fn two_errors_that_cannot_be_dropped_are_one_caught_panic() {
     on_pool(2, || {
         let (group, both) = (ErrGroup::new().catch_panics(), Barrier::new(2));
@@ -84,7 +83,6 @@ fn two_errors_that_cannot_be_dropped_are_one_caught_panic() {
 
 /// The reason of a cancellation is dropped with the token of the run.
 #[test]
-#[ignore = "the token of a run, and with it the reason, is dropped outside of any catch"]
 fn the_panic_of_an_item_is_not_replaced_by_that_of_the_drop_of_a_reason() {
     on_pools(|_| {
         let group = ErrGroup::new().catch_panics();
@@ -99,6 +97,35 @@ fn the_panic_of_an_item_is_not_replaced_by_that_of_the_drop_of_a_reason() {
             panic!("{result:?}")
         };
         assert_eq!(panicked.message(), Some("an item"));
+    });
+}
+
+/// The same where values or an error are the result.
+#[test]
+fn neither_values_nor_an_error_are_lost_to_the_drop_of_a_reason() {
+    on_pools(|_| {
+        let cancel = |token: &CancelToken, n: usize| {
+            token.cancel_with(Reason(Bomb("a reason")));
+            Ok::<_, ()>(n)
+        };
+        assert_eq!([7].into_par_iter().try_map_group(cancel), Ok(vec![7]));
+        let group = ErrGroup::new();
+        let outcome = [7]
+            .into_par_iter()
+            .in_order()
+            .with_group(&group)
+            .outcome(cancel);
+        assert_eq!(
+            (outcome.is_complete(), &outcome.values),
+            (true, &vec![(0, 7)])
+        );
+        // It holds the cause, and so the reason, of a cancellation that came too late.
+        assert!(blast(|| drop(outcome)).is_some());
+        let fail = |token: &CancelToken, n: usize| {
+            token.cancel_with(Reason(Bomb("a reason")));
+            Err::<(), _>(n)
+        };
+        assert_eq!([7].into_par_iter().try_for_each_group(fail), Err(7));
     });
 }
 
