@@ -326,14 +326,28 @@ impl Panicked {
 
     /// The message given to `panic!`, or `None` where the payload is not a string.
     ///
-    /// See the example of [`Panicked`].
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError};
+    ///
+    /// let result = ErrGroup::new().catch_panics().scope(|_| -> Result<(), ()> { panic!("lost") });
+    /// let Err(GroupError::Panicked(panicked)) = result else { unreachable!() };
+    /// assert_eq!(panicked.message(), Some("lost"));
+    /// ```
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
     /// The payload, for [`resume_unwind`](std::panic::resume_unwind) or a downcast.
     ///
-    /// See the example of [`Panicked`].
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError};
+    ///
+    /// let body = |_: &_| -> Result<(), ()> { std::panic::panic_any(42) };
+    /// let Err(GroupError::Panicked(panicked)) = ErrGroup::new().catch_panics().scope(body)
+    ///     else { unreachable!() };
+    /// assert_eq!(panicked.message(), None);
+    /// assert_eq!(panicked.into_payload().downcast_ref(), Some(&42));
+    /// ```
     pub fn into_payload(self) -> Box<dyn Any + Send + 'static> {
         self.payload
             .into_inner()

@@ -20,6 +20,22 @@ use crate::with_group::WithGroup;
 /// sequential loop would return, unless an item waits for another pool: a worker that waits may begin
 /// the next item meanwhile. For the earliest *in order* there is
 /// [`in_order`](IndexedErrGroupExt::in_order).
+///
+/// # Examples
+///
+/// It is the bound for functions that take any parallel iterator; those of rayon come with it:
+///
+/// ```
+/// use rayon::prelude::*;
+/// use rayon_errgroup::prelude::*;
+///
+/// fn total(numbers: impl ErrGroupExt<Item = u32>) -> Result<u32, &'static str> {
+///     let halves = numbers.try_map_group(|_, n| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") })?;
+///     Ok(halves.into_iter().sum())
+/// }
+/// assert_eq!(total((0..5).into_par_iter().filter(|n| n % 2 == 0)), Ok(3));
+/// assert_eq!(total((0..5).into_par_iter()), Err("odd"));
+/// ```
 pub trait ErrGroupExt: ParallelIterator {
     /// Calls `f` for every item in parallel, and stops at the first failure.
     ///
@@ -175,6 +191,15 @@ impl<I: ParallelIterator> ErrGroupExt for I {}
 
 /// The answer of the sequential loop, from rayon's indexed iterators: slices, vectors, ranges, and
 /// what `map`, `enumerate`, `zip` and `chunks` make of them.
+///
+/// ```
+/// use rayon::prelude::*;
+/// use rayon_errgroup::prelude::*;
+///
+/// let pairs = [1, 2, 3, 4].par_chunks(2).zip(["a", "b"]);
+/// let result = pairs.in_order().err_group(|(pair, name)| if pair[1] < 4 { Ok(()) } else { Err(name) });
+/// assert_eq!(result, Err("b"));
+/// ```
 pub trait IndexedErrGroupExt: IndexedParallelIterator {
     /// Asks for the earliest failure *in order*: the one the sequential loop would end with, on any
     /// number of threads.
@@ -202,6 +227,13 @@ impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 
 /// The answer of the sequential loop, from any sequential iterator: the lines of a file, a
 /// channel's messages, an endless range.
+///
+/// ```
+/// use rayon_errgroup::prelude::*;
+///
+/// let result = (0_u64..).par_in_order().err_group(|n| if n * n < 1000 { Ok(()) } else { Err(n) });
+/// assert_eq!(result, Err(32));
+/// ```
 pub trait IteratorErrGroupExt: Iterator {
     /// Works on the items in parallel, and answers as the sequential loop would: [`InOrder`] says
     /// what that means. To give the values on as they come, see

@@ -37,7 +37,17 @@ impl<E> Failures<E> {
 
     /// The error with the lowest position.
     ///
-    /// See the example of [`iter`](Failures::iter).
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going();
+    /// let words = ["1", "x", "y"].into_iter().par_in_order().with_group(&group);
+    /// let Err(GroupError::Several(failures)) = words
+    ///     .outcome(|_, word| word.parse::<u8>().map_err(|_| word))
+    ///     .into_result()
+    ///     else { unreachable!() };
+    /// assert_eq!(*failures.first(), (1, "x"));
+    /// ```
     pub fn first(&self) -> &(usize, E) {
         &self.errors[0]
     }
@@ -56,7 +66,6 @@ impl<E> Failures<E> {
     /// let result = words.outcome(|_, word| Err::<(), _>(word)).into_result();
     /// let Err(GroupError::Several(failures)) = result else { unreachable!() };
     /// assert_eq!(failures.iter().collect::<Vec<_>>(), [&(0, "x"), &(1, "y")]);
-    /// assert_eq!(*failures.first(), (0, "x"));
     /// ```
     pub fn iter(&self) -> slice::Iter<'_, (usize, E)> {
         self.errors.iter()

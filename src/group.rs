@@ -90,6 +90,11 @@ impl ErrGroup {
     /// Zero means that no item begins. A time too far away to be represented is no limit. With a
     /// [`deadline`](ErrGroup::deadline) too, the earlier counts.
     ///
+    /// # Panics
+    ///
+    /// The call that starts a run does, whatever the policy, if the timer thread cannot be started:
+    /// one for the process, started by the first deadline.
+    ///
     /// # Examples
     ///
     /// ```
@@ -108,6 +113,10 @@ impl ErrGroup {
     }
 
     /// Cancels a run that has not ended at this time. If it has passed, no item begins.
+    ///
+    /// # Panics
+    ///
+    /// As with a [`timeout`](ErrGroup::timeout).
     ///
     /// # Examples
     ///
@@ -140,7 +149,8 @@ impl ErrGroup {
     ///
     /// # Panics
     ///
-    /// If `n` is zero, or if the threads cannot be started.
+    /// If `n` is zero or larger than [`rayon::max_num_threads`], which is 65,535 on 64-bit targets, or
+    /// if the threads cannot be started.
     ///
     /// # Examples
     ///
@@ -160,6 +170,9 @@ impl ErrGroup {
     #[track_caller]
     pub fn concurrency(mut self, n: usize) -> Self {
         assert!(n > 0, "a group needs a concurrency of at least 1");
+        // rayon would start fewer, and items that wait for each other would wait for ever.
+        let max = rayon::max_num_threads();
+        assert!(n <= max, "a group has at most {max} threads, not {n}");
         let pool = ThreadPoolBuilder::new()
             .num_threads(n)
             .thread_name(|index| format!("errgroup-{index}"))
@@ -176,6 +189,10 @@ impl ErrGroup {
     /// Either way a panic outranks every error, and cancels the run at once, unless the run
     /// [keeps going](ErrGroup::keep_going) or bears [several errors](ErrGroup::max_errors): then a
     /// caught panic counts as an error. With `panic = "abort"` there is nothing to catch.
+    ///
+    /// It catches what the items do, and iterators, sinks, bodies, callbacks, and the drops of all that is
+    /// given to the run. Not caught is a panic in the drop of the closures themselves, which belong to
+    /// the call.
     ///
     /// # Examples
     ///

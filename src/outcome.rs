@@ -11,9 +11,9 @@ use crate::run::{Account, Verdict};
 /// Everything that came of a run: the values, the errors, and how many items never ran.
 ///
 /// Made by [`outcome`](crate::WithGroup::outcome). Each item of the input is found in exactly one
-/// place: `values`, `errors`, `panics` (under [`catch_panics`](crate::ErrGroup::catch_panics)) and
-/// `skipped` add up to the number of items; of an iterator of unknown length, of those that were
-/// read from it.
+/// place: `values`, `errors`, `panics` that have a position (under
+/// [`catch_panics`](crate::ErrGroup::catch_panics)) and `skipped` add up to the number of items; of an
+/// iterator of unknown length, of those that were read from it.
 ///
 /// Its `Display` is the last line of a batch job: `998 ok, 2 failed, 0 skipped`; and where items were
 /// skipped for another cause than a failure, that cause: `40 ok, 0 failed, 60 skipped: deadline passed`.

@@ -165,6 +165,29 @@ struct Shared<'r, E> {
 ///
 /// `g.Go(f)` is [`spawn`](Scope::spawn), `g.TryGo(f)` is [`try_spawn`](Scope::try_spawn), the `ctx` of
 /// `WithContext` is [`token`](Scope::token), and `g.Wait()` is the end of the scope.
+///
+/// # Examples
+///
+/// Tasks that spawn tasks: the files of a tree of folders, each folder a task.
+///
+/// ```
+/// use rayon_errgroup::{Scope, scope};
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// struct Folder { files: usize, folders: Vec<Folder> }
+///
+/// fn count<'a>(s: &Scope<'_, '_, 'a, String>, folder: &'a Folder, files: &'a AtomicUsize) {
+///     for below in &folder.folders {
+///         s.spawn(move |s| Ok(count(s, below, files)));
+///     }
+///     files.fetch_add(folder.files, Ordering::Relaxed);
+/// }
+///
+/// let leaf = || Folder { files: 2, folders: vec![] };
+/// let (root, files) = (Folder { files: 1, folders: vec![leaf(), leaf()] }, AtomicUsize::new(0));
+/// assert_eq!(scope(|s| Ok(count(s, &root, &files))), Ok(()));
+/// assert_eq!(files.into_inner(), 5);
+/// ```
 pub struct Scope<'s, 'run, 'scope: 'run, E> {
     rayon: &'s rayon::Scope<'run>,
     shared: &'run Shared<'run, E>,

@@ -8,6 +8,11 @@ use crate::error::Cause;
 /// Cancels a token when dropped, unless disarmed. Made by
 /// [`CancelToken::drop_guard`](crate::CancelToken::drop_guard).
 ///
+/// # Panics
+///
+/// Its drop does if a [callback](crate::CancelToken::on_cancel) panics, unless the thread unwinds already:
+/// then the panic of the callback is swallowed.
+///
 /// # Examples
 ///
 /// ```

@@ -423,7 +423,7 @@ impl CancelToken {
     }
 
     /// Makes a guard that cancels this token when it is dropped, also by a panic or a `?`, with
-    /// [`Cause::Dropped`](crate::Cause::Dropped).
+    /// [`Cause::Dropped`](crate::Cause::Dropped). The drop may panic: see [`DropGuard`].
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, Cause};

@@ -416,10 +416,12 @@ impl Node {
         if self.state_under(&links) == ACTIVE {
             let attached = links.attached();
             if attached.deadline.is_none_or(|earlier| at < earlier) {
-                attached.deadline = Some(at);
-                attached.timer = (!passed).then(|| {
+                // First, since it may panic: then the token has the deadline that it had.
+                let timer = (!passed).then(|| {
                     timer::Entry::new(at, Arc::downgrade(self) as Weak<dyn timer::Expire>)
                 });
+                attached.deadline = Some(at);
+                attached.timer = timer;
             }
         }
         !passed

@@ -11,7 +11,8 @@ use super::node::{Node, Registered};
 ///
 /// Dropping it unregisters the callback, and waits if the callback is being run by another thread
 /// at that moment, as the destructor of C++'s `stop_callback` does: after the drop the callback is
-/// not running and never will. Dropping it from inside the callback does not wait.
+/// not running and never will. Dropping it from inside the callback does not wait. And, as there, two
+/// callbacks that run on two threads and drop each other's registrations wait for ever.
 ///
 /// # Examples
 ///

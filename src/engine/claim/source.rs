@@ -40,7 +40,18 @@ pub trait Callback<T> {
 
 /// An input whose items can be worked on in order: every
 /// [`IndexedParallelIterator`], and every [`Iterator`] wrapped in [`Sequential`]. Nothing else
-/// implements it.
+/// implements it. It is the bound for functions that take either:
+///
+/// ```
+/// use rayon::prelude::*;
+/// use rayon_errgroup::{InOrder, Ordered, prelude::*};
+///
+/// fn lengths<'a>(words: InOrder<impl Ordered<Item = &'a str>>) -> Result<Vec<usize>, &'a str> {
+///     words.try_map_group(|_, word| if word.is_empty() { Err("a word is empty") } else { Ok(word.len()) })
+/// }
+/// assert_eq!(lengths(vec!["a", "bc"].into_par_iter().in_order()), Ok(vec![1, 2]));
+/// assert_eq!(lengths("a bc".split(' ').par_in_order()), Ok(vec![1, 2]));
+/// ```
 pub trait Ordered: Sized + Send {
     /// What the input consists of.
     type Item: Send;
@@ -50,7 +61,17 @@ pub trait Ordered: Sized + Send {
 }
 
 /// A sequential iterator that is to be worked on in parallel. Made by
-/// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order).
+/// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order), and named where a type has to be:
+///
+/// ```
+/// use rayon_errgroup::{InOrder, Sequential, prelude::*};
+/// use std::str::Lines;
+///
+/// fn lines(text: &str) -> InOrder<Sequential<Lines<'_>>> {
+///     text.lines().par_in_order()
+/// }
+/// assert_eq!(lines("1\n2").try_map_group(|_, line| line.parse::<u8>()), Ok(vec![1, 2]));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sequential<I>(pub(crate) I);
 
