@@ -19,6 +19,7 @@ use rayon_errgroup::prelude::*;
 use contenders::contenders;
 use items::{ITEMS, items};
 use peers::Contender;
+use settings::group;
 use work::fallible;
 
 /// When an item failed.
@@ -61,18 +62,10 @@ impl Failure {
     }
 }
 
-fn group<'c>(criterion: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
-    let mut group = settings::group(criterion, name, 1);
-    group
-        .sample_size(20)
-        .measurement_time(Duration::from_secs(2));
-    group
-}
-
 /// Items that compute, and one of them fails.
 fn computing(criterion: &mut Criterion) {
     let items = items();
-    let mut group = group(criterion, "failure_to_return");
+    let mut group = group(criterion, "failure_to_return", 1);
     row::<100>(&mut group, "100ns_early", &items, ITEMS / 100);
     row::<100>(&mut group, "100ns_middle", &items, ITEMS / 2);
     row::<10_000>(&mut group, "10us_early", &items[..4000], 40);
@@ -109,8 +102,7 @@ fn waiting(criterion: &mut Criterion) {
     if rayon::current_num_threads() < 2 {
         return;
     }
-    let mut group = group(criterion, "failure_while_waiting");
-    group.sample_size(10);
+    let mut group = group(criterion, "failure_while_waiting", 1);
     let (failure, waits) = (&Failure::new(), &AtomicBool::new(false));
     let each = |x: &u64, wait: &dyn Fn()| {
         if *x == 0 {

@@ -8,7 +8,6 @@ mod work;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -102,9 +101,6 @@ fn claim(criterion: &mut Criterion) {
 fn failure(criterion: &mut Criterion) {
     let items = items();
     let mut group = group(criterion, "in_order_failure", ITEMS);
-    group
-        .sample_size(10)
-        .measurement_time(Duration::from_secs(2));
     for percent in [1, 10, 50, 99] {
         let first = ITEMS * percent / 100;
         let fails = move |x: u64| x == first;

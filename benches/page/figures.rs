@@ -13,6 +13,8 @@ use walkdir::WalkDir;
 #[derive(Default)]
 pub(crate) struct Figures {
     medians: BTreeMap<[String; 2], BTreeMap<String, f64>>,
+    /// How often each figure was measured.
+    pub(crate) rounds: usize,
     /// When the last of criterion's was measured.
     pub(crate) last: Option<SystemTime>,
     /// The versions of Go and of its errgroup, if there are figures of them.
@@ -20,25 +22,36 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// Reads what is in files such as `criterion/GROUP/CONTENDER/PARAMETER/new/estimates.json`.
+    /// Reads what is in files such as `criterion/GROUP/CONTENDER/PARAMETER/round1/estimates.json`, and
+    /// takes the median of the rounds: what moves the threads of a machine for some seconds then moves
+    /// one round of one contender, and not the figure.
     pub(crate) fn read_criterion(&mut self, folder: &Path) -> anyhow::Result<()> {
         let files = WalkDir::new(folder)
             .min_depth(5)
             .max_depth(5)
             .sort_by_file_name();
+        let mut rounds = BTreeMap::<[String; 3], Vec<f64>>::new();
         for file in files {
             let file = file.context("criterion's figures: run benches/page.sh without --no-run")?;
-            if !file.path().ends_with("new/estimates.json") {
-                continue;
-            }
             let names: Vec<_> = file.path().strip_prefix(folder)?.iter().collect();
             let name = |n: usize| names[n].to_string_lossy().into_owned();
+            if !name(3).starts_with("round") || name(4) != "estimates.json" {
+                continue;
+            }
             let estimates = read(file.path())?;
             let median = estimates["median"]["point_estimate"].as_f64();
             let median =
                 median.with_context(|| format!("a median in {}", file.path().display()))?;
-            self.insert([name(0), name(2)], name(1), median);
+            rounds
+                .entry([name(0), name(2), name(1)])
+                .or_default()
+                .push(median);
             self.last = self.last.max(Some(file.metadata()?.modified()?));
+        }
+        for ([group, parameter, contender], mut medians) in rounds {
+            medians.sort_by(f64::total_cmp);
+            self.rounds = self.rounds.max(medians.len());
+            self.insert([group, parameter], contender, medians[medians.len() / 2]);
         }
         Ok(())
     }

@@ -62,7 +62,9 @@ impl Page {
         self.paragraph("<!-- Made by benches/page.sh: what is changed here by hand is lost. -->");
         self.paragraph(format_args!(
             "{processor}, {cores} cores; Rust {rust}; measured on {date}. The figures are criterion's \
-             medians, and a ratio of less than 1 is faster. Differences below {:.0} % are noise.",
+             medians, of {} rounds through all of the benchmarks the one in the middle (Go: one round). A \
+             ratio of less than 1 is faster. Differences below {:.0} % are noise.",
+            figures.rounds,
             100.0 * NOISE
         ));
         let bars = bars(figures);

@@ -14,8 +14,8 @@ pub(crate) fn group<'c>(
     group
         .throughput(Throughput::Elements(elements))
         .sampling_mode(SamplingMode::Flat)
-        .sample_size(25)
+        .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_millis(2500));
+        .measurement_time(Duration::from_secs(1));
     group
 }
