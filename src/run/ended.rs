@@ -88,10 +88,9 @@ impl<E> Run<E> {
         let mut record = self.take_record();
         let stopped = match verdict {
             Verdict::Panicked => Stopped::Panicked(record.take_panic()),
-            Verdict::Failed if !record.errors.is_empty() => {
-                Stopped::Failed(record.errors.swap_remove(0))
-            }
-            Verdict::Failed | Verdict::Cancelled | Verdict::Ok => Stopped::Cancelled {
+            // Of the failures that count one is an error, or else the verdict were that of a panic.
+            Verdict::Failed => Stopped::Failed(record.errors.swap_remove(0)),
+            Verdict::Cancelled | Verdict::Ok => Stopped::Cancelled {
                 cancelled: Cancelled::new(self.token.cause().unwrap_or(Cause::Finished)),
                 late: (record.errors.pop().or_else(|| record.late.pop())).map(|late| late.what),
             },

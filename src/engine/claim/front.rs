@@ -147,3 +147,88 @@ impl<R, T> Front<R, T> {
         self.bound.is_some_and(|bound| position > bound)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A front whose chunks have so many items each, that lets `window` of them be held.
+    fn front(window: usize, failures: Option<usize>, lanes: usize) -> Front<(), char> {
+        let reach = Reach {
+            window,
+            resume: window / 2,
+            chunk: usize::MAX,
+            streams: true,
+        };
+        Front::new((), reach, failures, lanes)
+    }
+
+    /// Claims a chunk, and works on it.
+    fn work_on_a_chunk(front: &mut Front<(), char>) {
+        let number = front.pieces.open();
+        front.pieces.arrive(number, 'x');
+    }
+
+    #[test]
+    fn a_parked_lane_is_started_again_when_half_of_the_window_is_free() {
+        let mut front = front(4, None, 2);
+        for _ in 0..4 {
+            assert_eq!(front.claimable(), usize::MAX);
+            work_on_a_chunk(&mut front);
+        }
+        assert_eq!(front.claimable(), 0);
+        front.park(7);
+        front.pieces.release(1);
+        assert_eq!(front.unpark(), None, "three are held");
+        front.pieces.release(1);
+        front.rest = None;
+        assert_eq!(front.unpark(), None, "somebody else is there");
+        front.rest = Some(());
+        assert_eq!(front.unpark(), Some(7));
+        assert_eq!(front.unpark(), None);
+        front.park(7);
+        front.closed = true;
+        assert_eq!(front.unpark(), None);
+        front.closed = false;
+        assert_eq!(front.unpark(), None, "it has ended");
+    }
+
+    #[test]
+    fn a_lane_has_its_share_of_the_failures_that_are_left() {
+        // Nine more are borne, and each of the two lanes may have one in hand when the tenth comes.
+        let mut front = front(100, Some(10), 2);
+        assert_eq!(front.claimable(), 5);
+        front.claim(5);
+        assert_eq!(front.claimable(), 3);
+        front.claim(3);
+        assert_eq!(front.claimable(), 1);
+        front.claim(3);
+        assert_eq!(front.claimable(), 0);
+        front.park(0);
+        assert_eq!(front.unpark(), None);
+        front.give_back(2);
+        assert_eq!(front.unpark(), Some(0));
+        assert_eq!(front.claimable(), 1);
+    }
+
+    #[test]
+    fn whoever_waits_is_served_when_there_are_enough_or_all() {
+        let mut front = front(100, None, 2);
+        assert!(!front.is_served());
+        work_on_a_chunk(&mut front);
+        assert!(front.is_served());
+        front.wanted = Some(2);
+        assert!(!front.is_served());
+        let number = front.pieces.open();
+        front.closed = true;
+        assert!(!front.is_served(), "a chunk is being worked on");
+        front.wanted = Some(3);
+        front.pieces.arrive(number, 'y');
+        assert!(front.is_served(), "there are no more");
+        front.rest = None;
+        assert!(
+            !front.is_over(),
+            "who has the rest may have a chunk of it, too"
+        );
+    }
+}

@@ -70,3 +70,48 @@ impl Pace {
         self.most = items.max(1).saturating_mul(GROWTH);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a lane that has worked on so many items for the time of a whole chunk.
+    fn after(items: usize) -> Pace {
+        let mut pace = Pace::new(2);
+        pace.learn(items, pace.chunk);
+        pace
+    }
+
+    #[test]
+    fn chunks_grow_until_they_last_long_enough() {
+        let mut pace = Pace::new(2);
+        assert_eq!(pace.chunk, Duration::from_micros(58));
+        assert_eq!(pace.next(None, 2), 1, "nothing is known yet");
+        pace.learn(1, Duration::from_micros(1));
+        assert_eq!(pace.next(None, 2), 8, "not too fast");
+        pace.learn(8, Duration::from_micros(8));
+        assert_eq!(pace.next(None, 2), 58);
+        pace.learn(58, Duration::from_millis(58));
+        assert_eq!(pace.next(None, 2), 1, "never none");
+        pace.learn(3, Duration::ZERO);
+        assert_eq!(pace.next(None, 2), 24);
+    }
+
+    #[test]
+    fn chunks_shrink_towards_the_end() {
+        let pace = after(1024);
+        assert_eq!(pace.next(Some(80_000), 2), 1024);
+        assert_eq!(
+            pace.next(Some(4000), 2),
+            500,
+            "a quarter of each lane's share"
+        );
+        assert_eq!(pace.next(Some(4000), 5), 200);
+        assert_eq!(
+            pace.next(Some(8), 2),
+            4,
+            "not so small that claims cost more than items"
+        );
+        assert_eq!(after(100).next(Some(1), 2), 1);
+    }
+}

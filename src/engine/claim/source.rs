@@ -231,3 +231,77 @@ where
         (len > 0).then(|| (chunk.into_iter(), len))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lazy<I: Iterator>(rest: I) -> Lazy<I> {
+        Lazy {
+            rest,
+            read: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn lengths<I: Iterator<Item: Send> + Send>(
+        source: &mut Lazy<I>,
+        most: &[usize],
+        token: &CancelToken,
+    ) -> Vec<Option<usize>> {
+        let take = |most: &usize| source.take(*most, token).map(|(_, len)| len);
+        most.iter().map(take).collect()
+    }
+
+    #[test]
+    fn a_sequential_iterator_is_read_until_there_are_enough() {
+        let mut source = lazy(0..10);
+        let read = lengths(&mut source, &[3, 7], &CancelToken::new());
+        assert_eq!((read, source.has_ended()), (vec![Some(3), Some(7)], false));
+        let read = lengths(&mut source, &[1], &CancelToken::new());
+        assert_eq!((read, source.has_ended()), (vec![None], true));
+    }
+
+    #[test]
+    fn a_slow_iterator_is_read_until_the_clock_was_looked_at() {
+        let slow = (0..20).inspect(|_| {
+            let began = Instant::now();
+            while began.elapsed() <= READING {}
+        });
+        let read = lengths(&mut lazy(slow), &[4, 100, 100], &CancelToken::new());
+        assert_eq!(read, [Some(4), Some(8), Some(8)]);
+    }
+
+    #[test]
+    fn one_item_is_the_proof_after_a_cancellation() {
+        let token = CancelToken::new();
+        token.cancel();
+        assert_eq!(lengths(&mut lazy(0..20), &[16], &token), [Some(1)]);
+    }
+
+    #[test]
+    fn an_indexed_iterator_is_split_until_it_is_empty() {
+        struct Bounds;
+        impl Callback<u8> for Bounds {
+            type Output = Vec<(usize, usize)>;
+            fn call<S: Source<Item = u8>>(self, mut source: S) -> Self::Output {
+                let mut seen = Vec::new();
+                while let Some((chunk, len)) = source.take(3, &CancelToken::new()) {
+                    assert_eq!(chunk.len(), len);
+                    assert_eq!(
+                        (source.left(), source.left_at_most()),
+                        (Some(source.held()), source.left())
+                    );
+                    assert_eq!(source.has_ended(), source.held() == 0);
+                    assert_eq!(source.bounds(), (2, 4));
+                    seen.push((len, source.held()));
+                }
+                seen
+            }
+        }
+        let items = rayon::iter::repeat_n(0_u8, 8)
+            .with_min_len(2)
+            .with_max_len(4);
+        assert_eq!(items.with_source(Bounds), [(3, 5), (3, 2), (2, 0)]);
+    }
+}
