@@ -108,27 +108,27 @@
 //!
 //! # One run
 //!
+//! Twelve items on three workers; `f(1)` fails:
+//!
 //! ```text
-//! caller    try_for_each_group(f)                                        Err("bad")
-//!             | makes a token and an empty record,                           ^
-//!             | rayon splits the items among its workers                     | all have ended
-//!             v                                                              |
-//! worker 0    | f(0) ok | f(1) fails: records "bad", then cancels | drops 2, 3 |
-//! worker 1    | f(4) ok | f(5) waits by the token, wakes, Err: not kept | drops 6, 7 |
-//! worker 2    | f(8) never looks at the token ......................... ok | drops 9 |
-//!                                                           ^
-//!                                                           the token is cancelled
+//! caller     makes a token and an empty record, and waits
+//!
+//! worker 0   f(0) ok . f(1) fails: "bad" is recorded,|the token cancelled . drops 2, 3
+//! worker 1   f(4) ok . f(5) sleeps by the token ......|wakes, Err: not kept . drops 6, 7
+//! worker 2   f(8) does not look at the token .........|...................... ok . drops 9 to 11
+//!
+//! caller     all have ended, everything was dropped: Err("bad")
 //! ```
 //!
-//! An error is recorded before the token is cancelled, in one step: whatever returns an error *because*
-//! of the cancellation comes second. A worker looks at the token before each item. In order the same
-//! happens to those items alone that lie above the one that failed:
+//! An error is recorded and the token cancelled in one step. So an error that is returned *because* of
+//! the cancellation comes second, and is never the result. A worker looks at the token before each
+//! item. [In order](InOrder) a failure is seen only by the items above it:
 //!
 //! ```text
-//!             item 0   item 1   item 2   item 3   item 4   item 5 ...
-//! worker 0    f(0) ------------------- fails, too: now this is the error, and 1 is told to give up
-//! worker 1             f(1) -------------------------| gives up
-//! worker 2                      f(2) fails first in time: 3, 4, 5 ... are cancelled, 0 and 1 are not
+//! worker 0   f(0) ........|............ fails, too: this is the error now
+//! worker 1   f(1) ........|................................|told to give up
+//! worker 2   f(2) fails,  |and 3, 4, 5 ... are cancelled: 0 and 1 do not see it
+//! worker 3   f(3) ........|told to give up
 //! ```
 //!
 //! # Which call do I want?

@@ -92,7 +92,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("try_map_group", "10ns", "rayon_result", 1.00),
             Bar::ratio("try_map_group", "100ns", "rayon_result", 1.00),
         ],
-        reasons: "A `collect` that cannot fail asks nothing before it writes.",
+        reasons: "rayon's `filter` gives its items to what is behind it one by one, and for each of them \
+                  the token is asked and a panic is caught.",
     },
     Section {
         group: "in_order",
