@@ -204,7 +204,11 @@ where
             drop(item);
             return self;
         }
-        match catch_unwind(AssertUnwindSafe(|| f(run.token(), item))) {
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let _middle = InTheMiddle::new();
+            f(run.token(), item)
+        }));
+        match result {
             Ok(Ok(value)) => self.gather.push(value),
             Ok(Err(error)) => _ = run.fail(error),
             Err(payload) => _ = run.item_panicked(payload),

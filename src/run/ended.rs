@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use super::Run;
 use super::record::{Failure, FirstPanic, Found, Record, Tolerance, Verdict};
-use crate::error::{Cancelled, Cause, Payload, discard, drop_contained};
+use crate::error::{Cancelled, Cause, Payload, discard, drop_contained, keep_first};
 
 /// Why a run did not end with `Ok`.
 pub(crate) enum Stopped<E> {
@@ -200,7 +200,13 @@ impl<E> Record<E> {
         for panic in panics.into_iter().chain(fatal) {
             discard(panic.what);
         }
-        catch_unwind(AssertUnwindSafe(|| drop((errors, late)))).err()
+        let mut first_panic = None;
+        // One by one: two of a vector whose drops panic would abort the process.
+        for error in errors.into_iter().chain(late) {
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(error)));
+            keep_first(&mut first_panic, dropped.err());
+        }
+        first_panic
     }
 }
 
@@ -221,10 +227,15 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
         Err(Stopped::Cancelled {
             cancelled,
             late: None,
-        }) => panic!(
-            "work was skipped because a closure cancelled its own run ({cancelled}), and there \
-             is no error to return: return one from the closure, or use an `ErrGroup`, by `with_group` \
-             or `ErrGroup::scope`"
-        ),
+        }) => {
+            let cause = cancelled.to_string();
+            // It must not be dropped by the unwinding, lest its reason's drop panics too.
+            drop_contained(cancelled);
+            panic!(
+                "work was skipped because a closure cancelled its own run ({cause}), and there \
+                 is no error to return: return one from the closure, or use an `ErrGroup`, by \
+                 `with_group` or `ErrGroup::scope`"
+            )
+        }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) use self::record::{Found, Tolerance, Verdict};
 use crate::error::{Cause, Payload, discard};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
-use crate::token::CancelToken;
+use crate::token::{CancelToken, Node};
 
 /// How long a run that was cancelled from outside waits for proof that an item was left. See
 /// [`Run::is_settled`].
@@ -147,10 +147,10 @@ impl<E> Run<E> {
         self.is_spoilt() || lock(&self.record).count > 0
     }
 
-    /// Cancels a lane of this run, because an item below it has failed.
-    pub(crate) fn cancel_lane(&self, lane: &CancelToken) {
-        lane.node()
-            .cancel(&Cause::Failed, || (), |_, payload| self.panicked(payload));
+    /// Cancels lanes of this run, because an item below them has failed.
+    pub(crate) fn cancel_lanes(&self, lanes: &[CancelToken]) {
+        let nodes = lanes.iter().map(CancelToken::node);
+        Node::cancel_all(nodes, &Cause::Failed, |payload| self.panicked(payload));
     }
 
     /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing

@@ -256,6 +256,24 @@ impl Node {
         is_trigger
     }
 
+    /// Cancels these nodes and everything below them, but for those that have ended; all of them before
+    /// the first callback runs, which may take long.
+    pub(crate) fn cancel_all<'n>(
+        nodes: impl Iterator<Item = &'n Arc<Node>>,
+        cause: &Cause,
+        mut on_panic: impl FnMut(Payload),
+    ) {
+        let mut callbacks = Vec::new();
+        for node in nodes {
+            if node.trigger(cause, || true) {
+                callbacks.append(&mut node.flag_descendants(cause));
+            }
+        }
+        for (_, callback) in callbacks {
+            callback.run(&mut on_panic);
+        }
+    }
+
     /// Flags everything below this node, which is cancelled, and runs the callbacks.
     fn walk(self: &Arc<Self>, cause: &Cause, mut on_panic: impl FnMut(&Node, Payload)) {
         for (node, callback) in self.flag_descendants(cause) {

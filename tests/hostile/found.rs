@@ -240,3 +240,68 @@ fn an_outcome_with_skipped_items_has_no_values_of_all_items() {
         ));
     });
 }
+
+/// The error in time, a late one and a panic: the run drops two errors, and each drop panics.
+#[test]
+fn two_errors_that_nobody_wants_and_that_cannot_be_dropped_do_not_abort() {
+    on_pool(3, || {
+        let (all, late) = (Barrier::new(3), AtomicUsize::new(0));
+        let group = ErrGroup::new().catch_panics();
+        let items = (0..3).into_par_iter().with_max_len(1).with_group(&group);
+        let result = items.try_for_each(|token, n| {
+            all.wait();
+            if n > 0 {
+                token.done().recv().unwrap_err();
+            }
+            if n == 2 {
+                // The late error is recorded when its item has ended, and nobody can see when that is:
+                // without it the test is passed for nothing.
+                while late.load(SeqCst) == 0 {
+                    std::hint::spin_loop();
+                }
+                panic_any("an item");
+            }
+            late.store(n, SeqCst);
+            Err::<(), _>(Fuse(true))
+        });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(panicked.message(), Some("an item"));
+    });
+}
+
+/// All errors are kept, and then a panic makes them useless.
+#[test]
+fn errors_that_are_kept_and_cannot_be_dropped_do_not_abort() {
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going();
+        let items = (0..3).into_par_iter().in_order().with_group(&group);
+        let f = |_: &CancelToken, n| -> Result<(), _> {
+            if n < 2 {
+                return Err(Fuse(true));
+            }
+            panic_any("an item")
+        };
+        let payload = payload_of(|| items.outcome(f));
+        assert_eq!(payload.downcast_ref(), Some(&"an item"));
+    });
+}
+
+/// Without a policy there is no error to return, and the reason is dropped before the panic that says so.
+#[test]
+fn the_reason_of_a_run_without_a_policy_is_not_dropped_by_its_panic() {
+    on_pools(|_| {
+        let payload = payload_of(|| {
+            (0..3_usize)
+                .into_par_iter()
+                .with_max_len(1)
+                .try_for_each_group(|token, _| {
+                    token.cancel_with(Reason(Bomb("a reason")));
+                    Ok::<_, ()>(())
+                })
+        });
+        let message = payload.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with("work was skipped"), "{message}");
+    });
+}

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use crossbeam_channel::TryRecvError;
@@ -223,6 +223,91 @@ fn a_lane_on_top_of_a_waiting_item_lets_it_go_on() {
             });
         });
     }
+}
+
+/// The same where the item that waits comes alone, as behind a bridge or a `filter`.
+#[test]
+fn a_lane_on_top_of_a_waiting_item_of_another_run_lets_it_go_on() {
+    watched(|| {
+        let (here, other) = (Arc::new(pool(2)), pool(1));
+        let (leads, has_led) = shared();
+        let (on_top, is_on_top) = shared();
+        let (begun, has_begun) = channel();
+        let (begun, over) = (Mutex::new(begun), Arc::new(AtomicBool::new(false)));
+        let waiting_thread = Arc::new(AtomicUsize::new(usize::MAX));
+        let waiting = {
+            let (here, over) = (Arc::clone(&here), Arc::clone(&over));
+            let waiting_thread = Arc::clone(&waiting_thread);
+            thread::spawn(move || {
+                here.install(|| {
+                    [0].into_iter().par_bridge().err_group(|_| {
+                        waiting_thread.store(rayon::current_thread_index().unwrap(), SeqCst);
+                        begun.lock().unwrap().send(()).unwrap();
+                        // Blocks its thread, so that the other one leads the run below.
+                        has_led.lock().unwrap().recv().unwrap();
+                        // And waits here as rayon does, with the other jobs of the pool.
+                        other.install(|| {
+                            is_on_top.lock().unwrap().recv().unwrap();
+                            here.install(|| over.store(true, SeqCst));
+                        });
+                        Ok::<_, ()>(())
+                    })
+                })
+            })
+        };
+        has_begun.recv().unwrap();
+        let told = AtomicBool::new(false);
+        let result = here.install(|| {
+            (0..usize::MAX).into_par_iter().in_order().err_group(|n| {
+                if n == 0 {
+                    leads.lock().unwrap().send(()).unwrap();
+                    // Nor does this thread take the job that the item waits for.
+                    while !over.load(SeqCst) {
+                        thread::yield_now();
+                    }
+                }
+                let thread = rayon::current_thread_index();
+                if thread == Some(waiting_thread.load(SeqCst)) && !told.swap(true, SeqCst) {
+                    on_top.lock().unwrap().send(()).unwrap();
+                }
+                if over.load(SeqCst) {
+                    Err("over")
+                } else {
+                    Ok(())
+                }
+            })
+        });
+        assert_eq!(result, Err("over"));
+        assert_eq!(waiting.join().unwrap(), Ok(()));
+    });
+}
+
+/// Each of two callbacks waits until the item of the other one has been told: all lanes are flagged
+/// before the first callback runs.
+#[test]
+fn a_slow_callback_of_a_lane_keeps_no_other_lane_from_being_told() {
+    on_pool(3, || {
+        let told = Arc::new([const { AtomicBool::new(false) }; 3]);
+        let all = Barrier::new(3);
+        let items = (0..3_usize).into_par_iter().with_max_len(1).in_order();
+        let result = items.try_for_each_group(|token, n| {
+            if n == 0 {
+                all.wait();
+                return Err("the root of it");
+            }
+            let told_of = Arc::clone(&told);
+            let _registration = token.on_cancel(move || {
+                while !told_of[3 - n].load(SeqCst) {
+                    thread::yield_now();
+                }
+            });
+            all.wait();
+            token.done().recv().unwrap_err();
+            told[n].store(true, SeqCst);
+            Err("a consequence")
+        });
+        assert_eq!(result, Err("the root of it"));
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `try_stream`: what reaches the sink, where, and how far the lanes are ahead of it.
 
 use std::cell::Cell;
+use std::panic::panic_any;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -174,7 +175,7 @@ fn a_panic_of_the_sink_stops_the_run_and_goes_on_in_the_caller() {
                 |_| {
                     seen += 1;
                     if seen == 100 {
-                        std::panic::panic_any("sink");
+                        panic_any("sink");
                     }
                     Ok(())
                 },
@@ -191,6 +192,36 @@ fn a_panic_of_the_sink_stops_the_run_and_goes_on_in_the_caller() {
 }
 
 #[cfg(panic = "unwind")]
+/// Their drops may take long, and the items that run are told before.
+#[test]
+fn a_panic_of_the_sink_cancels_before_the_values_are_dropped() {
+    struct Value(CancelToken, Arc<AtomicUsize>);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            if !self.0.is_cancelled() {
+                self.1.fetch_add(1, SeqCst);
+            }
+        }
+    }
+    everywhere(|group, _| {
+        let (early, mut kept) = (Arc::new(AtomicUsize::new(0)), Vec::new());
+        let stream = (0..10_000).into_par_iter().in_order().with_group(group);
+        payload_of(|| {
+            stream.try_stream(
+                |token, _| Ok::<_, ()>(Value(token.clone(), Arc::clone(&early))),
+                |value| {
+                    kept.push(value);
+                    if kept.len() == 5 {
+                        panic_any("the sink");
+                    }
+                    Ok(())
+                },
+            )
+        });
+        assert_eq!(early.load(SeqCst), 0);
+    });
+}
+
 #[test]
 fn a_panic_of_an_item_ends_the_stream() {
     everywhere(|group, _| {
@@ -199,7 +230,7 @@ fn a_panic_of_an_item_ends_the_stream() {
             stream.try_stream(
                 |_, n| {
                     if n == 5000 {
-                        std::panic::panic_any(n)
+                        panic_any(n)
                     } else {
                         Ok::<_, ()>(n)
                     }
@@ -397,10 +428,7 @@ fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
     everywhere(|group, _| {
         let payload = payload_of(|| {
             let stream = (0..3).into_par_iter().in_order().with_group(group);
-            stream.try_stream(
-                |_, n| Ok::<_, ()>(Thorny(n == 2)),
-                |_| std::panic::panic_any("sink"),
-            )
+            stream.try_stream(|_, n| Ok::<_, ()>(Thorny(n == 2)), |_| panic_any("sink"))
         });
         assert_eq!(payload.downcast_ref(), Some(&"sink"));
     });

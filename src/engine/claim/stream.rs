@@ -155,12 +155,16 @@ where
                     };
                     is_fed && self.feed_values(&mut values, &mut place, &mut sink) && complete
                 }));
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(values)));
-                drop(middle);
-                is_fed = matches!((&fed, &dropped), (Ok(true), Ok(())));
-                for payload in [fed.err(), dropped.err()].into_iter().flatten() {
+                is_fed = matches!(fed, Ok(true));
+                // At once, and not after the values, whose drops may take long.
+                if let Err(payload) = fed {
                     self.run.panicked(payload);
                 }
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(values))) {
+                    is_fed = false;
+                    self.run.panicked(payload);
+                }
+                drop(middle);
                 self.release(scope, !is_fed);
             }
         }

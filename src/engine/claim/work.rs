@@ -194,9 +194,7 @@ where
         let mut front = lock(&self.front);
         let above = front.narrow(lane, index, wanted);
         drop(front);
-        for token in above {
-            self.run.cancel_lane(&token);
-        }
+        self.run.cancel_lanes(&above);
         match wanted {
             Wanted::All => Passed::Borne(index),
             Wanted::UpTo(bound) if index < bound => Passed::Borne(index),
