@@ -35,3 +35,18 @@ impl Drop for InTheMiddle {
 pub(crate) fn is_in_the_middle() -> bool {
     IS_BUSY.with(Cell::get)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_busy_until_the_outermost_has_ended() {
+        assert!(!is_in_the_middle());
+        let outer = InTheMiddle::new();
+        drop(InTheMiddle::new());
+        assert!(is_in_the_middle());
+        drop(outer);
+        assert!(!is_in_the_middle());
+    }
+}

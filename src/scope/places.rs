@@ -154,3 +154,37 @@ impl<'p> Places<'p> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Whoever is woken for nothing only looks again, so nobody sees it from outside.
+    #[test]
+    fn nobody_is_told_of_a_place_who_does_not_wait() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let pool = pool.unwrap();
+        let (places, token) = (Places::new(&pool), CancelToken::new());
+        assert!(places.try_take());
+        drop(places.of_task());
+        assert!(places.freed.1.is_empty());
+        assert!(places.try_take());
+        std::thread::scope(|scope| {
+            let (took, has_taken) = mpsc::channel();
+            let (places, token) = (&places, &token);
+            scope.spawn(move || {
+                assert!(places.take(token) == GoOn(true));
+                took.send(()).unwrap();
+            });
+            while lock(&places.state).waiting == 0 {
+                std::thread::yield_now();
+            }
+            drop(places.of_task());
+            has_taken.recv().unwrap();
+        });
+        drop(places.of_task());
+        assert!(places.freed.1.is_empty());
+    }
+}

@@ -612,3 +612,64 @@ fn the_cause_stays_when_a_late_panic_comes() {
         );
     });
 }
+
+/// A panic that nobody bears cancels what an error had decided, and is the cause.
+#[test]
+fn the_cause_is_the_panic_that_came_after_the_error() {
+    on_pool(2, || {
+        let (told, tell) = shared::<CancelToken>();
+        let group = ErrGroup::new().catch_panics();
+        let items = (0..2).into_par_iter().with_max_len(1).in_order();
+        let outcome = items.with_group(&group).outcome(|token, n| {
+            if n == 1 {
+                told.lock().unwrap().send(token.clone()).unwrap();
+                return Err::<(), _>("an error");
+            }
+            // Until the error is recorded.
+            let other = tell.lock().unwrap().recv().unwrap();
+            other.done().recv().unwrap_err();
+            panic!("an item")
+        });
+        assert_eq!((outcome.errors.len(), outcome.panics.len()), (1, 1));
+        assert!(
+            matches!(outcome.cause, Some(Cause::Panicked)),
+            "{outcome:?}"
+        );
+    });
+}
+
+/// The fields are public, and whoever has taken the panics out has them.
+#[test]
+fn the_panics_may_be_taken_out() {
+    let group = ErrGroup::new().catch_panics();
+    let items = [0].into_par_iter().in_order().with_group(&group);
+    let mut outcome = items.outcome(|_, _| -> Result<(), ()> { panic!("an item") });
+    assert_eq!(std::mem::take(&mut outcome.panics).len(), 1);
+    assert!(outcome.into_result().is_err());
+}
+
+#[test]
+fn all_results_are_found_by_iterating() {
+    let group = ErrGroup::new().keep_going();
+    let run = || {
+        let items = (0..4).into_par_iter().in_order().with_group(&group);
+        items.outcome(|_, n| if n % 2 == 0 { Ok(n) } else { Err(n) })
+    };
+    let outcome = run();
+    let mut seen = Vec::new();
+    for (index, result) in &outcome {
+        seen.push((index, result.copied().map_err(|error| *error)));
+    }
+    let expected = [(0, Ok(0)), (1, Err(1)), (2, Ok(2)), (3, Err(3))];
+    assert_eq!(seen, expected);
+    assert_eq!(outcome.into_iter().collect::<Vec<_>>(), expected);
+    let Err(GroupError::Several(failures)) = run().into_result() else {
+        panic!("two errors")
+    };
+    let mut seen = Vec::new();
+    for failure in &failures {
+        seen.push(*failure);
+    }
+    assert_eq!(seen, [(1, 1), (3, 3)]);
+    assert_eq!(failures.into_iter().collect::<Vec<_>>(), [(1, 1), (3, 3)]);
+}

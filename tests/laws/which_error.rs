@@ -274,6 +274,40 @@ fn messages_and_sources() {
     assert_eq!(failed.to_string(), "a task failed");
     assert!(failed.source().unwrap().is::<std::fmt::Error>());
     assert_eq!(failed.index(), None);
+
+    let panicked = ErrGroup::new()
+        .catch_panics()
+        .scope(|_| -> Result<(), ()> { panic!("lost") });
+    let Err(GroupError::Panicked(panicked)) = panicked else {
+        panic!("{panicked:?}")
+    };
+    assert_eq!(panicked.to_string(), "panicked: lost");
+    assert_eq!(
+        format!("{panicked:?}"),
+        "Panicked { message: Some(\"lost\"), .. }"
+    );
+}
+
+#[test]
+fn a_rejected_task_says_why() {
+    let (group, mut seen) = (ErrGroup::new().concurrency(1), Vec::new());
+    let result = group.scope(|s| {
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        s.spawn(move |_| Ok(_ = wait.recv()));
+        let full = s.try_spawn(|_| Ok::<_, ()>(())).unwrap_err();
+        seen.push(format!("{full:?}: {full}"));
+        drop(release);
+        s.token().cancel();
+        let cancelled = s.try_spawn(|_| Ok(())).unwrap_err();
+        seen.push(format!("{cancelled:?}: {cancelled}"));
+        Ok(())
+    });
+    assert!(result.is_ok() || matches!(result, Err(GroupError::Cancelled(_))));
+    let expected = [
+        "Full(..): not spawned: the scope is full",
+        "Cancelled(..): not spawned: the scope is cancelled",
+    ];
+    assert_eq!(seen, expected);
 }
 
 /// `Interrupted` would make the standard library try again, for ever.

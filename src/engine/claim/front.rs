@@ -231,4 +231,36 @@ mod tests {
             "who has the rest may have a chunk of it, too"
         );
     }
+
+    #[test]
+    fn lanes_above_a_failure_are_told_and_those_below_go_on() {
+        let mut front = front(100, None, 3);
+        for start in [0, 10, 20] {
+            let (token, pace) = (CancelToken::new(), Pace::new(3));
+            front.lanes.push(Lane { start, token, pace });
+        }
+        assert!(!front.is_beyond_bound(usize::MAX));
+        let above = front.narrow(1, 12, Wanted::UpTo(12));
+        assert!(front.closed);
+        assert!(above == [front.lanes[1].token.clone(), front.lanes[2].token.clone()]);
+        assert!(!front.is_beyond_bound(12) && front.is_beyond_bound(13));
+        assert_eq!(front.narrow(0, 3, Wanted::UpTo(3)).len(), 3);
+        assert!(
+            front.narrow(1, 14, Wanted::UpTo(14)).len() == 3,
+            "it never moves up"
+        );
+    }
+
+    #[test]
+    fn a_failure_that_is_borne_stops_nobody() {
+        let mut front = front(100, None, 1);
+        let (token, pace) = (CancelToken::new(), Pace::new(1));
+        front.lanes.push(Lane {
+            start: 0,
+            token,
+            pace,
+        });
+        assert!(front.narrow(0, 12, Wanted::All).is_empty());
+        assert!(!front.closed && !front.is_beyond_bound(13));
+    }
 }

@@ -94,3 +94,36 @@ impl<S: Source> Source for Numbered<S> {
         self.source.held()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
+
+    use super::*;
+
+    #[test]
+    fn a_numbered_source_is_the_source_with_numbers() {
+        struct Look;
+        impl Callback<char> for Look {
+            type Output = ();
+            fn call<S: Source<Item = char>>(self, source: S) {
+                let bounds = source.bounds();
+                let mut source = Numbered { source, taken: 0 };
+                assert_eq!((source.bounds(), bounds), (bounds, (2, 3)));
+                let mut take = |most| {
+                    let taken = source.take(most, &CancelToken::new());
+                    let taken = taken.map(|(items, len)| (items.collect::<Vec<_>>(), len));
+                    let (left, at_most) = (source.left(), source.left_at_most());
+                    assert_eq!((left, at_most), (Some(source.held()), left));
+                    assert_eq!(source.has_ended(), left == Some(0));
+                    (taken, source.taken)
+                };
+                assert_eq!(take(2), (Some((vec![(0, 'a'), (1, 'b')], 2)), 2));
+                assert_eq!(take(2), (Some((vec![(2, 'c')], 1)), 3));
+                assert_eq!(take(2), (None, 3));
+            }
+        }
+        let items = vec!['a', 'b', 'c'].into_par_iter();
+        items.with_min_len(2).with_max_len(3).with_source(Look);
+    }
+}
