@@ -180,3 +180,30 @@ impl<E> Run<E> {
         *lock(&self.grace_since) = Some(Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_borne_if_more_than_one_and_counted_if_all_are_kept() {
+        let run = |failures, keep_all| {
+            let catch_panics = false;
+            let tolerance = Tolerance {
+                failures,
+                catch_panics,
+                keep_all,
+            };
+            Run::<()>::new(None, tolerance)
+        };
+        let bears = |failures| run(failures, true).bears_failures();
+        assert_eq!([1, 2, usize::MAX].map(bears), [false, true, true]);
+        let counted = |failures| run(failures, true).counted_failures();
+        let most = usize::MAX - 1;
+        assert_eq!(
+            [1, 2, most, usize::MAX].map(counted),
+            [None, Some(2), Some(most), None]
+        );
+        assert_eq!(run(2, false).counted_failures(), None, "nobody counts");
+    }
+}

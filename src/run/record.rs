@@ -288,4 +288,23 @@ mod tests {
         assert_eq!(record.bound(), Some(1));
         assert_eq!(record.verdict(true), Verdict::Failed);
     }
+
+    #[test]
+    fn a_panic_without_a_place_comes_before_those_that_were_borne() {
+        let found = |index, what: &'static str| -> Found<Payload> {
+            let what = Box::new(what);
+            Found { index, what }
+        };
+        let mut record = Record::<()>::new(bears(9, true));
+        record.keep_panic(found(Some(2), "two"));
+        record.keep_panic(found(Some(1), "one"));
+        assert!(record.first_panic() == FirstPanic::Borne(1));
+        record.keep_fatal(found(None, "a sink"));
+        assert!(record.first_panic() == FirstPanic::Fatal);
+        // In time the first was borne before the one that was not.
+        let mut record = Record::<()>::new(bears(9, true));
+        record.keep_panic(found(None, "an item"));
+        record.keep_fatal(found(None, "a callback"));
+        assert!(record.first_panic() == FirstPanic::Borne(0));
+    }
 }

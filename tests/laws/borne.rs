@@ -438,6 +438,19 @@ fn a_panic_of_the_iterator_is_not_borne() {
         let others = outcome.values.len() + outcome.skipped;
         assert_eq!(others, 100, "the item that the iterator lost did not run");
     });
+    on_pool(1, || {
+        let group = ErrGroup::new().keep_going().catch_panics();
+        let ran = AtomicUsize::new(0);
+        let mapped = (0..100)
+            .into_par_iter()
+            .map(|n: u8| if n == 50 { panic!("map") } else { n });
+        let result = mapped.with_group(&group).try_for_each(|_, _| {
+            ran.fetch_add(1, SeqCst);
+            Ok::<_, ()>(())
+        });
+        assert!(matches!(result, Err(GroupError::Panicked(_))));
+        assert_eq!(ran.into_inner(), 50, "it cancels the run");
+    });
 }
 
 #[test]

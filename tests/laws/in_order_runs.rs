@@ -333,6 +333,19 @@ fn items_that_block_all_run_at_once() {
     }
 }
 
+/// But for an item alone, which needs no other thread.
+#[test]
+fn items_run_on_the_pool_whoever_calls() {
+    watched(|| {
+        let inside = AtomicUsize::new(0);
+        let result = (0..1000).into_par_iter().in_order().err_group(|_| {
+            inside.fetch_add(rayon::current_thread_index().map_or(0, |_| 1), SeqCst);
+            Ok::<_, ()>(())
+        });
+        assert_eq!((result, inside.into_inner()), (Ok(()), 1000));
+    });
+}
+
 #[test]
 fn it_works_outside_of_pools_and_across_them() {
     watched(|| {

@@ -673,3 +673,16 @@ fn all_results_are_found_by_iterating() {
     assert_eq!(seen, [(1, 1), (3, 3)]);
     assert_eq!(failures.into_iter().collect::<Vec<_>>(), [(1, 1), (3, 3)]);
 }
+
+#[test]
+fn a_cancellation_that_skipped_nothing_is_not_in_the_last_line() {
+    let stop = CancelToken::new();
+    let group = ErrGroup::new().token(&stop);
+    let items = [0].into_par_iter().in_order().with_group(&group);
+    let outcome = items.outcome(|_, n| {
+        stop.cancel();
+        Ok::<_, ()>(n)
+    });
+    assert_eq!(outcome.to_string(), "1 ok, 0 failed, 0 skipped");
+    assert!(outcome.cause.is_some());
+}

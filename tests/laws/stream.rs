@@ -11,7 +11,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
+use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
 
 /// How many values there may be at once, by documentation: 16 chunks of 1024 for each lane.
 const WINDOW: usize = 16 * 1024;
@@ -431,5 +431,37 @@ fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
             stream.try_stream(|_, n| Ok::<_, ()>(Thorny(n == 2)), |_| panic_any("sink"))
         });
         assert_eq!(payload.downcast_ref(), Some(&"sink"));
+    });
+}
+
+/// The second failure, in a chunk before, makes the first one the last that is borne: what lies behind it
+/// is there already, and does not reach the sink.
+#[test]
+fn the_sink_is_given_nothing_beyond_the_last_failure_that_is_borne() {
+    on_pool(2, || {
+        let (second_chunk_done, wait) = shared::<()>();
+        let group = ErrGroup::new().max_errors(2);
+        let items = (0..16).into_par_iter().with_min_len(8).with_max_len(8);
+        let mut sunk = Vec::new();
+        let result = items.in_order().with_group(&group).try_stream(
+            |_, n| match n {
+                2 => {
+                    wait.lock().unwrap().recv().unwrap();
+                    Err(n)
+                }
+                9 => Err(n),
+                15 => {
+                    second_chunk_done.lock().unwrap().send(()).unwrap();
+                    Ok(n)
+                }
+                _ => Ok(n),
+            },
+            |n| {
+                sunk.push(n);
+                Ok(())
+            },
+        );
+        assert_eq!(result.unwrap_err().index(), Some(2));
+        assert_eq!(sunk, [0, 1, 3, 4, 5, 6, 7, 8]);
     });
 }

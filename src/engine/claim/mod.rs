@@ -132,7 +132,7 @@ struct Rest<S, G> {
 struct Reach {
     /// How many chunks may be held at once.
     window: usize,
-    /// How many may be held when parked lanes are started again.
+    /// How many may be held when parked lanes are started again, if there is room in the window.
     resume: usize,
     /// How many items a chunk may have.
     chunk: usize,
@@ -161,7 +161,7 @@ impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
         };
         let reach = Reach {
             window,
-            resume: window - 1,
+            resume: window,
             chunk: usize::MAX,
             streams: false,
         };

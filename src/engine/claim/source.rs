@@ -256,6 +256,7 @@ mod tests {
     #[test]
     fn a_sequential_iterator_is_read_until_there_are_enough() {
         let mut source = lazy(0..10);
+        assert_eq!(source.bounds(), (1, READ));
         let read = lengths(&mut source, &[3, 7], &CancelToken::new());
         assert_eq!((read, source.has_ended()), (vec![Some(3), Some(7)], false));
         let read = lengths(&mut source, &[1], &CancelToken::new());
