@@ -333,6 +333,21 @@ fn items_that_block_all_run_at_once() {
     }
 }
 
+/// Even where an item waits as rayon does, and its thread does other jobs meanwhile.
+#[test]
+fn on_one_thread_items_run_as_in_a_loop() {
+    on_pool(1, || {
+        let (other, running) = (pool(1), AtomicUsize::new(0));
+        let result = (0..20).into_par_iter().in_order().err_group(|_| {
+            assert_eq!(running.fetch_add(1, SeqCst), 0);
+            other.install(|| (0..100).for_each(|_| thread::yield_now()));
+            running.fetch_sub(1, SeqCst);
+            Ok::<_, ()>(())
+        });
+        assert_eq!(result, Ok(()));
+    });
+}
+
 /// But for an item alone, which needs no other thread.
 #[test]
 fn items_run_on_the_pool_whoever_calls() {

@@ -434,14 +434,14 @@ fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
     });
 }
 
-/// The second failure, in a chunk before, makes the first one the last that is borne: what lies behind it
-/// is there already, and does not reach the sink.
+/// The second failure, in a chunk before, makes the first one the last that is borne: what lies behind it,
+/// and a whole chunk after that, is there already, and does not reach the sink.
 #[test]
 fn the_sink_is_given_nothing_beyond_the_last_failure_that_is_borne() {
     on_pool(2, || {
-        let (second_chunk_done, wait) = shared::<()>();
+        let (third_chunk_done, wait) = shared::<()>();
         let group = ErrGroup::new().max_errors(2);
-        let items = (0..16).into_par_iter().with_min_len(8).with_max_len(8);
+        let items = (0..24).into_par_iter().with_min_len(8).with_max_len(8);
         let mut sunk = Vec::new();
         let result = items.in_order().with_group(&group).try_stream(
             |_, n| match n {
@@ -450,8 +450,8 @@ fn the_sink_is_given_nothing_beyond_the_last_failure_that_is_borne() {
                     Err(n)
                 }
                 9 => Err(n),
-                15 => {
-                    second_chunk_done.lock().unwrap().send(()).unwrap();
+                23 => {
+                    third_chunk_done.lock().unwrap().send(()).unwrap();
                     Ok(n)
                 }
                 _ => Ok(n),

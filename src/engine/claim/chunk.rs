@@ -161,17 +161,13 @@ where
             .min(self.reach.chunk)
     }
 
-    /// The run is cancelled, and is not complete if an item is left. Of a source that cannot say
-    /// so one more item is read.
+    /// The run is cancelled, and is not complete if an item is left: as there is while the front is
+    /// open, but for a source that cannot say so. Of that one more item is read.
     fn skip(&self, source: &mut S) {
         if self.run.is_spoilt() {
             return;
         }
-        let is_left = match source.left() {
-            Some(left) => left > 0,
-            None => source.take(1, self.run.token()).is_some(),
-        };
-        if is_left {
+        if source.left().is_some() || source.take(1, self.run.token()).is_some() {
             self.run.skip();
         }
     }
