@@ -342,9 +342,9 @@ impl Panicked {
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError};
     ///
-    /// let body = |_: &_| -> Result<(), ()> { std::panic::panic_any(42) };
-    /// let Err(GroupError::Panicked(panicked)) = ErrGroup::new().catch_panics().scope(body)
-    ///     else { unreachable!() };
+    /// let group = ErrGroup::new().catch_panics();
+    /// let result = group.scope(|_| -> Result<(), ()> { std::panic::panic_any(42) });
+    /// let Err(GroupError::Panicked(panicked)) = result else { unreachable!() };
     /// assert_eq!(panicked.message(), None);
     /// assert_eq!(panicked.into_payload().downcast_ref(), Some(&42));
     /// ```

@@ -358,6 +358,12 @@ fn items_run_on_the_pool_whoever_calls() {
             Ok::<_, ()>(())
         });
         assert_eq!((result, inside.into_inner()), (Ok(()), 1000));
+        let caller = thread::current().id();
+        let alone = [0].into_par_iter().in_order().err_group(|_| {
+            assert_eq!(thread::current().id(), caller);
+            Ok::<_, ()>(())
+        });
+        assert_eq!(alone, Ok(()));
     });
 }
 

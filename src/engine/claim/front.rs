@@ -252,6 +252,16 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_at_the_bound_is_not_above_it() {
+        let mut front = front(100, None, 2);
+        for start in [0, 12] {
+            let (token, pace) = (CancelToken::new(), Pace::new(2));
+            front.lanes.push(Lane { start, token, pace });
+        }
+        assert!(front.narrow(0, 12, Wanted::UpTo(12)) == [front.lanes[0].token.clone()]);
+    }
+
+    #[test]
     fn a_failure_that_is_borne_stops_nobody() {
         let mut front = front(100, None, 1);
         let (token, pace) = (CancelToken::new(), Pace::new(1));

@@ -91,5 +91,9 @@ mod tests {
         assert!(pieces.are_pending());
         pieces.arrive(numbers[3], 'd');
         assert!(!pieces.are_pending());
+        pieces.open();
+        assert_eq!(pieces.held(), 2);
+        pieces.release_ready();
+        assert_eq!(pieces.held(), 1, "one is being worked on");
     }
 }

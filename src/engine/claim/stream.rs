@@ -77,15 +77,7 @@ pub(crate) fn stream<O, F, K, T, E>(
             let Stream { run, pool, f, sink } = self;
             let threads =
                 pool.map_or_else(pool::current_num_threads, ThreadPool::current_num_threads);
-            let window = WINDOW.saturating_mul(threads);
-            let reach = Reach {
-                window,
-                // Half emptied first: to wake a thread costs more than a chunk.
-                resume: window / 2,
-                chunk: MOST,
-                streams: true,
-            };
-            let claims = Claims::new(run, f, source, Batch::new(), threads, reach);
+            let claims = Claims::new(run, f, source, Batch::new(), threads, reach(threads));
             let is_lane = pool::is_worker(pool);
             match pool {
                 Some(pool) => {
@@ -97,6 +89,18 @@ pub(crate) fn stream<O, F, K, T, E>(
     }
 
     items.with_source(Stream { run, pool, f, sink });
+}
+
+/// How far so many lanes may go.
+fn reach(lanes: usize) -> Reach {
+    let window = WINDOW.saturating_mul(lanes);
+    Reach {
+        window,
+        // Half emptied first: to wake a thread costs more than a chunk.
+        resume: window / 2,
+        chunk: MOST,
+        streams: true,
+    }
 }
 
 /// Where in the input the sink is.
@@ -281,5 +285,16 @@ where
         let parked = front.unpark();
         drop(front);
         self.queue(scope, parked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parked_lanes_are_started_again_when_half_of_the_window_is_free() {
+        let reach = reach(3);
+        assert_eq!((reach.window, reach.resume), (3 * WINDOW, 3 * WINDOW / 2));
     }
 }
