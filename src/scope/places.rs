@@ -155,7 +155,7 @@ impl<'p> Places<'p> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
 mod tests {
     use std::sync::mpsc;
 
