@@ -5,8 +5,12 @@
 //! then let it look up now and then; see [`claim::lanes`](super::claim).
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use crate::sync::thread_local;
+
+/// How long a worker naps at first.
+const NAP: Duration = Duration::from_micros(32);
 
 thread_local! {
     static IS_BUSY: Cell<bool> = const { Cell::new(false) };
@@ -36,6 +40,12 @@ pub(crate) fn is_in_the_middle() -> bool {
     IS_BUSY.with(Cell::get)
 }
 
+/// How long a worker naps that waits for something rayon cannot wake it for, before it looks for other
+/// jobs again: up to 32 times as long as at first.
+pub(crate) fn nap(naps_before: u32) -> Duration {
+    NAP * (1 << naps_before.min(5))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +58,13 @@ mod tests {
         assert!(is_in_the_middle());
         drop(outer);
         assert!(!is_in_the_middle());
+    }
+
+    #[test]
+    fn naps_are_twice_as_long_each_time_for_a_while() {
+        assert_eq!(
+            [0, 1, 5, 99].map(nap),
+            [1, 2, 32, 32].map(|times| NAP * times)
+        );
     }
 }

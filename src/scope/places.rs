@@ -1,19 +1,14 @@
 //! `Places`: how many tasks a scope with a concurrency lets in.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use rayon::{ThreadPool, Yield};
 
-use crate::engine::busy::InTheMiddle;
+use crate::engine::busy::{InTheMiddle, nap};
 use crate::run::GoOn;
 use crate::sync::channel::{Receiver, Sender, bounded, wait_for};
 use crate::sync::{Mutex, lock, thread_local};
 use crate::token::CancelToken;
-
-/// How long a worker of another pool naps between two looks for jobs there; later up to 32 times
-/// as long.
-const NAP: Duration = Duration::from_micros(32);
 
 /// The places of a scope: one for each thread of its pool.
 ///
@@ -117,7 +112,7 @@ impl<'p> Places<'p> {
             return GoOn(true);
         }
         let _waiting = Waiting::new(self);
-        let mut naps = 0;
+        let mut naps = 0_u32;
         loop {
             if self.try_take() {
                 return GoOn(true);
@@ -130,8 +125,8 @@ impl<'p> Places<'p> {
             match rayon::yield_now() {
                 Some(Yield::Executed) => naps = 0,
                 Some(Yield::Idle) => {
-                    wait_for(&self.freed.1, token.done(), Some(NAP * (1 << naps)));
-                    naps = (naps + 1).min(5);
+                    wait_for(&self.freed.1, token.done(), Some(nap(naps)));
+                    naps = naps.saturating_add(1);
                 }
                 None => wait_for(&self.freed.1, token.done(), None),
             }

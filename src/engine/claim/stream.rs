@@ -16,7 +16,7 @@ use std::vec;
 use super::lanes::Busy;
 use super::source::{Callback, Ordered, Source};
 use super::{Claims, Reach, Worked};
-use crate::engine::busy::InTheMiddle;
+use crate::engine::busy::{InTheMiddle, nap};
 use crate::engine::gather::Batch;
 use crate::run::Run;
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
@@ -36,9 +36,6 @@ const MOST: usize = 1024;
 /// How often a worker that waits for the next value looks for other jobs before it naps, as often
 /// as rayon's own workers do.
 const LOOKS: u32 = 32;
-
-/// How long it naps between two looks; later up to 32 times as long.
-const NAP: Duration = Duration::from_micros(32);
 
 /// How long a thread that is no worker waits for many values.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -103,6 +100,11 @@ fn reach(lanes: usize) -> Reach {
     }
 }
 
+/// How many pieces a thread waits for at first, of those that so many lanes may have ready.
+fn many(lanes: usize) -> usize {
+    lanes * WINDOW / 4
+}
+
 /// Where in the input the sink is.
 struct Place<'p> {
     position: &'p mut usize,
@@ -113,11 +115,12 @@ struct Place<'p> {
 impl Place<'_> {
     /// Whether there were any.
     fn skip_holes(&mut self) -> bool {
-        let before = *self.position;
+        let mut were_any = false;
         while self.holes.next_if_eq(self.position).is_some() {
             *self.position += 1;
+            were_any = true;
         }
-        *self.position > before
+        were_any
     }
 }
 
@@ -214,7 +217,7 @@ where
         scope: &Scope<'s>,
         lane: Option<usize>,
     ) -> Option<Vec<Worked<Vec<T>>>> {
-        let mut idle = 0;
+        let mut idle = 0_u32;
         loop {
             let mut front = lock(&self.front);
             let ready = front.pieces.take_ready();
@@ -233,11 +236,11 @@ where
                 Some(Yield::Executed) => idle = 0,
                 Some(Yield::Idle) => {
                     self.wait_on_worker(idle);
-                    idle += 1;
+                    idle = idle.saturating_add(1);
                 }
                 None => {
                     self.wait_outside(idle == 0);
-                    idle += 1;
+                    idle = idle.saturating_add(1);
                 }
             }
         }
@@ -247,7 +250,7 @@ where
     fn wait_on_worker(&self, idle: u32) {
         match idle.checked_sub(LOOKS) {
             None => thread::yield_now(),
-            Some(naps) => self.wait(1, Some(NAP * (1 << naps.min(5)))),
+            Some(naps) => self.wait(1, Some(nap(naps))),
         }
     }
 
@@ -255,7 +258,7 @@ where
     /// for a while. If that is in vain, chunks are slow in coming, and it waits for the next one.
     fn wait_outside(&self, at_first: bool) {
         if at_first {
-            self.wait(self.lanes * WINDOW / 4, Some(PATIENCE));
+            self.wait(many(self.lanes), Some(PATIENCE));
         } else {
             self.wait(1, None);
         }
@@ -296,5 +299,6 @@ mod tests {
     fn parked_lanes_are_started_again_when_half_of_the_window_is_free() {
         let reach = reach(3);
         assert_eq!((reach.window, reach.resume), (3 * WINDOW, 3 * WINDOW / 2));
+        assert_eq!(many(3), 3 * WINDOW / 4);
     }
 }
