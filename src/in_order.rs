@@ -18,8 +18,8 @@ use crate::with_group::WithGroup;
 /// Each thread of the pool takes the next few items off the front of the input: they are taken in
 /// ascending order, and on one thread they run as in a loop. Of several failures the one with the
 /// lowest position is returned, which for a closure without side effects is the one that
-/// `for item in items { f(item)?; }` would end with. When an item fails, none above it begins any
-/// more, and all below it run to their end.
+/// `for item in items { f(item)?; }` would end with. When an item fails, each thread begins at
+/// most one more of those above it, and all below it run to their end.
 ///
 /// # Cancellation
 ///
@@ -41,7 +41,8 @@ use crate::with_group::WithGroup;
 /// fit into some fifty microseconds, judged by the last ones, and towards the end a share of what is
 /// left: so quick items cost no more, and slow ones are taken one by one and leave no long tail. Where
 /// very quick items turn very slow without warning, the thread that has just taken many of them is
-/// left with these; if you know of it, say `with_max_len`, which is kept, as `with_min_len` is. There
+/// left with these; if you know of it, say `with_max_len`, which is kept, as `with_min_len` is (but not above 1024 in
+/// `try_stream`). There
 /// is nothing else to be tuned. A few small allocations for each thread, and one for each time that a
 /// thread takes items.
 ///
@@ -90,7 +91,7 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Cancellation
     ///
-    /// No item above one that has failed begins any more. Those that run are waited for; the rest
+    /// Of the items above one that has failed each thread begins at most one more. Those that run are waited for; the rest
     /// are dropped. Items that take long can stop earlier with
     /// [`try_for_each_group`](InOrder::try_for_each_group).
     ///
@@ -185,8 +186,8 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Cost
     ///
-    /// The values of an indexed iterator are written straight to their places in one vector, about
-    /// the cost of rayon's `collect` into a `Vec`. Those of a sequential iterator are gathered by
+    /// The values of an indexed iterator are written straight to their places in one vector, at
+    /// the cost of rayon's `collect` into a `Vec`, and a quarter more where items take a nanosecond. Those of a sequential iterator are gathered by
     /// chunks, which are then joined.
     ///
     /// # Examples

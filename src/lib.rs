@@ -177,7 +177,7 @@
 //!
 //! # Cost
 //!
-//! One small allocation for each run and none for each item (in order, a few for each thread and one
+//! One small allocation for each run that ends well and none for each item (in order, a few for each thread and one
 //! for each chunk of items); one atomic load for each item. Measured
 //! with `benches/page.sh` on two cores of an AMD EPYC (family 26), four million items of a nanosecond
 //! each: `err_group` takes 0.90 of the time of rayon's `try_for_each`, and `try_map_group` takes 0.21 of

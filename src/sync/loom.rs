@@ -1,4 +1,4 @@
-//! loom's primitives, for models in which every schedule is tried.
+//! loom's primitives, for models in which all schedules are tried that loom tells apart.
 
 pub(crate) use ::loom::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub(crate) use ::std::thread_local;
@@ -16,7 +16,7 @@ pub(crate) mod channel;
 #[path = "rayon.rs"]
 pub(crate) mod pool;
 
-/// Runs a model under every schedule, and says how many there were.
+/// Runs a model under all the schedules that loom tells apart, and says how many there were.
 pub(crate) fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
     use ::std::sync::Arc;
     use ::std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,7 +28,7 @@ pub(crate) fn explore(name: &str, model: impl Fn() + Send + Sync + 'static) {
         model();
     });
     println!(
-        "{name}: {} schedules, all of them",
+        "{name}: {} schedules, all that loom tells apart",
         schedules.load(Ordering::Relaxed)
     );
 }

@@ -1,7 +1,9 @@
-//! The token under every schedule.
+//! The token under the schedules of loom.
 //!
 //! Each model is a few threads at one small tree, and loom runs it once for each order in which they
-//! can meet at the locks and flags. Derived in part from tokio's `loom_cancellation_token` tests (MIT).
+//! meet at the locks and flags, but for those that it takes for the same: a look at a flag on the main
+//! thread is not tried before and after a store of another one, so looks are on threads of their own.
+//! Derived in part from tokio's `loom_cancellation_token` tests (MIT).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +59,25 @@ fn a_waiter_is_woken() {
         });
         canceller.join().unwrap();
         waiter.join().unwrap();
+    });
+}
+
+/// What needs the order of the flag itself: everything else meets at a lock.
+#[test]
+fn what_came_before_the_cancellation_is_visible() {
+    use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    explore("what came before", || {
+        let (token, data) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&data);
+        let looks = with(&token, move |token| {
+            if token.is_cancelled() {
+                assert_eq!(seen.load(Relaxed), 1);
+            }
+        });
+        data.store(1, Relaxed);
+        assert!(token.cancel());
+        looks.join().unwrap();
     });
 }
 
