@@ -192,7 +192,8 @@ impl ErrGroup {
     ///
     /// It catches what the items do, and iterators, sinks, bodies, callbacks, and the drops of all that is
     /// given to the run. Not caught is a panic in the drop of the closures themselves, which belong to
-    /// the call.
+    /// the call. And where several items or values that are dropped together panic in their drops, the
+    /// process is aborted, as where a `Vec` of them is dropped.
     ///
     /// # Examples
     ///

@@ -238,7 +238,7 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
     /// outside of the group's threads, until one of them is free, or the scope is cancelled; so a body
     /// that reads a long list is never far ahead of its tasks. A task that spawns, on the scope that it
     /// was given, never waits. Without a concurrency nobody does. A body that runs on a worker of another
-    /// pool does that pool's work while it waits, and what that spawns here does not wait. To wait and to be woken costs some ten microseconds where tasks are very quick.
+    /// pool does that pool's work while it waits, and nothing that is spawned by that work waits. To wait and to be woken costs some ten microseconds where tasks are very quick.
     ///
     /// # Examples
     ///

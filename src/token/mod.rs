@@ -112,8 +112,8 @@ impl CancelToken {
     /// When it returns `true`, this token and all its descendants are cancelled, their
     /// [`done`](CancelToken::done) is closed, and their [callbacks](CancelToken::on_cancel) have been
     /// run on this thread, but for those that another thread is running which cancels a token above
-    /// or below at the same time. When it returns `false` this token is cancelled already, or
-    /// [released](CancelToken), and then nothing happens.
+    /// or below at the same time. When it returns `false` this token is cancelled already, by somebody
+    /// who may still be running callbacks, or it is [released](CancelToken).
     ///
     /// # Panics
     ///
@@ -357,8 +357,8 @@ impl CancelToken {
     /// Calls `f` when this token is cancelled, to stop what cannot look at a token itself: shut
     /// down a socket, kill a child process.
     ///
-    /// `f` runs at most once, on the thread that cancels this token or one above it, after this token
-    /// and its descendants are flagged. If the token is cancelled already, it runs before this call
+    /// `f` runs at most once, on the thread that cancels this token or one above it, or that ends the
+    /// run of a cancelled one, after this token and its descendants are flagged. If the token is cancelled already, it runs before this call
     /// returns. It is dropped unrun when the registration is dropped, or when the run ends without being cancelled. It may
     /// use the token in any way, but should be quick: the one who cancels waits for it, and for a
     /// deadline that is the timer of the whole process. The order among callbacks is not specified.

@@ -152,7 +152,7 @@ impl<R, T> Front<R, T> {
 mod tests {
     use super::*;
 
-    /// A front whose chunks have so many items each, that lets `window` of them be held.
+    /// A front that lets so many chunks be held.
     fn front(window: usize, failures: Option<usize>, lanes: usize) -> Front<(), char> {
         let reach = Reach {
             window,
