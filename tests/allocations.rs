@@ -1,4 +1,5 @@
-//! What a run allocates does not depend on how many items it has; in order, hardly.
+//! What a run allocates does not depend on how many items it has; in order, hardly. What it holds at
+//! once does not in any case.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -15,15 +16,20 @@ struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+/// So many bytes are allocated and were not freed.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
 // SAFETY: everything is handed to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Relaxed);
+        HELD.fetch_add(layout.size(), Relaxed);
         // SAFETY: as promised by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Relaxed);
         // SAFETY: as promised by the caller.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -42,8 +48,41 @@ fn allocations<R>(run: impl Fn() -> R) -> usize {
     (0..5).map(|_| once()).min().unwrap()
 }
 
+/// How many bytes a run without values holds when it comes to its last item, in chunks of one item.
+/// All fail, where it bears that. On one thread, where no chunk can be late.
+fn held_at_the_end(items: usize, group: &ErrGroup) -> usize {
+    let at_the_end = AtomicUsize::new(0);
+    let run = || {
+        let before = HELD.load(Relaxed);
+        let chunks = (0..items).into_par_iter().with_max_len(1).in_order();
+        let result = chunks.with_group(group).try_for_each(|_, n| {
+            if n == items - 1 {
+                let held = HELD.load(Relaxed).saturating_sub(before);
+                at_the_end.store(held, Relaxed);
+            }
+            Err(())
+        });
+        assert!(result.is_err());
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    pool.unwrap().install(run);
+    at_the_end.into_inner()
+}
+
 /// One test, so that nothing else runs in the process.
 #[test]
+fn no_item_allocates_and_none_leaves_memory_behind() {
+    no_item_leaves_memory_behind();
+    no_item_allocates();
+}
+
+fn no_item_leaves_memory_behind() {
+    let group = ErrGroup::new().keep_going();
+    let [few, many] = [1_000, 100_000].map(|items| held_at_the_end(items, &group));
+    println!("in order: {few} bytes after a thousand items, {many} after a hundred thousand");
+    assert!(many <= few + 4096, "{few}, {many}");
+}
+
 fn no_item_allocates() {
     for threads in [1, 2, 8] {
         let pool = rayon::ThreadPoolBuilder::new()

@@ -7,6 +7,8 @@ pub(super) trait Gather: Send + Sized {
     type Value;
     /// The values of a stretch that has been worked on.
     type Gathered: Send;
+    /// Whether anything is gathered.
+    const KEEPS: bool = true;
 
     /// The first `mid` items of the stretch, and the rest.
     fn split_at(self, mid: usize) -> (Self, Self);
@@ -34,6 +36,7 @@ pub(super) struct Nothing;
 impl Gather for Nothing {
     type Value = ();
     type Gathered = ();
+    const KEEPS: bool = false;
 
     fn split_at(self, _mid: usize) -> (Self, Self) {
         (Nothing, Nothing)

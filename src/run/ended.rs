@@ -43,15 +43,7 @@ impl<E> Run<E> {
         let record = self.record_mut();
         if record.decided {
             // The token of a run in order has waited for the items below those that failed.
-            let is_failed = record
-                .errors
-                .iter()
-                .any(|error| record.is_reached(error.index));
-            let cause = if is_failed {
-                Cause::Failed
-            } else {
-                Cause::Panicked
-            };
+            let cause = record.cause();
             self.cancel(&cause, || ());
         }
         if let Some(stray) = self.token.node().finish() {

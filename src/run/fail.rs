@@ -19,13 +19,16 @@ impl<E> Run<E> {
                 .take()
                 .and_then(|failure| record.keep_error(failure));
         });
-        self.struck(strike, failure, later)
+        let late = self.struck(strike, failure);
+        self.contain(|| drop((late, later)));
+        GoOn(strike == Strike::Borne)
     }
 
     /// The item at `index` returned an error. Where that is one failure too many, the run goes on for
-    /// the items below; who calls sees to it that those above are cancelled, and the run at its end.
+    /// the items below; `tell` sees to it that those above are cancelled, before an error is dropped
+    /// that nobody wants; and who calls, that the run is at its end.
     #[cold]
-    pub(crate) fn fail_at(&self, index: usize, error: E) -> Wanted {
+    pub(crate) fn fail_at<R>(&self, index: usize, error: E, tell: impl FnOnce(Wanted) -> R) -> R {
         let mut failure = Some(Found {
             index: Some(index),
             what: error,
@@ -36,8 +39,10 @@ impl<E> Run<E> {
                 .take()
                 .and_then(|failure| record.keep_error(failure));
         });
-        _ = self.struck(strike, failure, later);
-        wanted
+        let late = self.struck(strike, failure);
+        let told = tell(wanted);
+        self.contain(|| drop((late, later)));
+        told
     }
 
     /// An item's closure panicked. Cancels the run, unless the run bears it.
@@ -53,13 +58,20 @@ impl<E> Run<E> {
                 later = panic.take().and_then(|panic| record.keep_panic(panic));
             });
         }
-        self.struck_by_panic(strike, panic, later)
+        self.struck_by_panic(strike, panic);
+        self.contain(|| drop(later));
+        GoOn(strike == Strike::Borne)
     }
 
     /// The closure of the item at `index` panicked. As [`fail_at`](Run::fail_at), if the run bears
     /// panics; one that it does not bear has no place in the order, and is the end for everyone.
     #[cold]
-    pub(crate) fn item_panicked_at(&self, index: usize, payload: Payload) -> Wanted {
+    pub(crate) fn item_panicked_at<R>(
+        &self,
+        index: usize,
+        payload: Payload,
+        tell: impl FnOnce(Wanted) -> R,
+    ) -> R {
         let mut panic = Some(Found {
             index: Some(index),
             what: payload,
@@ -70,8 +82,10 @@ impl<E> Run<E> {
                 later = panic.take().and_then(|panic| record.keep_panic(panic));
             });
         }
-        _ = self.struck_by_panic(strike, panic, later);
-        wanted
+        self.struck_by_panic(strike, panic);
+        let told = tell(wanted);
+        self.contain(|| drop(later));
+        told
     }
 
     /// What the run is for has failed: the sink of a stream, the body of a scope. No run bears that,
@@ -88,8 +102,8 @@ impl<E> Run<E> {
             Some(_) => Strike::Late,
             None => Strike::Out,
         };
-        _ = self.struck(strike, failure, None);
-        self.contain(|| drop(replaced));
+        let late = self.struck(strike, failure);
+        self.contain(|| drop((late, replaced)));
     }
 
     /// Counts a failure, and cancels the run if it is one too many.
@@ -118,32 +132,23 @@ impl<E> Run<E> {
         (strike, wanted)
     }
 
-    /// What follows from a failure; for its error, if something had cancelled the run before; and for
-    /// one that is not kept.
-    fn struck(&self, strike: Strike, failure: Option<Failure<E>>, later: Option<E>) -> GoOn {
-        let late = failure.and_then(|failure| lock(&self.record).keep_late(failure));
+    /// What follows from a failure; and for its error, if something had cancelled the run before.
+    /// Returns one that is not kept.
+    fn struck(&self, strike: Strike, failure: Option<Failure<E>>) -> Option<E> {
         if strike != Strike::Borne {
             self.spoil();
         }
-        self.contain(|| drop((late, later)));
-        GoOn(strike == Strike::Borne)
+        failure.and_then(|failure| lock(&self.record).keep_late(failure))
     }
 
     /// The same for a panic, which outranks whatever has cancelled the run before, and cancels it if
     /// nothing has.
-    fn struck_by_panic(
-        &self,
-        strike: Strike,
-        panic: Option<Found<Payload>>,
-        later: Option<Payload>,
-    ) -> GoOn {
+    fn struck_by_panic(&self, strike: Strike, panic: Option<Found<Payload>>) {
         if let Some(Found { index, what }) = panic {
             self.keep_fatal(index, what);
             self.cancel(&Cause::Panicked, || ());
         }
-        _ = self.struck(strike, None, None);
-        self.contain(|| drop(later));
-        GoOn(strike == Strike::Borne)
+        _ = self.struck(strike, None);
     }
 
     /// Takes back failures that were too many, if something else has cancelled the run since: for

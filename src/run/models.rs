@@ -122,12 +122,12 @@ fn in_order_the_lowest_position_is_the_error() {
     explore("in order, two failures", || {
         let run = run(None, 1);
         let other = with(&run, |run| {
-            let Wanted::UpTo(bound) = run.fail_at(3, "three") else {
+            let Wanted::UpTo(bound) = run.fail_at(3, "three", |wanted| wanted) else {
                 unreachable!()
             };
             assert_eq!(bound, 3);
         });
-        let Wanted::UpTo(bound) = run.fail_at(7, "seven") else {
+        let Wanted::UpTo(bound) = run.fail_at(7, "seven", |wanted| wanted) else {
             unreachable!()
         };
         assert!(bound == 7 || bound == 3);
@@ -142,10 +142,10 @@ fn in_order_a_failure_is_frozen_by_a_cancellation() {
     explore("in order, a failure and a cancellation", || {
         let run = run(None, 1);
         let other = with(&run, |run| _ = run.token().cancel());
-        let wanted = run.fail_at(7, "seven");
+        let wanted = run.fail_at(7, "seven", |wanted| wanted);
         other.join().unwrap();
         // Too late: it may be a consequence.
-        assert!(run.fail_at(3, "three") == Wanted::Nothing);
+        assert!(run.fail_at(3, "three", |wanted| wanted) == Wanted::Nothing);
         match end(run) {
             Err(Stopped::Failed(failure)) => {
                 assert!(wanted == Wanted::UpTo(7));

@@ -1,7 +1,7 @@
 //! The other laws, for runs in order: completeness, containment, promptness, nothing that blocks.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
@@ -307,6 +307,42 @@ fn a_slow_callback_of_a_lane_keeps_no_other_lane_from_being_told() {
             Err("a consequence")
         });
         assert_eq!(result, Err("the root of it"));
+    });
+}
+
+/// An error that is replaced by one lower down, and whose drop waits until the lanes between the two
+/// have been told.
+#[test]
+fn the_drop_of_an_error_keeps_no_lane_from_being_told() {
+    struct Replaced(Receiver<()>);
+    impl Drop for Replaced {
+        fn drop(&mut self) {
+            self.0.recv().unwrap();
+        }
+    }
+    on_pool(4, || {
+        let all = Barrier::new(4);
+        let (told, is_told) = channel();
+        let replaced = Mutex::new(Some(Replaced(is_told)));
+        let (failed, has_failed) = shared();
+        let items = (0..4_usize).into_par_iter().with_max_len(1).in_order();
+        let result = items.try_for_each_group(|token, n| {
+            all.wait();
+            match n {
+                0 => has_failed.lock().unwrap().recv().unwrap(),
+                1 => {
+                    token.done().recv().unwrap_err();
+                    told.send(()).unwrap();
+                }
+                2 => return Err(replaced.lock().unwrap().take()),
+                _ => {
+                    token.done().recv().unwrap_err();
+                    failed.lock().unwrap().send(()).unwrap();
+                }
+            }
+            Err(None)
+        });
+        assert!(matches!(result, Err(None)), "that of item 0");
     });
 }
 

@@ -86,11 +86,14 @@ where
             let Map(run, f) = self;
             // An input too long for the memory may still fail early, or be cancelled.
             let Some(room) = source.left().and_then(Room::new) else {
-                let (pieces, _) = Claims::of(run, f, source, Batch::new()).work_off();
+                let (pieces, source) = Claims::of(run, f, source, Batch::new()).work_off();
+                // By itself, lest its drop panics while values are held, whose drops may panic too.
+                run.contain(|| drop(source));
                 return concatenate(pieces);
             };
             let values = room.fill(|place| {
-                let (places, _) = Claims::of(run, f, source, place).work_off();
+                let (places, source) = Claims::of(run, f, source, place).work_off();
+                run.contain(|| drop(source));
                 places.into_iter().reduce(Place::join)
             });
             values.unwrap_or_else(|| {
@@ -144,7 +147,7 @@ struct Reach {
 /// What came of a chunk.
 struct Worked<T> {
     gathered: T,
-    /// The positions of the items that failed and were borne, where somebody counts.
+    /// The positions of the items that failed and were borne, for who hands the values on one by one.
     holes: Vec<usize>,
     /// Whether every item was run to its end.
     complete: bool,

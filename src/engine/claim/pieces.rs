@@ -61,6 +61,11 @@ impl<T> Pieces<T> {
         self.released = self.first;
     }
 
+    /// Nobody will take those that are ready.
+    pub(super) fn drop_ready(&mut self) {
+        self.ready.clear();
+    }
+
     /// How many chunks were claimed and are not done with.
     pub(super) fn held(&self) -> usize {
         self.first + self.pending.len() - self.released
@@ -95,5 +100,8 @@ mod tests {
         assert_eq!(pieces.held(), 2);
         pieces.release_ready();
         assert_eq!(pieces.held(), 1, "one is being worked on");
+        assert_eq!(pieces.ready(), 1);
+        pieces.drop_ready();
+        assert_eq!(pieces.ready(), 0);
     }
 }

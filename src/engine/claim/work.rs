@@ -74,7 +74,11 @@ where
         let credit = count.saturating_sub(holes.len());
         let worked = Worked {
             gathered: gather.finish(),
-            holes,
+            holes: if self.reach.streams {
+                holes
+            } else {
+                Vec::new()
+            },
             complete: passed == Passed::All,
         };
         let mut front = lock(&self.front);
@@ -82,6 +86,10 @@ where
         front.pieces.arrive(number, worked);
         if !self.reach.streams {
             front.pieces.release_ready();
+        }
+        if !G::KEEPS {
+            // The input may be endless.
+            front.pieces.drop_ready();
         }
         front.give_back(credit);
         let is_open = GoOn(!front.closed);
@@ -173,14 +181,18 @@ where
     #[inline(never)]
     fn fail_before(&self, lane: usize, end: usize, rest: &S::Chunk, error: E) -> Passed {
         let index = position(end, rest);
-        self.narrow(lane, index, self.run.fail_at(index, error))
+        let tell = |wanted| self.narrow(lane, index, wanted);
+        self.run.fail_at(index, error, tell)
     }
 
     /// The same for a panic. The length of the rest is user code, and may panic too.
     #[cold]
     fn panic(&self, site: Site<'_>, rest: &S::Chunk, payload: Payload) -> Passed {
         match catch_unwind(AssertUnwindSafe(|| position(site.end, rest))) {
-            Ok(index) => self.narrow(site.lane, index, self.run.item_panicked_at(index, payload)),
+            Ok(index) => {
+                let tell = |wanted| self.narrow(site.lane, index, wanted);
+                self.run.item_panicked_at(index, payload, tell)
+            }
             Err(another) => {
                 self.run.panicked(payload);
                 self.run.panicked(another);
