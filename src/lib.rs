@@ -158,6 +158,8 @@
 //!    a consequence of the cancellation.
 //! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`. A
 //!    cancellation that comes too late to skip anything is no error, and empty input is always `Ok`.
+//!    One exception: if no item comes for 20 ms after a run was cancelled from outside, because a
+//!    `filter` holds them all back, nobody knows whether one is left, and it ends as cancelled.
 //! 3. **Containment.** The call returns when every item that began has ended, and every other one
 //!    was dropped, each once. Closures borrow what they like.
 //! 4. **Down, not up.** A run never cancels the token it was given.

@@ -234,11 +234,13 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
     ///
     /// Of a scope that is cancelled `f` is dropped unrun, and then the scope is no success.
     ///
-    /// With a [`concurrency`](crate::ErrGroup::concurrency) the body's `spawn` waits, if it is called from
-    /// outside of the group's threads, until one of them is free, or the scope is cancelled; so a body
-    /// that reads a long list is never far ahead of its tasks. A task that spawns, on the scope that it
-    /// was given, never waits. Without a concurrency nobody does. A body that runs on a worker of another
-    /// pool does that pool's work while it waits, and nothing that is spawned by that work waits. To wait and to be woken costs some ten microseconds where tasks are very quick.
+    /// With a [`concurrency`](crate::ErrGroup::concurrency) the body's `spawn` waits, if it is called
+    /// from outside of the group's threads, until one of them is free, or the scope is cancelled; so a
+    /// body that reads a long list is never far ahead of its tasks. A task that spawns, on the scope
+    /// that it was given, never waits. Without a concurrency nobody does. A body that runs on a worker
+    /// of another pool does that pool's work while it waits, and while it does, no `spawn` on that
+    /// thread waits, of whatever scope. To wait and to be woken costs some ten microseconds where tasks
+    /// are very quick.
     ///
     /// # Examples
     ///
