@@ -225,6 +225,16 @@ fn every_adaptor_agrees_with_the_sequential_loop() {
     });
 }
 
+/// It knows its length, and hands over its item by itself, as only few do.
+#[test]
+fn an_item_that_comes_alone_has_its_place_too() {
+    on_pools(|_| {
+        AllWell(1).check("once", true, rayon::iter::once(0));
+        Cancelled.check("once", true, rayon::iter::once(0));
+        OneFails(0).check("once", true, rayon::iter::once(0));
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

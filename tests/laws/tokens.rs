@@ -1,6 +1,7 @@
 //! The tree of tokens.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::watched;
 use crossbeam_channel::TryRecvError;
-use rayon_errgroup::{CancelToken, Cause};
+use rayon_errgroup::{CancelToken, Cause, scope};
 
 fn is_closed(token: &CancelToken) -> bool {
     token.done().try_recv() == Err(TryRecvError::Disconnected)
@@ -196,6 +197,9 @@ fn equality_is_identity() {
     let set: HashSet<_> = [token.clone(), token.clone(), token.child()].into();
     assert_eq!(set.len(), 2);
     assert!(set.contains(&token));
+    let hash = |token: &CancelToken| BuildHasherDefault::<DefaultHasher>::default().hash_one(token);
+    assert_eq!(hash(&token), hash(&token.clone()));
+    assert_ne!(hash(&token), hash(&token.child()));
 }
 
 /// Derived from the table of golang/go TestCause (BSD licence).
@@ -371,6 +375,11 @@ fn debug_names_the_state_and_asks_nothing_of_the_callbacks() {
     assert_eq!(
         format!("{registration:?}"),
         r#"OnCancel { state: "ended", .. }"#
+    );
+    let of_a_scope = scope(|s| Ok::<_, ()>(format!("{s:?}")));
+    assert_eq!(
+        of_a_scope.unwrap(),
+        "Scope { token: CancelToken { cancelled: false, cause: None, .. }, .. }"
     );
 }
 

@@ -172,3 +172,45 @@ where
         }
     }
 }
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
+
+    use super::*;
+    use crate::engine::claim::source::{Callback, Ordered};
+    use crate::engine::gather::Nothing;
+    use crate::run::{Run, Tolerance};
+
+    /// The size of the first chunk, for a lane that knows nothing of its items yet.
+    struct FirstChunk;
+
+    impl Callback<usize> for FirstChunk {
+        type Output = usize;
+
+        fn call<S: Source<Item = usize>>(self, source: S) -> usize {
+            let run = Run::new(None, Tolerance::default());
+            let f = |_: &CancelToken, _| Ok::<(), ()>(());
+            let claims = Claims::of(&run, &f, source, Nothing);
+            let front = lock(&claims.front);
+            let rest = front.rest.as_ref().unwrap();
+            claims.most_of(&rest.source, Pace::new(claims.lanes))
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_not_too_small_nor_is_what_it_leaves() {
+        let first = |len: usize, least, most| {
+            let items = (0..len).into_par_iter();
+            let items = items.with_min_len(least).with_max_len(most);
+            items.with_source(FirstChunk)
+        };
+        assert_eq!(first(100, 1, 100), 1);
+        assert_eq!(first(100, 10, 100), 10);
+        assert_eq!(first(25, 10, 100), 10);
+        assert_eq!(first(20, 10, 100), 10);
+        assert_eq!(first(19, 10, 100), 19);
+        assert_eq!(first(19, 10, 12), 12);
+        assert_eq!(first(5, 10, 100), 5);
+    }
+}

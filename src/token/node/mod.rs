@@ -214,6 +214,7 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::callback::Callback;
 
     /// Derived from golang/go TestCancelRemoves and TestParentFinishesChild (BSD licence).
     #[test]
@@ -240,6 +241,15 @@ mod tests {
             assert!(helper.is_finished());
         }
         children(0);
-        assert_eq!(parent.links().attached().callbacks.len(), 0);
+
+        let callbacks = |count| assert_eq!(parent.links().attached().callbacks.len(), count);
+        callbacks(0);
+        let callback = Arc::new(Callback::new(Box::new(|| unreachable!())));
+        let Registered::Waiting(key) = parent.register(&callback) else {
+            unreachable!()
+        };
+        callbacks(1);
+        parent.unregister(key);
+        callbacks(0);
     }
 }
