@@ -97,6 +97,23 @@ fn without_an_error_it_is_a_success() {
     });
 }
 
+/// An adaptor's closure does not run for what is left of the chunk.
+#[test]
+fn in_order_nothing_is_read_after_the_last_error_that_counts() {
+    on_pools(|_| {
+        let read = AtomicUsize::new(0);
+        let items = (0..10).into_par_iter().map(|n: usize| {
+            read.fetch_add(1, SeqCst);
+            n
+        });
+        let group = ErrGroup::new().max_errors(2);
+        let chunk = items.with_min_len(10).in_order().with_group(&group);
+        let result = chunk.try_for_each(|_, n| Err::<(), _>(n));
+        assert_eq!(failed(result), 0);
+        assert_eq!(read.into_inner(), 2);
+    });
+}
+
 #[test]
 fn the_nth_error_in_time_cancels() {
     on_pools(|threads| {

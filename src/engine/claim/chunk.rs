@@ -13,9 +13,9 @@ use crate::sync::lock;
 use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
-/// How often a lane looks whether the front is back before it gives up for the time being. Between
-/// two looks it spins twice as long as before, and some microseconds in all.
-const PATIENCE: u32 = 7;
+/// How long a lane spins between two looks whether the front is back, before it gives up for the time
+/// being: some microseconds in all.
+const PATIENCE: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// The rest of the input, in the hands of a lane.
 pub(super) struct Taken<S, G> {
@@ -52,17 +52,17 @@ where
 {
     /// Takes the rest of the input out of the front, for the lane to take its next chunk off it.
     pub(super) fn take_rest(&self, lane: usize, busy: Busy) -> Option<Taken<S, G>> {
-        let mut attempt = 0;
+        let mut patience = PATIENCE.into_iter();
         loop {
             let mut front = lock(&self.front);
             if front.closed {
                 return None;
             }
             let claimable = front.claimable();
-            let rest = if claimable == 0 {
-                None
+            let (rest, spins) = if claimable == 0 {
+                (None, None)
             } else {
-                front.rest.take()
+                (front.rest.take(), patience.next())
             };
             if let Some(rest) = rest {
                 let start = front.next;
@@ -76,17 +76,16 @@ where
                     claimable,
                 });
             }
-            if claimable == 0 || attempt == PATIENCE {
+            let Some(spins) = spins else {
                 if let Busy::Park = busy {
                     front.park(lane);
                 }
                 return None;
-            }
+            };
             drop(front);
-            for _ in 0..1 << attempt {
+            for _ in 0..spins {
                 hint::spin_loop();
             }
-            attempt += 1;
         }
     }
 

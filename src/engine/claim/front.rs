@@ -126,6 +126,12 @@ impl<R, T> Front<R, T> {
         self.pieces.ready() >= self.wanted.unwrap_or(1) || self.is_over()
     }
 
+    /// Whether somebody waits for pieces, and has now what he waits for.
+    pub(super) fn serve(&mut self) -> bool {
+        let is_served = self.is_served();
+        self.wanted.take_if(|_| is_served).is_some()
+    }
+
     /// The item at `index`, which the lane works on, has failed, and this is still wanted. Returns
     /// the tokens of the lanes that work on what is not.
     pub(super) fn narrow(&mut self, lane: usize, index: usize, wanted: Wanted) -> Vec<CancelToken> {
@@ -217,14 +223,16 @@ mod tests {
         assert!(!front.is_served());
         work_on_a_chunk(&mut front);
         assert!(front.is_served());
+        assert!(!front.serve(), "nobody waits");
         front.wanted = Some(2);
-        assert!(!front.is_served());
+        assert!(!front.is_served() && !front.serve());
         let number = front.pieces.open();
         front.closed = true;
         assert!(!front.is_served(), "a chunk is being worked on");
         front.wanted = Some(3);
         front.pieces.arrive(number, 'y');
         assert!(front.is_served(), "there are no more");
+        assert!(front.serve() && !front.serve(), "once");
         front.rest = None;
         assert!(
             !front.is_over(),

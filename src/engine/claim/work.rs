@@ -169,8 +169,7 @@ where
     /// Wakes the one who waits for values, if there are enough now.
     pub(super) fn wake(&self, front: &mut FrontOf<S, G>) {
         // To notify is a system call, even if nobody waits.
-        if front.wanted.is_some() && front.is_served() {
-            front.wanted = None;
+        if front.serve() {
             self.changed.notify_one();
         }
     }
