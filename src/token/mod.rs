@@ -2,7 +2,6 @@
 
 mod callback;
 mod drop_guard;
-mod links;
 #[cfg(all(test, model = "loom"))]
 mod models;
 mod node;

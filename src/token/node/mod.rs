@@ -26,12 +26,13 @@
 
 mod attach;
 mod cancel;
+mod links;
 
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 pub(super) use self::attach::Registered;
-use super::links::Links;
+use self::links::Links;
 use crate::error::Cause;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::Receiver;

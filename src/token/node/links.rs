@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::callback::Callback;
-use super::node::Node;
-use super::timer;
+use super::Node;
 use crate::error::{Cause, Payload};
 use crate::sync::channel::{Receiver, Sender};
+use crate::token::callback::Callback;
+use crate::token::timer;
 
 #[derive(Default)]
 pub(super) struct Links {
