@@ -93,6 +93,18 @@ fn two_who_ask_for_done_have_the_same() {
     });
 }
 
+/// Of the two who make it the one that is late may have what the other has just made.
+#[test]
+fn done_is_never_open_after_the_cancellation() {
+    explore("done after the cancellation", || {
+        let token = CancelToken::new();
+        assert!(token.cancel());
+        let other = with(&token, |token| assert!(token.done().is_closed()));
+        assert!(token.done().is_closed());
+        other.join().unwrap();
+    });
+}
+
 #[test]
 fn a_waiter_below_is_woken() {
     explore("a waiter below is woken", || {

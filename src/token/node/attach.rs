@@ -31,6 +31,9 @@ impl Node {
             // Of two that make it at the same time, both have the same.
             let (_, first) = links.attached().done.get_or_insert((sender, receiver));
             receiver = first.clone();
+        } else {
+            // Closed before anybody can be given it.
+            drop(sender);
         }
         drop(links);
         self.done.get_or_init(|| receiver)
