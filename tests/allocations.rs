@@ -4,7 +4,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, prelude::*};
@@ -49,9 +52,11 @@ fn allocations<R>(run: impl Fn() -> R) -> usize {
 }
 
 /// How many bytes a run without values holds when it comes to its last item, in chunks of one item.
-/// All fail, where it bears that. On one thread, where no chunk can be late.
-fn held_at_the_end(items: usize, group: &ErrGroup) -> usize {
+/// All fail, where it bears that. On more than one thread the first item waits for the last.
+fn held_at_the_end(items: usize, threads: usize, group: &ErrGroup) -> usize {
     let at_the_end = AtomicUsize::new(0);
+    let (last, is_last) = sync_channel(1);
+    let is_last = Mutex::new(is_last);
     let run = || {
         let before = HELD.load(Relaxed);
         let chunks = (0..items).into_par_iter().with_max_len(1).in_order();
@@ -59,12 +64,16 @@ fn held_at_the_end(items: usize, group: &ErrGroup) -> usize {
             if n == items - 1 {
                 let held = HELD.load(Relaxed).saturating_sub(before);
                 at_the_end.store(held, Relaxed);
+                last.send(()).unwrap();
+            } else if n == 0 && threads > 1 {
+                let patience = Duration::from_secs(60);
+                is_last.lock().unwrap().recv_timeout(patience).unwrap();
             }
             Err(())
         });
         assert!(result.is_err());
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.unwrap().install(run);
     at_the_end.into_inner()
 }
@@ -78,9 +87,13 @@ fn no_item_allocates_and_none_leaves_memory_behind() {
 
 fn no_item_leaves_memory_behind() {
     let group = ErrGroup::new().keep_going();
-    let [few, many] = [1_000, 100_000].map(|items| held_at_the_end(items, &group));
-    println!("in order: {few} bytes after a thousand items, {many} after a hundred thousand");
-    assert!(many <= few + 4096, "{few}, {many}");
+    for threads in [1, 2] {
+        let [few, many] = [1_000, 100_000].map(|items| held_at_the_end(items, threads, &group));
+        println!(
+            "in order on {threads} threads: {few} bytes for a thousand items, {many} for more"
+        );
+        assert!(many <= few + 4096, "{threads} threads: {few}, {many}");
+    }
 }
 
 fn no_item_allocates() {

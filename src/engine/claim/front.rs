@@ -70,7 +70,7 @@ impl<R, T> Front<R, T> {
             bound: None,
             lanes: Vec::new(),
             parked: Vec::new(),
-            pieces: Pieces::new(),
+            pieces: Pieces::new(reach.only_counts),
             reach,
             wanted: None,
             credit,
@@ -164,6 +164,7 @@ mod tests {
             window,
             resume: window / 2,
             chunk: usize::MAX,
+            only_counts: false,
             streams: true,
         };
         Front::new((), reach, failures, lanes)

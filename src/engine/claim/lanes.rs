@@ -10,7 +10,8 @@
 //! keep its thread from every other job, and one of those may be what the item waits for, wherever
 //! in the pool it is queued. So a lane that is on top of something first does another job, if
 //! there is one. That job may delay the end of the lane's own run, as any job may that rayon starts
-//! on a thread that waits.
+//! on a thread that waits. The first lane of a run that was called from outside of the pool is such a
+//! job, too, and ends with its run.
 //!
 //! The price is a job for each chunk: it is allocated, queued, and counted.
 

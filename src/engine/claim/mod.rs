@@ -139,6 +139,9 @@ struct Reach {
     resume: usize,
     /// How many items a chunk may have.
     chunk: usize,
+    /// Whether it is all the same which chunks have ended, as long as they all do: there are no values,
+    /// and no window.
+    only_counts: bool,
     /// Whether a chunk is held until somebody has taken its values away, and not only until it has
     /// ended, with all before it.
     streams: bool,
@@ -166,6 +169,7 @@ impl<'r, F, S: Source, G: Gather, E> Claims<'r, F, S, G, E> {
             window,
             resume: window,
             chunk: usize::MAX,
+            only_counts: !G::KEEPS && window == usize::MAX,
             streams: false,
         };
         Claims::new(run, f, source, gather, threads, reach)

@@ -50,6 +50,7 @@ where
             let values: Vec<_> = pieces.into_iter().flatten().collect();
             let is_short = values.len() < items && !run.is_flawed();
             *slot = Some(Values { values, items });
+            run.contain(|| drop(source));
             assert!(!is_short, "an iterator gave fewer items than its length");
         }
     }

@@ -5,6 +5,11 @@ use std::mem;
 
 /// What came of each chunk, from the first one that nobody has taken yet.
 pub(super) struct Pieces<T> {
+    /// Nobody asks what came of a chunk, or how far the first ones have come: how many are being worked
+    /// on is all that is kept. A chunk that takes long would else have all behind it remembered.
+    only_counts: bool,
+    /// How many chunks are being worked on.
+    in_hand: usize,
     /// Those that are next in order.
     ready: Vec<T>,
     /// The number of the first chunk that is not ready.
@@ -16,8 +21,10 @@ pub(super) struct Pieces<T> {
 }
 
 impl<T> Pieces<T> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(only_counts: bool) -> Self {
         Pieces {
+            only_counts,
+            in_hand: 0,
             ready: Vec::new(),
             first: 0,
             pending: VecDeque::new(),
@@ -27,12 +34,20 @@ impl<T> Pieces<T> {
 
     /// Counts one more chunk, and returns its number.
     pub(super) fn open(&mut self) -> usize {
+        self.in_hand += 1;
+        if self.only_counts {
+            return 0;
+        }
         self.pending.push_back(None);
         self.first + self.pending.len() - 1
     }
 
     /// This has come of the chunk with this number.
     pub(super) fn arrive(&mut self, number: usize, piece: T) {
+        self.in_hand -= 1;
+        if self.only_counts {
+            return;
+        }
         self.pending[number - self.first] = Some(piece);
         while let Some(piece) = self.pending.front_mut().and_then(Option::take) {
             self.pending.pop_front();
@@ -73,7 +88,7 @@ impl<T> Pieces<T> {
 
     /// Whether chunks are being worked on.
     pub(super) fn are_pending(&self) -> bool {
-        !self.pending.is_empty()
+        self.in_hand > 0
     }
 }
 
@@ -83,7 +98,7 @@ mod tests {
 
     #[test]
     fn pieces_come_out_in_the_order_of_their_chunks() {
-        let mut pieces = Pieces::new();
+        let mut pieces = Pieces::new(false);
         let numbers: Vec<_> = (0..4).map(|_| pieces.open()).collect();
         pieces.arrive(numbers[2], 'c');
         pieces.arrive(numbers[1], 'b');
@@ -102,6 +117,19 @@ mod tests {
         assert_eq!(pieces.held(), 1, "one is being worked on");
         assert_eq!(pieces.ready(), 1);
         pieces.drop_ready();
+        assert_eq!(pieces.ready(), 0);
+    }
+
+    #[test]
+    fn pieces_that_are_only_counted_leave_nothing_behind() {
+        let mut pieces = Pieces::new(true);
+        let numbers = [(); 3].map(|()| pieces.open());
+        pieces.arrive(numbers[2], 'c');
+        pieces.arrive(numbers[1], 'b');
+        assert!(pieces.are_pending());
+        assert_eq!((pieces.held(), pieces.pending.len()), (0, 0));
+        pieces.arrive(numbers[0], 'a');
+        assert!(!pieces.are_pending());
         assert_eq!(pieces.ready(), 0);
     }
 }

@@ -96,6 +96,7 @@ fn reach(lanes: usize) -> Reach {
         // Half emptied first: to wake a thread costs more than a chunk.
         resume: window / 2,
         chunk: MOST,
+        only_counts: false,
         streams: true,
     }
 }
