@@ -84,7 +84,8 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
                     });
                 }
             });
-            assert!(winners.into_inner() <= 5);
+            // Callbacks may have cancelled the others' tokens first, but nobody the first one.
+            assert!((1..=5).contains(&winners.into_inner()));
             drop(kept);
             calls.assert_each_once();
         }

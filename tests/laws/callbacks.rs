@@ -111,14 +111,14 @@ fn callbacks_run_unlocked() {
 #[test]
 fn dropping_a_registration_waits_for_a_running_call() {
     watched(|| {
-        for _ in 0..200 {
+        for _ in 0..50 {
             let token = CancelToken::new();
             let (running, ended) = (Arc::new(Barrier::new(2)), Arc::new(AtomicBool::new(false)));
             let registration = token.on_cancel({
                 let (running, ended) = (Arc::clone(&running), Arc::clone(&ended));
                 move || {
                     running.wait();
-                    (0..100).for_each(|_| thread::yield_now());
+                    (0..20).for_each(|_| thread::yield_now());
                     ended.store(true, SeqCst);
                 }
             });
@@ -188,9 +188,9 @@ fn a_callback_that_panics_for_a_failed_item_is_a_panic_of_the_run() {
                 .into_par_iter()
                 .with_group(group)
                 .try_for_each(|token, _| {
-                    kept.lock()
-                        .unwrap()
-                        .push(token.on_cancel(|| panic!("in a callback")));
+                    // It may panic at once, and then the lock must not be held.
+                    let registration = token.on_cancel(|| panic!("in a callback"));
+                    kept.lock().unwrap().push(registration);
                     Err::<(), _>("failed")
                 })
         };
@@ -208,10 +208,12 @@ fn a_callback_that_panics_for_a_failed_item_is_a_panic_of_the_run() {
 fn a_callback_that_panics_at_a_deadline_is_a_panic_of_the_run() {
     on_pools(|_| {
         for _ in 0..3 {
-            let group = ErrGroup::new().timeout(Duration::from_millis(2));
+            let group = ErrGroup::new();
             let payload = payload_of(|| {
                 [0].par_iter().with_group(&group).try_for_each(|token, _| {
                     let (running, run) = channel();
+                    // From here on, lest the time is over before the item has begun.
+                    token.cancel_after(Duration::from_millis(2));
                     let _registration = token.child().on_cancel(move || {
                         running.send(()).unwrap();
                         panic!("at the deadline");

@@ -282,12 +282,15 @@ fn values_errors_panics_and_skipped_are_all_the_items() {
 fn a_deadline_leaves_what_was_ready() {
     for threads in [2, 8] {
         on_pool(threads, || {
-            let group = ErrGroup::new().timeout(Duration::from_millis(20));
+            let (group, both) = (ErrGroup::new(), Barrier::new(2));
             let items = (0..2_u8).into_par_iter().in_order().with_group(&group);
             let outcome = items.outcome(|token, n| {
+                both.wait();
                 if n == 0 {
                     return Ok(n);
                 }
+                // From here on, lest the time is over before the items have begun.
+                token.cancel_after(Duration::from_millis(20));
                 token.sleep(Duration::MAX).map(|()| n)
             });
             assert_eq!(outcome.values, [(0, 0)]);

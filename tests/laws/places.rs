@@ -103,10 +103,7 @@ fn a_waiting_submitter_is_released_by_the_cancellation() {
         for threads in [0, 1, 2] {
             let body = move || {
                 let stop = CancelToken::new();
-                let mut group = ErrGroup::new().concurrency(1).token(&stop);
-                if by_deadline {
-                    group = group.timeout(Duration::from_millis(20));
-                }
+                let group = ErrGroup::new().concurrency(1).token(&stop);
                 let drops = Drops::new(3);
                 let (spawning, is_spawning) = channel();
                 let result = group.scope(|s| {
@@ -114,7 +111,9 @@ fn a_waiting_submitter_is_released_by_the_cancellation() {
                     s.spawn(move |s| {
                         // The place is kept until the submitter is through.
                         is_spawning.recv().unwrap();
-                        if !by_deadline {
+                        if by_deadline {
+                            s.token().cancel_after(Duration::from_millis(20));
+                        } else {
                             stop.cancel();
                         }
                         _ = s.token().done().recv();
