@@ -251,7 +251,7 @@ pub trait IteratorErrGroupExt: Iterator {
     /// first `None` the iterator is not asked again.
     ///
     /// A chunk is read before its first item runs. So behind an iterator that waits (for a network,
-    /// a terminal) an item may wait for up to seven of its successors, and one that waits for what the
+    /// a terminal) an item may wait for up to eight calls of `next`, and one that waits for what the
     /// items themselves do may wait for ever.
     ///
     /// # Cancellation

@@ -216,8 +216,9 @@ impl ErrGroup {
     /// An error that is borne does not make the run a success: it goes on, and returns the earliest
     /// error at its end. All of them are kept by [`outcome`](crate::WithGroup::outcome). In order the
     /// run stops where the sequential loop would, that had counted to `n`, and of several caught panics
-    /// the lowest is returned. `max_errors(1)` is the default,
-    /// and the last of several calls of `max_errors` and [`keep_going`](ErrGroup::keep_going) counts.
+    /// the lowest is returned; but one that came after something else had cancelled the run, if there is
+    /// one. `max_errors(1)` is the default, and the last of several calls of `max_errors` and
+    /// [`keep_going`](ErrGroup::keep_going) counts.
     ///
     /// The error of a [stream's sink](crate::WithGroup::try_stream) and that of a
     /// [scope's body](ErrGroup::scope) are never borne. A panic is if it is caught

@@ -419,7 +419,7 @@
 //!
 //! `par_bridge().err_group(f)` works as well, and an endless iterator ends at the first failure with
 //! either. Stay with `par_bridge` if the iterator waits, and one item must not wait for the next ones:
-//! [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) may read up to seven more before it begins.
+//! [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) may wait for up to eight calls of `next` before it begins.
 //!
 //! # `ThreadPool::install`
 //!

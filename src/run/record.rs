@@ -211,8 +211,8 @@ impl<E> Record<E> {
         }
     }
 
-    /// The panic that the run ends with. In time, the first: all that
-    /// were borne came before any that was not. In order, one that has no place in it, or else the lowest.
+    /// The panic that the run ends with. In time, the first: all that were borne came before any that
+    /// was not. In order, one that was not borne, or else the lowest.
     pub(super) fn first_panic(&self) -> FirstPanic {
         let borne = self.panics.iter().enumerate();
         let first = borne.min_by_key(|(_, panic)| panic.index);

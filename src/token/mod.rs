@@ -357,10 +357,12 @@ impl CancelToken {
     /// down a socket, kill a child process.
     ///
     /// `f` runs at most once, on the thread that cancels this token or one above it, or that ends the
-    /// run of a cancelled one, after this token and its descendants are flagged. If the token is cancelled already, it runs before this call
-    /// returns. It is dropped unrun when the registration is dropped, or when the run ends without being cancelled. It may
-    /// use the token in any way, but should be quick: the one who cancels waits for it, and for a
-    /// deadline that is the timer of the whole process. The order among callbacks is not specified.
+    /// run of a cancelled one, after this token and its descendants are flagged. If the token is
+    /// cancelled already, it runs before this call returns; then descendants may be about to be flagged
+    /// by the one who cancels. It is dropped unrun when the registration is dropped, or when the run
+    /// ends without being cancelled. It may use the token in any way, but should be quick: the one who
+    /// cancels waits for it, and for a deadline that is the timer of the whole process. The order among
+    /// callbacks is not specified.
     ///
     /// Items that share what is to be stopped, such as an HTTP client, each register it for the time
     /// that they need it, and stopping it several times must do no harm.
