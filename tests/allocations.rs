@@ -1,5 +1,5 @@
 //! What a run allocates does not depend on how many items it has; in order, hardly. What it holds at
-//! once does not in any case.
+//! once, but for values, does not in any case.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
