@@ -132,7 +132,7 @@ impl CancelToken {
     /// As [`cancel`](CancelToken::cancel), with a reason: Go's `CancelCauseFunc`.
     ///
     /// The reason is found in the [`cause`](CancelToken::cause) and as the source of
-    /// [`Cancelled`]. Of several, the first stays.
+    /// [`Cancelled`]. Of several, the first stays; another is dropped by the call that gives it.
     ///
     /// # Panics
     ///
