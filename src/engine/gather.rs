@@ -2,6 +2,11 @@
 
 use std::iter;
 
+/// How many short items are run between two jumps back: the compiler unrolls a loop of so many. Where
+/// an item takes a nanosecond, a loop of one item is slower by a quarter and more if chance puts it
+/// badly across cache lines (the same 13 instructions, measured in two builds).
+const BLOCK: usize = 4;
+
 /// The values of one stretch of the input, while they are gathered.
 pub(super) trait Gather: Send + Sized {
     type Value;
@@ -44,7 +49,13 @@ impl Gather for Nothing {
 
     #[inline]
     fn extend(&mut self, mut next: impl FnMut() -> Option<()>) {
-        while next().is_some() {}
+        loop {
+            for _ in 0..BLOCK {
+                if next().is_none() {
+                    return;
+                }
+            }
+        }
     }
 
     fn finish(self) {}
