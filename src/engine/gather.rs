@@ -5,7 +5,7 @@ use std::iter;
 /// How many short items are run between two jumps back: the compiler unrolls a loop of so many. Where
 /// an item takes a nanosecond, a loop of one item is slower by a quarter and more if chance puts it
 /// badly across cache lines (the same 13 instructions, measured in two builds).
-const BLOCK: usize = 4;
+pub(super) const BLOCK: usize = 4;
 
 /// The values of one stretch of the input, while they are gathered.
 pub(super) trait Gather: Send + Sized {

@@ -13,12 +13,14 @@
 //! may stop.
 
 use std::marker::PhantomData;
+use std::mem;
 use std::ptr;
 
-use super::gather::{Gather, Join};
+use super::gather::{BLOCK, Gather, Join};
 
-/// How many values are written between two looks at the room that is left.
-const BLOCK: usize = 4;
+/// Room is looked for once for so many blocks. Short items are unrolled so many times; of longer ones
+/// the compiler unrolls one block only, or none.
+const BLOCKS: usize = 4;
 
 #[cold]
 fn too_many() -> ! {
@@ -32,8 +34,11 @@ pub(super) struct Room<T> {
 }
 
 impl<T> Room<T> {
-    /// `None` if the memory cannot be had.
+    /// `None` if the memory cannot be had, and for values without a size, of which none has a place.
     pub(super) fn new(len: usize) -> Option<Self> {
+        if size_of::<T>() == 0 {
+            return None;
+        }
         let mut values = Vec::new();
         values.try_reserve_exact(len).ok()?;
         Some(Room { values, len })
@@ -88,7 +93,39 @@ impl<T> Place<'_, T> {
 
     /// Gives up the ownership of the values, and returns how many they are.
     fn release(mut self) -> usize {
-        std::mem::take(&mut self.written)
+        mem::take(&mut self.written)
+    }
+}
+
+/// Where the next value of a place is written, while it borrows the place. A pointer that stays in a
+/// register, and not the count, which takes one more instruction for each value; counted however the
+/// loop ends.
+struct Cursor<'p, T> {
+    start: *mut T,
+    /// The first position that is not written.
+    free: *mut T,
+    written: &'p mut usize,
+}
+
+impl<T> Cursor<'_, T> {
+    /// # Safety
+    ///
+    /// There is a position left in the place.
+    #[inline]
+    unsafe fn write(&mut self, value: T) {
+        // SAFETY: the position is one of the place's own, and not initialized, so that no value is
+        // overwritten without being dropped.
+        unsafe { self.free.write(value) };
+        // SAFETY: the position was inside the allocation, so the next is too, or one past its end.
+        self.free = unsafe { self.free.add(1) };
+    }
+}
+
+impl<T> Drop for Cursor<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // A room is made for values with a size only.
+        *self.written = (self.free.addr() - self.start.addr()) / size_of::<T>();
     }
 }
 
@@ -108,46 +145,35 @@ impl<T: Send> Gather for Place<'_, T> {
         )
     }
 
-    /// The count is kept in a register, and put back however the loop ends.
     #[inline]
     fn extend(&mut self, mut next: impl FnMut() -> Option<T>) {
-        struct Count<'p> {
-            written: usize,
-            kept: &'p mut usize,
-        }
-        impl Drop for Count<'_> {
-            fn drop(&mut self) {
-                *self.kept = self.written;
-            }
-        }
-
-        let (start, len) = (self.start, self.len);
-        let mut count = Count {
-            written: self.written,
-            kept: &mut self.written,
+        // SAFETY: `written <= len`, so both sums stay inside the allocation or one past its end.
+        let free = unsafe { self.start.add(self.written) };
+        // SAFETY: as above.
+        let end = unsafe { self.start.add(self.len) };
+        let room = self.len - self.written;
+        // SAFETY: not more than the room behind `free`.
+        let end_of_blocks = unsafe { free.add(room - room % (BLOCKS * BLOCK)) };
+        let mut cursor = Cursor {
+            start: self.start,
+            free,
+            written: &mut self.written,
         };
-        // Room is looked for once for several values; a short loop body the compiler then unrolls.
-        while len - count.written >= BLOCK {
-            for _ in 0..BLOCK {
-                let Some(value) = next() else { return };
-                // SAFETY: there was room for `BLOCK` values, so `written < len`, and the place is
-                // borrowed, so its count is this one: the position is one of the place's own.
-                let position = unsafe { start.add(count.written) };
-                // SAFETY: by the invariant the position is not initialized, so that no value is
-                // overwritten without being dropped.
-                unsafe { position.write(value) };
-                count.written += 1;
+        while cursor.free != end_of_blocks {
+            for _ in 0..BLOCKS {
+                for _ in 0..BLOCK {
+                    let Some(value) = next() else { return };
+                    // SAFETY: whole blocks are left up to `end_of_blocks`, which is not past `end`.
+                    unsafe { cursor.write(value) };
+                }
             }
         }
         while let Some(value) = next() {
-            if count.written >= len {
+            if cursor.free == end {
                 too_many();
             }
-            // SAFETY: `written < len`, and then as above.
-            let position = unsafe { start.add(count.written) };
-            // SAFETY: as above.
-            unsafe { position.write(value) };
-            count.written += 1;
+            // SAFETY: `free` is before `end`.
+            unsafe { cursor.write(value) };
         }
     }
 

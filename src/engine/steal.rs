@@ -216,7 +216,9 @@ where
         self
     }
 
-    /// The default would move the folder through every item.
+    /// The default would move the folder through every item. Inlined, as rayon calls it in one place: in
+    /// a function of its own the loop over the items of a slice is some percent slower.
+    #[inline]
     fn consume_iter<S>(mut self, items: S) -> Self
     where
         S: IntoIterator<Item = I>,

@@ -19,5 +19,6 @@ mod scope;
 mod sources;
 mod stream;
 mod tokens;
+mod values;
 mod walks;
 mod which_error;
