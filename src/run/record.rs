@@ -161,9 +161,7 @@ impl<E> Record<E> {
     /// items above the bound only; see [`bound`](Record::bound).
     pub(super) fn strike(&mut self, position: Option<usize>, tolerance: Tolerance) -> Strike {
         self.count += 1;
-        if let Some(position) = position
-            && tolerance.failures < usize::MAX
-        {
+        if let Some(position) = position.filter(|_| tolerance.failures < usize::MAX) {
             self.lowest.push(position);
             if self.lowest.len() > tolerance.failures {
                 self.lowest.pop();
