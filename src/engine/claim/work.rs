@@ -175,16 +175,25 @@ where
     }
 
     /// The item before `rest`, which ends at `end` and which this lane works on, has failed. If that is
-    /// one too many, nothing above the bound goes on, and everything below does.
+    /// one too many, nothing above the bound goes on, and everything below does. The length of the rest
+    /// is user code, and may panic.
     #[cold]
     #[inline(never)]
     fn fail_before(&self, lane: usize, end: usize, rest: &S::Chunk, error: E) -> Passed {
-        let index = position(end, rest);
-        let tell = |wanted| self.narrow(lane, index, wanted);
-        self.run.fail_at(index, error, tell)
+        match catch_unwind(AssertUnwindSafe(|| position(end, rest))) {
+            Ok(index) => {
+                let tell = |wanted| self.narrow(lane, index, wanted);
+                self.run.fail_at(index, error, tell)
+            }
+            Err(payload) => {
+                self.run.panicked(payload);
+                self.run.contain(|| drop(error));
+                Passed::Stopped
+            }
+        }
     }
 
-    /// The same for a panic. The length of the rest is user code, and may panic too.
+    /// The same for a panic.
     #[cold]
     fn panic(&self, site: Site<'_>, rest: &S::Chunk, payload: Payload) -> Passed {
         match catch_unwind(AssertUnwindSafe(|| position(site.end, rest))) {
