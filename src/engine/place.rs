@@ -6,12 +6,14 @@
 //! part of the vector: so a run that stops half-way leaks nothing and drops nothing twice.
 //!
 //! Two neighbours are joined when the left one is full: then the written values are one stretch
-//! again. A left one that is not full belongs to a run that stopped, and the right one is dropped.
-//! A result that spans all positions is thus proof that each was written.
+//! again. A left one that is not full belongs to a run that stopped, or to an iterator that lied about
+//! its length, and the right one is dropped. A result with as many written values as there are
+//! positions is thus proof that each was written.
 //!
 //! rayon's own `collect` works in this way (`rayon::iter::collect`); what is added is that a run
 //! may stop.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr;
@@ -23,7 +25,9 @@ use super::gather::{BLOCK, Gather, Join};
 const BLOCKS: usize = 4;
 
 #[cold]
-fn too_many() -> ! {
+fn too_many<T>(surplus: T) -> ! {
+    // First, so that a panic of its drop meets no other.
+    drop(surplus);
     panic!("an iterator gave more items than its length");
 }
 
@@ -34,11 +38,8 @@ pub(super) struct Room<T> {
 }
 
 impl<T> Room<T> {
-    /// `None` if the memory cannot be had, and for values without a size, of which none has a place.
+    /// `None` if the memory cannot be had.
     pub(super) fn new(len: usize) -> Option<Self> {
-        if size_of::<T>() == 0 {
-            return None;
-        }
         let mut values = Vec::new();
         values.try_reserve_exact(len).ok()?;
         Some(Room { values, len })
@@ -66,15 +67,17 @@ impl<T> Room<T> {
 /// A stretch of a room, of which the first `written` positions hold values.
 ///
 /// Invariants: `start` points to `len` positions that no other place and nobody else uses during
-/// `'v`; the first `written` of them are initialized and owned by this place; `written <= len`.
+/// `'v`; the first `written` of them are initialized and owned by this place; `written <= len`; all
+/// places of one `'v` are of one room.
 pub(super) struct Place<'v, T> {
     /// A raw pointer with the provenance of the whole allocation, so that neighbours can be joined;
     /// a slice could not grow again.
     start: *mut T,
     len: usize,
     written: usize,
-    /// The room is borrowed, and the values are owned.
-    room: PhantomData<(&'v mut Room<T>, T)>,
+    /// The room is borrowed, and the values are owned. `'v` is invariant, by the cell, so that places of
+    /// two rooms are of two types; see [`Room::fill`].
+    room: PhantomData<(Cell<&'v mut Room<T>>, T)>,
 }
 
 // SAFETY: a place is a unique borrow of positions together with ownership of the values in them,
@@ -98,8 +101,11 @@ impl<T> Place<'_, T> {
 }
 
 /// Where the next value of a place is written, while it borrows the place. A pointer that stays in a
-/// register, and not the count, which takes one more instruction for each value; counted however the
-/// loop ends.
+/// register, and not the count, which takes more instructions for each value. Counted however the loop
+/// ends.
+///
+/// Invariant: the positions from `start` to `free` are initialized, and those behind it are the place's
+/// own and are not. For values with a size only: the pointer would not move.
 struct Cursor<'p, T> {
     start: *mut T,
     /// The first position that is not written.
@@ -113,8 +119,8 @@ impl<T> Cursor<'_, T> {
     /// There is a position left in the place.
     #[inline]
     unsafe fn write(&mut self, value: T) {
-        // SAFETY: the position is one of the place's own, and not initialized, so that no value is
-        // overwritten without being dropped.
+        // SAFETY: `free` is a position of the place, which is an element of a vector: valid for writes
+        // and aligned. It is not initialized, so no value is lost.
         unsafe { self.free.write(value) };
         // SAFETY: the position was inside the allocation, so the next is too, or one past its end.
         self.free = unsafe { self.free.add(1) };
@@ -124,7 +130,6 @@ impl<T> Cursor<'_, T> {
 impl<T> Drop for Cursor<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // A room is made for values with a size only.
         *self.written = (self.free.addr() - self.start.addr()) / size_of::<T>();
     }
 }
@@ -147,7 +152,19 @@ impl<T: Send> Gather for Place<'_, T> {
 
     #[inline]
     fn extend(&mut self, mut next: impl FnMut() -> Option<T>) {
-        // SAFETY: `written <= len`, so both sums stay inside the allocation or one past its end.
+        if size_of::<T>() == 0 {
+            while let Some(value) = next() {
+                if self.written == self.len {
+                    too_many(value);
+                }
+                // Owned by the place from now on: there is nothing to write.
+                mem::forget(value);
+                self.written += 1;
+            }
+            return;
+        }
+        // SAFETY: `written <= len`, so both sums stay inside the allocation or one past its end; or
+        // there is none, and `len` is 0.
         let free = unsafe { self.start.add(self.written) };
         // SAFETY: as above.
         let end = unsafe { self.start.add(self.len) };
@@ -163,14 +180,15 @@ impl<T: Send> Gather for Place<'_, T> {
             for _ in 0..BLOCKS {
                 for _ in 0..BLOCK {
                     let Some(value) = next() else { return };
-                    // SAFETY: whole blocks are left up to `end_of_blocks`, which is not past `end`.
+                    // SAFETY: `BLOCKS` blocks were left, or a multiple of them, up to `end_of_blocks`,
+                    // which is not past `end`.
                     unsafe { cursor.write(value) };
                 }
             }
         }
         while let Some(value) = next() {
             if cursor.free == end {
-                too_many();
+                too_many(value);
             }
             // SAFETY: `free` is before `end`.
             unsafe { cursor.write(value) };

@@ -41,7 +41,7 @@ where
     T: Send,
     E: Send,
 {
-    // An input too long for the memory may still fail early, or be cancelled.
+    // An input whose length is not known, or too long for the memory: it may still fail early.
     let Some(room) = items.opt_len().and_then(Room::new) else {
         return concatenate(items.drive_unindexed(Stretch::new(run, f, Piece::new())));
     };

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
+#[cfg(panic = "unwind")]
+use crate::bomb::{Blast, Bomb, blast};
 use crate::harness::{on_pools, payload_of};
 use crate::liar::Liar;
 
@@ -32,26 +34,90 @@ fn message_of<R>(body: impl FnOnce() -> R) -> String {
     text_of(&*payload_of(body))
 }
 
+/// The surplus is dropped before the panic that tells of it: two panics at once would abort.
+#[cfg(panic = "unwind")]
+#[test]
+fn a_surplus_value_that_cannot_be_dropped() {
+    on_pools(|_| {
+        let liar = Liar {
+            len: 1,
+            ..Liar::MORE
+        };
+        let run = |n| Ok::<_, ()>((n == 1).then(|| Bomb("surplus")));
+        let stealing = blast(|| liar.try_map_group(|_, n| run(n)));
+        assert_eq!(stealing, Some(Blast("surplus")));
+        let in_order = blast(|| liar.in_order().try_map_group(|_, n| run(n)));
+        assert_eq!(in_order, stealing);
+    });
+}
+
+/// A position that cannot be told, of an error that cannot be dropped.
+#[cfg(panic = "unwind")]
+#[test]
+fn an_error_without_a_position_that_cannot_be_dropped() {
+    on_pools(|_| {
+        let items = Liar::SAYS_IT_AT_FIRST.in_order();
+        let payload = payload_of(|| items.try_for_each_group(|_, _| Err::<(), _>(Bomb("error"))));
+        assert_eq!(text_of(&*payload), "asked too late");
+    });
+}
+
+/// In one stretch of each length: the first item too many is found out, and not a later one.
+#[cfg(panic = "unwind")]
+#[test]
+fn no_value_is_written_behind_the_last_place() {
+    on_pools(|threads| {
+        for len in 0..=40 {
+            let made = AtomicUsize::new(0);
+            let count = |_: &CancelToken, n: usize| {
+                made.fetch_add(1, SeqCst);
+                Ok::<_, ()>(Box::new(n))
+            };
+            let liar = Liar {
+                len,
+                has: |len| len + 20,
+                ..Liar::HONEST
+            };
+            let items = || liar.with_min_len(len.max(1));
+            let stealing = message_of(|| items().try_map_group(count));
+            assert_eq!(stealing, "an iterator gave more items than its length");
+            assert_eq!(made.swap(0, SeqCst), len + 1, "{len} on {threads}");
+            if len > 0 {
+                let in_order = message_of(|| items().in_order().try_map_group(count));
+                assert_eq!(in_order, stealing);
+                assert_eq!(made.into_inner(), len + 1, "in order, {len} on {threads}");
+            }
+        }
+    });
+}
+
 /// Values into place: the lie is found out, and no memory is touched that was not written.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
     on_pools(|threads| {
-        let refused = |what, run: &dyn Fn() -> Result<Vec<Box<usize>>, ()>| {
-            let text = message_of(run);
-            assert!(text.contains("length"), "{what} on {threads}: {text}");
-        };
-        for (name, liar) in [
+        fn refused<T: Send>(
+            liar: Liar,
+            f: impl Fn(&CancelToken, usize) -> Result<T, ()> + Copy + Send + Sync,
+        ) -> [String; 4] {
+            [
+                message_of(|| liar.try_map_group(f)),
+                message_of(|| liar.with_max_len(1).try_map_group(f)),
+                message_of(|| liar.in_order().try_map_group(f)),
+                message_of(|| liar.with_min_len(100).in_order().try_map_group(f)),
+            ]
+        }
+        for (gave, liar) in [
             ("more", Liar::MORE),
             ("fewer", Liar::FEWER),
-            ("none", Liar::NONE),
+            ("fewer", Liar::NONE),
         ] {
-            refused(name, &|| liar.try_map_group(ok));
-            refused(name, &|| liar.with_max_len(1).try_map_group(ok));
-            refused(name, &|| liar.in_order().try_map_group(ok));
-            refused(name, &|| {
-                liar.with_min_len(100).in_order().try_map_group(ok)
-            });
+            let expected = format!("an iterator gave {gave} items than its length");
+            let boxes = refused(liar, ok);
+            let nothings = refused(liar, |_, _| Ok(()));
+            for text in boxes.into_iter().chain(nothings) {
+                assert_eq!(text, expected, "on {threads}");
+            }
         }
         // These have as many as they should, and what they say of it is not asked.
         for (name, liar) in [

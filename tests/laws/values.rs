@@ -1,55 +1,104 @@
-//! Law 3 where values are written to their places: by blocks, and the rest one by one.
+//! Law 3 where values are written to their places: by blocks of items, and the rest one by one.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, on_pools};
+use crate::harness::{Drops, Thing, on_pool, on_pools};
 
-/// More than a few blocks, whatever their size.
+/// Two blocks of sixteen, and some.
 const LENGTHS: std::ops::RangeInclusive<usize> = 0..=40;
 
-/// In one stretch, of each length, and stopped at each of its items.
+/// A value that is not where a value of its size would be.
+#[repr(align(64))]
+struct Wide(Thing);
+
+/// In one stretch of each length, stopped at each of its items. `bears` is what the run bears.
+fn stop_anywhere<V: AsRef<Thing> + Send>(
+    length: usize,
+    at: usize,
+    by_panic: bool,
+    bears: bool,
+    in_order: bool,
+    wrap: impl Fn(Thing) -> V + Sync,
+) {
+    let (values, ran) = (Drops::new(length), AtomicUsize::new(0));
+    let fails = |number| number == at || bears && number > at && (number - at) % 5 == 0;
+    let run = |number| {
+        ran.fetch_add(1, SeqCst);
+        if fails(number) {
+            assert!(!by_panic, "on purpose");
+            return Err(number);
+        }
+        Ok(wrap(values.thing(number)))
+    };
+    let group = ErrGroup::new().catch_panics();
+    let group = if bears { group.keep_going() } else { group };
+    let items = (0..length).into_par_iter().with_min_len(length.max(1));
+    let result = if in_order {
+        items.in_order().with_group(&group).try_map(|_, n| run(n))
+    } else {
+        items.with_group(&group).try_map(|_, n| run(n))
+    };
+    match result {
+        Ok(vector) => {
+            assert_eq!(at, length);
+            let numbers = vector.iter().map(|value| value.as_ref().number);
+            assert!(numbers.eq(0..length));
+            assert!((0..length).all(|number| values.of(number) == 0));
+        }
+        Err(GroupError::Failed { error, .. }) => assert_eq!((error, by_panic), (at, false)),
+        Err(GroupError::Panicked(_)) => assert!(by_panic && at < length),
+        Err(error) => panic!("{error}"),
+    }
+    let last = if bears { length } else { length.min(at + 1) };
+    assert_eq!(ran.into_inner(), last);
+    for number in 0..length {
+        let made = number < last && !fails(number);
+        assert_eq!(values.of(number), usize::from(made), "drops of {number}");
+    }
+}
+
+impl AsRef<Thing> for Thing {
+    fn as_ref(&self) -> &Thing {
+        self
+    }
+}
+
+impl AsRef<Thing> for Wide {
+    fn as_ref(&self) -> &Thing {
+        &self.0
+    }
+}
+
 #[test]
 fn a_stretch_that_stops_anywhere_drops_its_values_once() {
-    on_pools(|_| {
+    on_pool(2, || {
         for length in LENGTHS {
             for at in 0..=length {
-                for shape in 0..4 {
-                    let (values, ran) = (Drops::new(length), AtomicUsize::new(0));
-                    let by_panic = shape % 2 == 1;
-                    let run = |number| {
-                        ran.fetch_add(1, SeqCst);
-                        if number == at {
-                            assert!(!by_panic, "on purpose");
-                            return Err(number);
-                        }
-                        Ok(values.thing(number))
-                    };
-                    let group = ErrGroup::new().catch_panics();
-                    let items = (0..length).into_par_iter().with_min_len(length.max(1));
-                    let result = if shape < 2 {
-                        items.with_group(&group).try_map(|_, n| run(n))
-                    } else {
-                        items.in_order().with_group(&group).try_map(|_, n| run(n))
-                    };
-                    match result {
-                        Ok(vector) => {
-                            assert_eq!(at, length);
-                            assert!(vector.iter().map(|thing| thing.number).eq(0..length));
-                            assert!((0..length).all(|number| values.of(number) == 0));
-                        }
-                        Err(GroupError::Failed { error: number, .. }) => {
-                            assert_eq!((number, by_panic), (at, false));
-                        }
-                        Err(error) => assert!(by_panic && at < length, "{error}"),
-                    }
-                    assert_eq!(ran.into_inner(), length.min(at + 1), "{shape}");
-                    let dropped = (0..length).map(|number| values.of(number));
-                    assert!(dropped.eq((0..length).map(|number| usize::from(number < at))));
+                for shape in 0..8 {
+                    let [by_panic, bears, in_order] = [1, 2, 4].map(|bit| shape & bit != 0);
+                    stop_anywhere(length, at, by_panic, bears, in_order, |thing| thing);
+                    stop_anywhere(length, at, by_panic, bears, in_order, Box::new);
+                    stop_anywhere(length, at, by_panic, bears, in_order, Wide);
                 }
             }
+        }
+    });
+}
+
+/// Neighbours of every length are one vector again.
+#[test]
+fn stretches_of_any_length_are_joined() {
+    on_pools(|_| {
+        for most in LENGTHS.skip(1) {
+            let items = || (0..200_u8).into_par_iter().with_max_len(most);
+            let stealing = items().try_map_group(|_, n| Ok::<_, ()>(n));
+            let in_order = items().in_order().try_map_group(|_, n| Ok::<_, ()>(n));
+            let expected: Vec<u8> = (0..200).collect();
+            assert_eq!(stealing.as_ref(), Ok(&expected));
+            assert_eq!(in_order.as_ref(), Ok(&expected));
         }
     });
 }
