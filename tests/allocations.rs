@@ -10,7 +10,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use rayon::prelude::*;
-use rayon_errgroup::{ErrGroup, prelude::*};
+use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 
 /// A run over so many items.
 type Run<'g> = Box<dyn Fn(u64) + Sync + 'g>;
@@ -82,7 +82,24 @@ fn held_at_the_end(items: usize, threads: usize, group: &ErrGroup) -> usize {
 #[test]
 fn no_item_allocates_and_none_leaves_memory_behind() {
     no_item_leaves_memory_behind();
+    no_chunk_asks_for_the_memory_of_all_its_values();
     no_item_allocates();
+}
+
+/// Its first item may fail.
+fn no_chunk_asks_for_the_memory_of_all_its_values() {
+    const SIZE: usize = 64 * 1024;
+    let before = HELD.load(Relaxed);
+    let items = (0..1000).into_par_iter().with_min_len(1000).in_order();
+    let group = ErrGroup::new();
+    let result = items.with_group(&group).try_stream(
+        |_, _| Err::<[u8; SIZE], _>(HELD.load(Relaxed).saturating_sub(before)),
+        |_| Ok(()),
+    );
+    let Err(GroupError::Failed { error: held, .. }) = result else {
+        panic!("the first item fails");
+    };
+    assert!(held < 16 * SIZE, "{held} bytes");
 }
 
 fn no_item_leaves_memory_behind() {

@@ -85,8 +85,22 @@ fn no_value_is_written_behind_the_last_place() {
             if len > 0 {
                 let in_order = message_of(|| items().in_order().try_map_group(count));
                 assert_eq!(in_order, stealing);
-                assert_eq!(made.into_inner(), len + 1, "in order, {len} on {threads}");
+                assert_eq!(
+                    made.swap(0, SeqCst),
+                    len + 1,
+                    "in order, {len} on {threads}"
+                );
             }
+            // One fails, and is borne: there is a place more.
+            let group = ErrGroup::new().keep_going();
+            let borne = message_of(|| {
+                items().with_group(&group).try_map(|token, n| match n {
+                    10 => Err(()),
+                    _ => count(token, n),
+                })
+            });
+            assert_eq!(borne, stealing);
+            assert_eq!(made.into_inner(), len + 1, "borne, {len} on {threads}");
         }
     });
 }
