@@ -184,10 +184,10 @@
 //! is given) and none for each item (in order, a few for each thread and one for each chunk of items);
 //! one atomic load for each item. Measured
 //! with `benches/page.sh` on two cores of an AMD EPYC (family 26), four million items of a nanosecond
-//! each: `err_group` takes 0.89 of the time of rayon's `try_for_each`, and `try_map_group` takes 0.19 of
-//! that of `collect::<Result<Vec<_>, _>>()` and 1.22 of that of a `collect` without errors. At 100
-//! nanoseconds an item `err_group` and `try_for_each` are within two percent of each other. `in_order`
-//! takes 0.84 of the time of `try_for_each`, and 0.07 of that of `find_map_first`, which gives the same
+//! each: `err_group` takes 0.83 of the time of rayon's `try_for_each`, and `try_map_group` takes 0.16 of
+//! that of `collect::<Result<Vec<_>, _>>()` and 1.03 of that of a `collect` without errors. At 100
+//! nanoseconds an item `err_group` and `try_for_each` are within one percent of each other. `in_order`
+//! takes 0.85 of the time of `try_for_each`, and 0.07 of that of `find_map_first`, which gives the same
 //! answer. A task of a [`scope()`] costs what one of rayon's `in_place_scope` does, some 0.15 µs.
 //!
 //! # Not promised

@@ -512,6 +512,6 @@
 //! - Closures that return an `Option` or a `ControlFlow`: `try_for_each` takes them.
 //! - Two tasks whose results are both wanted: `join`, and then a `?` for each.
 //! - `spawn` without a scope, for work that outlives its caller; `broadcast`.
-//! - A hundred quick items, again and again: a run allocates once, so `err_group` takes 1.2 to 1.5 of the
+//! - A hundred quick items, again and again: a run allocates once, so `err_group` takes 1.2 to 2 times the
 //!   time of `try_for_each` there.
 #![doc = include_str!("pair.html")]
