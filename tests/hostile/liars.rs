@@ -91,7 +91,7 @@ fn no_value_is_written_behind_the_last_place() {
                     "in order, {len} on {threads}"
                 );
             }
-            // One fails, and is borne: there is a place more.
+            // One fails, and is borne: its place is left for the next value.
             let group = ErrGroup::new().keep_going();
             let borne = message_of(|| {
                 items().with_group(&group).try_map(|token, n| match n {

@@ -1,5 +1,6 @@
 //! Law 3 where values are written to their places: by blocks of items, and the rest one by one.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use rayon::prelude::*;
@@ -8,13 +9,14 @@ use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 use crate::harness::{Drops, Thing, on_pool, on_pools};
 
 /// Two blocks of sixteen, and some.
-const LENGTHS: std::ops::RangeInclusive<usize> = 0..=40;
+const LENGTHS: RangeInclusive<usize> = 0..=40;
 
 /// A value that is not where a value of its size would be.
 #[repr(align(64))]
 struct Wide(Thing);
 
-/// In one stretch of each length, stopped at each of its items. `bears` is what the run bears.
+/// One stretch, of which the item `at` fails. If the run `bears` that, every fifth item behind it fails
+/// too, and the stretch is begun anew after each.
 fn stop_anywhere<V: AsRef<Thing> + Send>(
     length: usize,
     at: usize,
@@ -72,6 +74,7 @@ impl AsRef<Thing> for Wide {
     }
 }
 
+/// In one stretch there is one order, so more threads would show nothing more.
 #[test]
 fn a_stretch_that_stops_anywhere_drops_its_values_once() {
     on_pool(2, || {
