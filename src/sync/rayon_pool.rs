@@ -9,7 +9,7 @@ pub(crate) fn in_place_scope_on<'s, R>(pool: &ThreadPool, body: impl FnOnce(&Sco
     pool.in_place_scope(body)
 }
 
-/// Whether this thread is one of the pool's, or of any.
+/// Whether this thread belongs to the given pool, or to any pool if none is given.
 pub(crate) fn is_worker(pool: Option<&ThreadPool>) -> bool {
     let index = pool.map_or_else(
         rayon::current_thread_index,

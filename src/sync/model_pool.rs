@@ -1,7 +1,7 @@
-//! A pool for models: some workers take jobs off one queue, in any order.
+//! A thread pool for models: a few threads take jobs from one queue, in any order.
 //!
-//! rayon itself cannot be modelled. What this crate relies on is little: a job that is spawned runs
-//! once, on some worker, and a scope ends when all of its jobs have.
+//! rayon itself cannot run under a model checker. This crate relies on little of it: a spawned job
+//! runs once, on some thread of the pool, and a scope ends when all of its jobs have ended.
 
 use std::cell::Cell;
 use std::sync::PoisonError;
@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) use rayon::{ThreadPool, Yield};
 
-use super::{Condvar, Mutex, thread};
-use crate::sync::lock;
+use super::{Condvar, Mutex, lock, thread};
 
-/// How many workers there are. Set by each model before it begins.
+/// How many threads the pool has. Each model sets it before it starts.
 pub(crate) static WORKERS: AtomicUsize = AtomicUsize::new(2);
 
 shuttle::thread_local! {
@@ -29,7 +28,7 @@ pub(crate) struct Scope<'s> {
 struct Jobs<'s> {
     queued: Vec<Job<'s>>,
     running: usize,
-    /// The body has ended.
+    /// The body of the scope has ended.
     closed: bool,
 }
 
@@ -39,8 +38,8 @@ impl<'s> Scope<'s> {
         self.changed.notify_all();
     }
 
-    /// Runs jobs until the scope is over.
-    fn work_off(&self) {
+    /// Runs jobs until the scope has ended.
+    fn run_jobs(&self) {
         IS_WORKER.with(|is_worker| is_worker.set(true));
         let mut jobs = lock(&self.jobs);
         loop {
@@ -72,26 +71,26 @@ fn run<'s, R>(workers: usize, is_worker: bool, body: impl FnOnce(&Scope<'s>) -> 
     let scope = &scope;
     thread::scope(|threads| {
         for _ in 0..workers {
-            threads.spawn(move || scope.work_off());
+            threads.spawn(move || scope.run_jobs());
         }
         let before = IS_WORKER.with(|cell| cell.replace(is_worker));
         let result = body(scope);
         lock(&scope.jobs).closed = true;
         scope.changed.notify_all();
         if is_worker {
-            scope.work_off();
+            scope.run_jobs();
         }
         IS_WORKER.with(|cell| cell.set(before));
         result
     })
 }
 
-/// The body runs on one of the workers.
+/// Runs the body on a thread of the pool.
 pub(crate) fn scope<'s, R>(body: impl FnOnce(&Scope<'s>) -> R) -> R {
     run(current_num_threads() - 1, true, body)
 }
 
-/// The body runs on the calling thread, which is one of the workers or not.
+/// Runs the body on the calling thread, whether that belongs to the pool or not.
 pub(crate) fn in_place_scope<'s, R>(body: impl FnOnce(&Scope<'s>) -> R) -> R {
     let is_worker = is_worker(None);
     run(
@@ -113,7 +112,7 @@ pub(crate) fn is_worker(_: Option<&ThreadPool>) -> bool {
     IS_WORKER.with(Cell::get)
 }
 
-/// Makes this thread a worker, for a model of who calls from inside of the pool.
+/// Makes this thread one of the pool's, to model a call from inside the pool.
 pub(crate) fn become_worker() {
     IS_WORKER.with(|is_worker| is_worker.set(true));
 }

@@ -1,12 +1,12 @@
-//! A channel for models: as much of crossbeam's as this crate uses, of a model's own primitives.
+//! A channel for models: the part of crossbeam's interface that this crate uses, made of the model
+//! checker's primitives.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::{Condvar, Mutex, thread};
-use crate::sync::lock;
+use super::{Condvar, Mutex, lock, thread};
 
 #[derive(Debug)]
 struct Channel<T> {
@@ -85,7 +85,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// No time passes in a model.
+    /// Waits without a limit: no time passes in a model.
     pub(crate) fn recv_timeout(&self, _limit: Duration) -> Result<T, RecvTimeoutError> {
         self.recv()
     }
@@ -99,7 +99,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// A limit is over at once, as it may be.
+/// A time limit passes at once: a model has no clock, and a short limit is one possible case.
 pub(crate) fn wait_for(
     message: &Receiver<()>,
     closed: &Receiver<Infallible>,
