@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::claim::outcome::Values;
-use crate::error::{GroupError, Panicked, drop_contained};
+use crate::error::{GroupError, Panicked};
 use crate::outcome::Outcome;
+use crate::panic::{drop_catching, drop_payload};
 use crate::run::{Found, Run, Stopped, Tolerance};
 use crate::scope::{self, Scope};
 use crate::token::CancelToken;
@@ -365,7 +366,7 @@ impl ErrGroup {
                 match catch_unwind(AssertUnwindSafe(|| drop(late))) {
                     Ok(()) => GroupError::Cancelled(cancelled),
                     Err(payload) => {
-                        drop_contained(cancelled);
+                        drop_payload(drop_catching(cancelled));
                         panicked(payload)
                     }
                 }

@@ -211,6 +211,7 @@ mod group;
 pub mod guide;
 mod in_order;
 mod outcome;
+mod panic;
 mod run;
 mod scope;
 mod sync;
@@ -218,14 +219,15 @@ mod token;
 mod with_group;
 
 pub use engine::claim::source::{Ordered, Sequential};
-pub use error::{Cancelled, Cause, GroupError, Panicked};
+pub use error::GroupError;
 pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use failures::Failures;
 pub use group::ErrGroup;
 pub use in_order::InOrder;
 pub use outcome::Outcome;
+pub use panic::Panicked;
 pub use scope::{Rejected, Scope, scope};
-pub use token::{CancelToken, DropGuard, OnCancel};
+pub use token::{CancelToken, Cancelled, Cause, DropGuard, OnCancel};
 pub use with_group::WithGroup;
 
 /// The extension traits, to be imported with a `*` next to rayon's prelude.

@@ -6,7 +6,8 @@ use std::sync::PoisonError;
 
 use super::Run;
 use super::record::{Failure, FirstPanic, Found, Record, Tolerance, Verdict};
-use crate::error::{Cancelled, Cause, Payload, discard, drop_contained, keep_first};
+use crate::error::{Cancelled, Cause, Payload};
+use crate::panic::{drop_catching, drop_payload, first_panic};
 
 /// Why a run did not end with `Ok`.
 pub(crate) enum Stopped<E> {
@@ -57,7 +58,7 @@ impl<E> Run<E> {
     pub(crate) fn execute<R>(mut self, body: impl FnOnce(&Run<E>) -> R) -> Result<R, Stopped<E>> {
         let incomplete = match self.drive(body) {
             Some(values) if self.verdict() == Verdict::Ok => {
-                drop_contained(self);
+                drop_payload(drop_catching(self));
                 return Ok(values);
             }
             incomplete => incomplete,
@@ -89,15 +90,15 @@ impl<E> Run<E> {
         };
         let rest = record.drop_rest();
         // The last to hold the reason of a cancellation, unless that is what came of the run.
-        drop_contained(self);
+        drop_payload(drop_catching(self));
         match (rest, stopped) {
             // It outranks what has come of the run otherwise, and what that leaves must not panic too.
             (Some(payload), outranked @ (Stopped::Failed(_) | Stopped::Cancelled { .. })) => {
-                drop_contained(outranked);
+                drop_payload(drop_catching(outranked));
                 Stopped::Panicked(payload)
             }
             (payload, stopped) => {
-                payload.into_iter().for_each(discard);
+                drop_payload(payload);
                 stopped
             }
         }
@@ -118,9 +119,9 @@ impl<E> Run<E> {
         let mut record = self.take_record();
         if verdict == Verdict::Panicked && !catches {
             let payload = record.take_panic();
-            record.drop_rest().into_iter().for_each(discard);
-            drop_contained(result);
-            drop_contained((cause, self));
+            drop_payload(record.drop_rest());
+            drop_payload(drop_catching(result));
+            drop_payload(drop_catching((cause, self)));
             return Err(payload);
         }
         let is_fatal = !record.fatal.is_empty() && matches!(cause, Some(Cause::Panicked));
@@ -139,7 +140,7 @@ impl<E> Run<E> {
         secondary.append(&mut record.late);
         let mut panics = record.fatal;
         panics.append(&mut record.panics);
-        drop_contained(self);
+        drop_payload(drop_catching(self));
         Ok(Account {
             result,
             errors,
@@ -190,15 +191,14 @@ impl<E> Record<E> {
             ..
         } = self;
         for panic in panics.into_iter().chain(fatal) {
-            discard(panic.what);
+            drop_payload([panic.what]);
         }
-        let mut first_panic = None;
+        let mut first = None;
         // One by one: two of a vector whose drops panic would abort the process.
         for error in errors.into_iter().chain(late) {
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(error)));
-            keep_first(&mut first_panic, dropped.err());
+            first_panic(&mut first, drop_catching(error));
         }
-        first_panic
+        first
     }
 }
 
@@ -213,7 +213,7 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
             cancelled,
             late: Some(error),
         }) => {
-            drop_contained(cancelled);
+            drop_payload(drop_catching(cancelled));
             Err(error)
         }
         Err(Stopped::Cancelled {
@@ -222,7 +222,7 @@ pub(crate) fn bare<R, E>(body: impl FnOnce(&Run<E>) -> R) -> Result<R, E> {
         }) => {
             let cause = cancelled.to_string();
             // It must not be dropped by the unwinding, lest its reason's drop panics too.
-            drop_contained(cancelled);
+            drop_payload(drop_catching(cancelled));
             panic!(
                 "work was skipped because a closure cancelled its own run ({cause}), and there \
                  is no error to return: return one from the closure, or use an `ErrGroup`, by \

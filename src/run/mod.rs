@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) use self::ended::{Account, Stopped, bare};
 use self::record::Record;
 pub(crate) use self::record::{Found, Tolerance, Verdict};
-use crate::error::{Cause, Payload, discard};
+use crate::error::{Cause, Payload};
+use crate::panic::drop_payload;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::token::{CancelToken, Node};
@@ -96,7 +97,7 @@ impl<E> Run<E> {
             what: payload,
         };
         let later = lock(&self.record).keep_fatal(panic);
-        later.into_iter().for_each(discard);
+        drop_payload(later);
     }
 
     /// The panic that was escaping has arrived.

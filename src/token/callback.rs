@@ -4,7 +4,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
-use crate::error::Payload;
+use crate::panic::Payload;
 use crate::sync::thread::{self, ThreadId};
 use crate::sync::{Condvar, Mutex, lock};
 

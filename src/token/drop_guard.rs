@@ -2,8 +2,7 @@
 
 use std::mem;
 
-use super::CancelToken;
-use crate::error::Cause;
+use super::{CancelToken, Cause};
 
 /// Cancels a token when dropped, unless disarmed. Made by
 /// [`CancelToken::drop_guard`](crate::CancelToken::drop_guard).

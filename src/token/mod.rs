@@ -1,6 +1,7 @@
 //! `CancelToken`: the flag of a run, in a tree.
 
 mod callback;
+mod cause;
 mod drop_guard;
 #[cfg(all(test, model = "loom"))]
 mod models;
@@ -16,10 +17,11 @@ use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::cause::{Cancelled, Cause};
 pub use self::drop_guard::DropGuard;
 pub(crate) use self::node::Node;
 pub use self::on_cancel::OnCancel;
-use crate::error::{Cancelled, Cause, discard, keep_first};
+use crate::panic::{drop_payload, first_panic};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::thread;
 
@@ -154,7 +156,7 @@ impl CancelToken {
 
     fn cancel_for(&self, cause: &Cause) -> bool {
         let mut panic = None;
-        let mut on_panic = |_: &Node, payload| keep_first(&mut panic, Some(payload));
+        let mut on_panic = |_: &Node, payload| first_panic(&mut panic, Some(payload));
         let addressed = self.node.addressed();
         let first = addressed.is_some_and(|node| node.cancel(cause, || (), &mut on_panic));
         if !first {
@@ -162,7 +164,7 @@ impl CancelToken {
         }
         match panic {
             // A guard that is dropped by an unwinding thread must not panic as well.
-            Some(payload) if thread::panicking() => discard(payload),
+            Some(payload) if thread::panicking() => drop_payload([payload]),
             Some(payload) => resume_unwind(payload),
             None => {}
         }

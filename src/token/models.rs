@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::timer::Expire;
-use super::{CancelToken, Node};
-use crate::error::Cause;
+use super::{CancelToken, Cause, Node};
 use crate::sync::explore;
 
 /// Counts calls. Not a thing that the model looks into: it only counts what the threads did.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
-use crate::error::discard;
+use crate::panic::drop_payload;
 
 static TIMER: Timer = Timer {
     queue: Mutex::new(Queue {
@@ -107,7 +107,7 @@ impl Timer {
                         }
                     }));
                     if let Err(payload) = unwound {
-                        discard(payload);
+                        drop_payload([payload]);
                     }
                     self.queue()
                 }

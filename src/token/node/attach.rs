@@ -5,8 +5,9 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::{ACTIVE, CANCELLED, FINISHED, Node, Owner};
-use crate::error::{Cause, Payload, discard};
+use crate::panic::{Payload, drop_payload};
 use crate::sync::channel::{Receiver, bounded};
+use crate::token::Cause;
 use crate::token::callback::Callback;
 use crate::token::timer;
 
@@ -106,7 +107,7 @@ impl Node {
         };
         drop(links);
         if let Some(later) = later {
-            discard(later);
+            drop_payload([later]);
         }
     }
 }
@@ -125,7 +126,7 @@ impl timer::Expire for Node {
                     }
                     next = node.above();
                 }
-                discard(payload);
+                drop_payload([payload]);
             },
         );
     }

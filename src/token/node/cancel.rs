@@ -1,11 +1,11 @@
 //! Cancelling and finishing: the walks down the tree.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use super::{ACTIVE, CANCELLED, FINISHED, Node, Owner};
-use crate::error::{Cause, Payload, keep_first};
+use crate::panic::{Payload, drop_catching, first_panic as keep_first};
 use crate::sync::atomic::Ordering;
+use crate::token::Cause;
 use crate::token::callback::Callback;
 
 impl Node {
@@ -164,8 +164,7 @@ impl Node {
             drop(links);
             for callback in settled.into_callbacks() {
                 // Those who wait on the other tokens must be woken whatever a callback's drop does.
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(callback.take())));
-                keep_first(&mut first_panic, dropped.err());
+                keep_first(&mut first_panic, drop_catching(callback.take()));
             }
         }
         first_panic

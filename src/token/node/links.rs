@@ -6,8 +6,9 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::Node;
-use crate::error::{Cause, Payload};
+use crate::panic::Payload;
 use crate::sync::channel::{Receiver, Sender};
+use crate::token::Cause;
 use crate::token::callback::Callback;
 use crate::token::timer;
 

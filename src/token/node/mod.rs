@@ -33,10 +33,10 @@ use std::sync::{Arc, OnceLock};
 
 pub(super) use self::attach::Registered;
 use self::links::Links;
-use crate::error::Cause;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::Receiver;
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::token::Cause;
 
 const ACTIVE: u8 = 0;
 const CANCELLED: u8 = 1;
