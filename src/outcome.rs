@@ -182,7 +182,7 @@ impl<T, E> Outcome<T, E> {
             (Verdict::Failed, 2..) => Err(GroupError::Several(Failures::new(errors))),
             // Or somebody has taken out what there was.
             _ => {
-                let cancelled = Cancelled::new(cause.unwrap_or(Cause::Finished));
+                let cancelled = Cancelled::new(cause.unwrap_or(Cause::Released));
                 Err(GroupError::Cancelled(cancelled))
             }
         }

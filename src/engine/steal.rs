@@ -100,7 +100,7 @@ impl<F, G: Gather, E> Stretch<'_, F, G, E> {
         let unwound = catch_unwind(AssertUnwindSafe(|| {
             gather.extend(|| {
                 let item = items.next()?;
-                if cancelled.is_raised() {
+                if cancelled.is_set() {
                     run.skip();
                     return None;
                 }

@@ -47,7 +47,7 @@ impl<E> Run<E> {
             let cause = record.cause();
             self.cancel(&cause, || ());
         }
-        if let Some(stray) = self.token.node().finish() {
+        if let Some(stray) = self.token.node().release() {
             self.keep_fatal(None, stray);
             self.spoil();
         }
@@ -84,7 +84,7 @@ impl<E> Run<E> {
             // Of the failures that count one is an error, or else the verdict were that of a panic.
             Verdict::Failed => Stopped::Failed(record.errors.swap_remove(0)),
             Verdict::Cancelled | Verdict::Ok => Stopped::Cancelled {
-                cancelled: Cancelled::new(self.token.cause().unwrap_or(Cause::Finished)),
+                cancelled: Cancelled::new(self.token.cause().unwrap_or(Cause::Released)),
                 late: (record.errors.pop().or_else(|| record.late.pop())).map(|late| late.what),
             },
         };

@@ -35,7 +35,7 @@ pub enum Cause {
     Dropped,
     /// The run that the token belonged to has ended. Such a token counts as released, not as
     /// cancelled, so only [`sleep`](crate::CancelToken::sleep) reports it.
-    Finished,
+    Released,
     /// A token further up was cancelled, for this cause, which is never `Parent` itself.
     Parent(Arc<Cause>),
 }
@@ -78,7 +78,7 @@ impl fmt::Display for Cause {
             Cause::Failed => "a task failed",
             Cause::Panicked => "a task panicked",
             Cause::Dropped => "drop guard dropped",
-            Cause::Finished => "run ended",
+            Cause::Released => "run ended",
             Cause::Parent(cause) => return write!(f, "{cause} (parent token)"),
         })
     }

@@ -98,9 +98,9 @@ impl CancelToken {
     }
 
     /// The token of one lane of the run that this token belongs to.
-    pub(crate) fn lane(&self) -> Self {
+    pub(crate) fn worker(&self) -> Self {
         CancelToken {
-            node: self.node.lane(),
+            node: self.node.worker(),
         }
     }
 
@@ -157,10 +157,10 @@ impl CancelToken {
     fn cancel_for(&self, cause: &Cause) -> bool {
         let mut panic = None;
         let mut on_panic = |_: &Node, payload| first_panic(&mut panic, Some(payload));
-        let addressed = self.node.addressed();
-        let first = addressed.is_some_and(|node| node.cancel(cause, || (), &mut on_panic));
+        let target = self.node.target();
+        let first = target.is_some_and(|node| node.cancel(cause, || (), &mut on_panic));
         if !first {
-            self.node.follow(on_panic);
+            self.node.catch_up(on_panic);
         }
         match panic {
             // A guard that is dropped by an unwinding thread must not panic as well.
@@ -192,8 +192,8 @@ impl CancelToken {
     /// assert!(matches!(token.cause(), Some(Cause::Deadline)));
     /// ```
     pub fn cancel_at(&self, at: Instant) {
-        let addressed = self.node.addressed();
-        if addressed.is_some_and(|node| !node.set_deadline(at)) {
+        let target = self.node.target();
+        if target.is_some_and(|node| !node.set_deadline(at)) {
             self.cancel_for(&Cause::Deadline);
         }
     }
@@ -270,7 +270,7 @@ impl CancelToken {
 
     #[cold]
     fn cancelled(&self) -> Cancelled {
-        Cancelled::new(self.cause().unwrap_or(Cause::Finished))
+        Cancelled::new(self.cause().unwrap_or(Cause::Released))
     }
 
     /// What cancelled this token, or `None` while it is not cancelled.
@@ -404,7 +404,7 @@ impl CancelToken {
     /// # Errors
     ///
     /// [`Cancelled`] if the token is cancelled, or if the run that it belongs to ends
-    /// ([`Cause::Finished`](crate::Cause::Finished)), before the time is over.
+    /// ([`Cause::Released`](crate::Cause::Released)), before the time is over.
     ///
     /// # Examples
     ///

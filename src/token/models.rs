@@ -278,7 +278,7 @@ fn the_end_of_a_run_and_a_cancellation() {
         let run = CancelToken::of_run(Some(&parent));
         let (helper, _registration) = (run.child(), run.on_cancel(calls.call()));
         let canceller = with(&parent, |parent| assert!(parent.cancel()));
-        assert!(run.node().finish().is_none());
+        assert!(run.node().release().is_none());
         let state = run.is_cancelled();
         assert!(helper.done().recv().is_err(), "no waiter is left behind");
         canceller.join().unwrap();
@@ -296,7 +296,7 @@ fn the_end_of_a_run_and_a_waiter() {
             assert!(run.done().recv().is_err());
             assert!(!run.is_cancelled() && run.cause().is_none());
         });
-        assert!(run.node().finish().is_none());
+        assert!(run.node().release().is_none());
         waiter.join().unwrap();
     });
 }
@@ -306,7 +306,7 @@ fn the_end_of_a_run_and_a_child_that_is_born() {
     explore("the end of a run and a child", || {
         let run = CancelToken::of_run(None);
         let other = with(&run, |run| assert!(run.child().done().recv().is_err()));
-        assert!(run.node().finish().is_none());
+        assert!(run.node().release().is_none());
         other.join().unwrap();
     });
 }
@@ -315,7 +315,7 @@ fn the_end_of_a_run_and_a_child_that_is_born() {
 fn a_failure_above_and_a_lane_that_is_cancelled() {
     explore("a lane and its run", || {
         let run = CancelToken::of_run(None);
-        let lane = run.lane();
+        let lane = run.worker();
         let other = with(&run, |run| _ = run.cancel());
         lane.node().cancel(&Cause::Failed, || (), |_, _| ());
         assert!(lane.is_cancelled());

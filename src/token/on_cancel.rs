@@ -41,7 +41,7 @@ impl OnCancel {
         let callback = Arc::new(Callback::new(call));
         let place = match node.register(&callback) {
             Registered::Waiting(key) => Some((Arc::clone(node), key)),
-            Registered::Late => {
+            Registered::AlreadyCancelled => {
                 let mut panic = None;
                 callback.run(|payload| panic = Some(payload));
                 if let Some(payload) = panic {
@@ -49,7 +49,7 @@ impl OnCancel {
                 }
                 None
             }
-            Registered::Never => {
+            Registered::AlreadyReleased => {
                 drop(callback.take());
                 None
             }

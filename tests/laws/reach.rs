@@ -353,7 +353,7 @@ fn the_token_of_a_run_that_ended_well_is_released() {
             assert!(token.cause().is_none());
             token.done().recv().unwrap_err();
             let ended = token.sleep(Duration::MAX).unwrap_err();
-            assert!(matches!(ended.cause(), Cause::Finished));
+            assert!(matches!(ended.cause(), Cause::Released));
             assert!(!token.cancel(), "too late");
             assert!(!token.is_cancelled());
         }

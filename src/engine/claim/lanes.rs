@@ -96,7 +96,7 @@ where
         }
         let lane = Lane {
             start: 0,
-            token: self.run.token().lane(),
+            token: self.run.token().worker(),
             pace: Pace::new(self.lanes),
         };
         let lanes = &mut lock(&self.front).lanes;

@@ -222,7 +222,7 @@ where
             };
             self.read.push(item);
             let is_late = self.read.len() % LOOK == 0 && began.elapsed() > READING;
-            if is_late || cancelled.is_raised() {
+            if is_late || cancelled.is_set() {
                 break;
             }
         }

@@ -120,7 +120,7 @@ where
         let unwound = catch_unwind(AssertUnwindSafe(|| {
             gather.extend(|| {
                 let item = items.next()?;
-                if cancelled.is_raised() {
+                if cancelled.is_set() {
                     is_skipped = true;
                     return None;
                 }

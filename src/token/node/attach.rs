@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::{ACTIVE, CANCELLED, FINISHED, Node, Owner};
+use super::{ACTIVE, CANCELLED, Node, Owner, RELEASED};
 use crate::panic::{Payload, drop_payload};
 use crate::sync::channel::{Receiver, bounded};
 use crate::token::Cause;
@@ -16,9 +16,9 @@ pub(in crate::token) enum Registered {
     /// It waits, under this key.
     Waiting(u64),
     /// The node is cancelled already.
-    Late,
+    AlreadyCancelled,
     /// The node's run is over; nothing will ever cancel it.
-    Never,
+    AlreadyReleased,
 }
 
 impl Node {
@@ -28,9 +28,9 @@ impl Node {
         }
         let (sender, mut receiver) = bounded(0);
         let mut links = self.links();
-        if self.state_under(&links) == ACTIVE {
+        if self.state_locked(&links) == ACTIVE {
             // Of two that make it at the same time, both have the same.
-            let (_, first) = links.attached().done.get_or_insert((sender, receiver));
+            let (_, first) = links.get_or_insert().done.get_or_insert((sender, receiver));
             receiver = first.clone();
         } else {
             // Closed before anybody can be given it.
@@ -42,22 +42,22 @@ impl Node {
 
     pub(in crate::token) fn register(&self, callback: &Arc<Callback>) -> Registered {
         let mut links = self.links();
-        match self.state_under(&links) {
+        match self.state_locked(&links) {
             ACTIVE => {
-                let attached = links.attached();
+                let attached = links.get_or_insert();
                 let key = attached.new_key();
                 attached.callbacks.insert(key, Arc::clone(callback));
                 Registered::Waiting(key)
             }
-            CANCELLED => Registered::Late,
-            _ => Registered::Never,
+            CANCELLED => Registered::AlreadyCancelled,
+            _ => Registered::AlreadyReleased,
         }
     }
 
     pub(in crate::token) fn unregister(&self, key: u64) {
         let mut links = self.links();
         let callback = links
-            .peek()
+            .get()
             .and_then(|attached| attached.callbacks.remove(&key));
         drop(links);
         drop(callback);
@@ -68,8 +68,8 @@ impl Node {
     pub(in crate::token) fn set_deadline(self: &Arc<Self>, at: Instant) -> bool {
         let passed = at <= Instant::now();
         let mut links = self.links();
-        if self.state_under(&links) == ACTIVE {
-            let attached = links.attached();
+        if self.state_locked(&links) == ACTIVE {
+            let attached = links.get_or_insert();
             if attached.deadline.is_none_or(|earlier| at < earlier) {
                 // First, since it may panic: then the token has the deadline that it had.
                 let timer = (!passed).then(|| {
@@ -87,19 +87,19 @@ impl Node {
         let (mut earliest, mut next) = (None, Some(self));
         while let Some(node) = next {
             let mut links = node.links();
-            if node.state_under(&links) != FINISHED {
-                let own = links.peek().and_then(|attached| attached.deadline);
+            if node.state_locked(&links) != RELEASED {
+                let own = links.get().and_then(|attached| attached.deadline);
                 earliest = own.into_iter().chain(earliest).min();
             }
             drop(links);
-            next = node.above();
+            next = node.parent();
         }
         earliest
     }
 
-    fn leave_panic(&self, payload: Payload) {
+    fn keep_orphaned_panic(&self, payload: Payload) {
         let mut links = self.links();
-        let first = &mut links.attached().stray_panic;
+        let first = &mut links.get_or_insert().orphaned_panic;
         let later = if first.is_none() {
             first.replace(payload)
         } else {
@@ -122,9 +122,9 @@ impl timer::Expire for Node {
                 let mut next = Some(node);
                 while let Some(node) = next {
                     if node.owner == Owner::Run {
-                        return node.leave_panic(payload);
+                        return node.keep_orphaned_panic(payload);
                     }
-                    next = node.above();
+                    next = node.parent();
                 }
                 drop_payload([payload]);
             },
@@ -151,7 +151,7 @@ mod tests {
                 assert!(node.set_deadline(sooner));
             }
             cancelled.cancel(&Cause::Failed, || (), |_, _| ());
-            finished.finish();
+            finished.release();
         }
         assert_eq!(timer::waiting_until(hour), 0);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{ACTIVE, CANCELLED, FINISHED, Node, Owner};
+use super::{ACTIVE, CANCELLED, Node, Owner, RELEASED};
 use crate::panic::{Payload, drop_catching, first_panic as keep_first};
 use crate::sync::atomic::Ordering;
 use crate::token::Cause;
@@ -37,7 +37,7 @@ impl Node {
     ) -> bool {
         let is_trigger = self.trigger(cause, record);
         if is_trigger {
-            self.walk(cause, on_panic);
+            self.propagate(cause, on_panic);
         }
         is_trigger
     }
@@ -52,7 +52,7 @@ impl Node {
         let mut callbacks = Vec::new();
         for node in nodes {
             if node.trigger(cause, || true) {
-                callbacks.append(&mut node.flag_descendants(cause));
+                callbacks.append(&mut node.close_subtree(cause));
             }
         }
         for (_, callback) in callbacks {
@@ -61,14 +61,14 @@ impl Node {
     }
 
     /// Flags everything below this node, which is cancelled, and runs the callbacks.
-    fn walk(self: &Arc<Self>, cause: &Cause, mut on_panic: impl FnMut(&Node, Payload)) {
-        for (node, callback) in self.flag_descendants(cause) {
+    fn propagate(self: &Arc<Self>, cause: &Cause, mut on_panic: impl FnMut(&Node, Payload)) {
+        for (node, callback) in self.close_subtree(cause) {
             callback.run(|payload| on_panic(&node, payload));
         }
     }
 
     /// Cancels a lane whose run is cancelled, if whoever does that has not come so far.
-    pub(in crate::token) fn follow(self: &Arc<Self>, on_panic: impl FnMut(&Node, Payload)) {
+    pub(in crate::token) fn catch_up(self: &Arc<Self>, on_panic: impl FnMut(&Node, Payload)) {
         if let Some(cause) = self.cause_of_run() {
             self.cancel(&cause, || (), on_panic);
         }
@@ -77,7 +77,7 @@ impl Node {
     /// Cancels this node if it is active (invariant 1) and `record` says so.
     fn trigger(&self, cause: &Cause, record: impl FnOnce() -> bool) -> bool {
         let mut links = self.links();
-        let is_trigger = self.state_under(&links) == ACTIVE && record();
+        let is_trigger = self.state_locked(&links) == ACTIVE && record();
         if is_trigger {
             links.cause = Some(cause.clone());
             // Release pairs with the Acquire load in `is_cancelled`.
@@ -90,13 +90,13 @@ impl Node {
     /// [`cancel`](Node::cancel), it only moves a value into its slot.
     pub(crate) fn while_active(&self, record: impl FnOnce()) {
         let links = self.links();
-        if self.state_under(&links) == ACTIVE {
+        if self.state_locked(&links) == ACTIVE {
             record();
         }
     }
 
     /// Flags the subtree, wakes its waiters, and returns the callbacks to be run.
-    fn flag_descendants(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
+    fn close_subtree(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
         let inherited = OnceLock::new();
         let (mut callbacks, mut pending) = (Vec::new(), Vec::new());
         let mut next = Some(Arc::clone(self));
@@ -104,26 +104,26 @@ impl Node {
             if !Arc::ptr_eq(&node, self) {
                 // A child that is cancelled already is walked all the same (invariant 2).
                 match (node.owner, node.cause_of_run()) {
-                    (Owner::Lane, Some(cause)) => node.trigger(&cause, || true),
+                    (Owner::Worker, Some(cause)) => node.trigger(&cause, || true),
                     // Its run has just ended, and releases it.
-                    (Owner::Lane, None) => false,
+                    (Owner::Worker, None) => false,
                     _ => node.trigger(inherited.get_or_init(|| cause.inherited()), || true),
                 };
             }
             let mut links = node.links();
-            let is_active = node.state_under(&links) == ACTIVE;
-            let settled = links.peek().and_then(|attached| {
+            let is_active = node.state_locked(&links) == ACTIVE;
+            let closed = links.get().and_then(|attached| {
                 // What is upgraded is dropped without the lock, which its drop would take.
-                pending.extend(attached.living_children());
-                (!is_active).then(|| attached.settle())
+                pending.extend(attached.live_children());
+                (!is_active).then(|| attached.close())
             });
             drop(links);
-            for callback in settled.unwrap_or_default().into_callbacks() {
+            for callback in closed.unwrap_or_default().into_callbacks() {
                 callbacks.push((Arc::clone(&node), callback));
             }
             next = pending.pop();
         }
-        self.leave_parent();
+        self.unlink_from_parent();
         callbacks
     }
 
@@ -132,37 +132,37 @@ impl Node {
     /// If it was cancelled, it stays so, and the walk of whoever cancelled it is done to its end
     /// here too, since that one may be on his way still. Returns a panic that was left here for the
     /// run, or that a callback, or its drop, ended with.
-    pub(crate) fn finish(self: &Arc<Self>) -> Option<Payload> {
+    pub(crate) fn release(self: &Arc<Self>) -> Option<Payload> {
         let mut pending = Vec::new();
-        let mut first_panic = self.release(&mut pending);
+        let mut first_panic = self.release_one(&mut pending);
         if let Some(cause) = self.cause() {
-            self.walk(&cause, |_, payload| {
+            self.propagate(&cause, |_, payload| {
                 keep_first(&mut first_panic, Some(payload));
             });
         }
         while let Some(node) = pending.pop() {
             if node.owner != Owner::Run {
-                let panic = node.release(&mut pending);
+                let panic = node.release_one(&mut pending);
                 keep_first(&mut first_panic, panic);
             }
         }
         first_panic
     }
 
-    fn release(&self, pending: &mut Vec<Arc<Node>>) -> Option<Payload> {
+    fn release_one(&self, pending: &mut Vec<Arc<Node>>) -> Option<Payload> {
         let mut links = self.links();
-        let active = self.state_under(&links) == ACTIVE;
+        let active = self.state_locked(&links) == ACTIVE;
         if active {
             // Relaxed: nothing is published with it; `is_cancelled` answers as before.
-            self.state.store(FINISHED, Ordering::Relaxed);
+            self.state.store(RELEASED, Ordering::Relaxed);
         }
-        let attached = links.peek()?;
-        let mut first_panic = attached.stray_panic.take();
+        let attached = links.get()?;
+        let mut first_panic = attached.orphaned_panic.take();
         if active {
-            pending.extend(attached.living_children());
-            let settled = attached.settle();
+            pending.extend(attached.live_children());
+            let closed = attached.close();
             drop(links);
-            for callback in settled.into_callbacks() {
+            for callback in closed.into_callbacks() {
                 // Those who wait on the other tokens must be woken whatever a callback's drop does.
                 keep_first(&mut first_panic, drop_catching(callback.take()));
             }
@@ -181,7 +181,7 @@ mod tests {
     fn a_lane_has_the_cause_of_its_run() {
         let parent = Node::root();
         let run = Node::of_run(Some(&parent));
-        let lane = run.lane();
+        let lane = run.worker();
         assert!(run.trigger(&Cause::Deadline, || true));
         parent.cancel(&Cause::Requested(None), || (), |_, _| ());
         assert!(matches!(lane.cause(), Some(Cause::Deadline)));
@@ -192,11 +192,11 @@ mod tests {
     fn a_lane_of_a_run_that_has_ended_is_not_cancelled() {
         let parent = Node::root();
         let run = Node::of_run(Some(&parent));
-        let lane = run.lane();
+        let lane = run.worker();
         let below = Node::of_run(Some(&lane));
         let callback = Arc::new(Callback::new(Box::new(|| unreachable!())));
         assert!(matches!(lane.register(&callback), Registered::Waiting(_)));
-        assert!(run.release(&mut Vec::new()).is_none());
+        assert!(run.release_one(&mut Vec::new()).is_none());
         parent.cancel(&Cause::Requested(None), || (), |_, _| ());
         assert!(!lane.is_cancelled());
         assert!(callback.take().is_some());

@@ -31,16 +31,16 @@ pub(super) struct Attached {
     pub(super) deadline: Option<Instant>,
     pub(super) timer: Option<timer::Entry>,
     /// A panic of a callback that was run where nobody could be told; the run takes it.
-    pub(super) stray_panic: Option<Payload>,
+    pub(super) orphaned_panic: Option<Payload>,
 }
 
 impl Links {
-    pub(super) fn attached(&mut self) -> &mut Attached {
+    pub(super) fn get_or_insert(&mut self) -> &mut Attached {
         self.attached.get_or_insert_default()
     }
 
     /// `None` as long as nothing was ever attached.
-    pub(super) fn peek(&mut self) -> Option<&mut Attached> {
+    pub(super) fn get(&mut self) -> Option<&mut Attached> {
         self.attached.as_deref_mut()
     }
 }
@@ -52,16 +52,16 @@ impl Attached {
         self.last_key
     }
 
-    pub(super) fn living_children(&self) -> impl Iterator<Item = Arc<Node>> {
+    pub(super) fn live_children(&self) -> impl Iterator<Item = Arc<Node>> {
         self.children.values().filter_map(Weak::upgrade)
     }
 
     /// Wakes the waiters, and takes what else ends with the node's activity, to be dropped or run
     /// without the lock.
-    pub(super) fn settle(&mut self) -> Settled {
+    pub(super) fn close(&mut self) -> Closed {
         // With the lock: whoever has it next finds the channel closed, and no user code is run.
         self.done = None;
-        Settled {
+        Closed {
             callbacks: std::mem::take(&mut self.callbacks),
             _timer: self.timer.take(),
         }
@@ -70,12 +70,12 @@ impl Attached {
 
 /// What is left of a node that is no longer active.
 #[derive(Default)]
-pub(super) struct Settled {
+pub(super) struct Closed {
     callbacks: BTreeMap<u64, Arc<Callback>>,
     _timer: Option<timer::Entry>,
 }
 
-impl Settled {
+impl Closed {
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Arc<Callback>> {
         self.callbacks.into_values()
     }

@@ -40,7 +40,7 @@ use crate::token::Cause;
 
 const ACTIVE: u8 = 0;
 const CANCELLED: u8 = 1;
-const FINISHED: u8 = 2;
+const RELEASED: u8 = 2;
 
 pub(crate) struct Node {
     state: AtomicU8,
@@ -61,7 +61,7 @@ enum Owner {
     Run,
     /// The token of one lane of a run: its parent's in all that a user asks of it, but for being
     /// cancelled when an item below the lane's fails.
-    Lane,
+    Worker,
 }
 
 /// Whether a node is cancelled.
@@ -70,7 +70,7 @@ pub(crate) struct Flag<'n>(&'n AtomicU8);
 
 impl Flag<'_> {
     #[inline]
-    pub(crate) fn is_raised(self) -> bool {
+    pub(crate) fn is_set(self) -> bool {
         // Relaxed: who sees it drops an item and reads nothing that the trigger has written.
         self.0.load(Ordering::Relaxed) == CANCELLED
     }
@@ -93,15 +93,15 @@ impl Node {
     }
 
     pub(super) fn child(self: &Arc<Self>) -> Arc<Node> {
-        self.born(Owner::User)
+        self.new_child(Owner::User)
     }
 
     /// The node of a run, below the token that the policy names. The token of a run that is over
     /// can no longer cancel anything; the tokens above it can.
     pub(super) fn of_run(mut parent: Option<&Arc<Node>>) -> Arc<Node> {
         while let Some(above) = parent {
-            let node = above.born(Owner::Run);
-            if !node.is_finished() {
+            let node = above.new_child(Owner::Run);
+            if !node.is_released() {
                 return node;
             }
             parent = above.parent.as_ref().map(|(parent, _)| parent);
@@ -109,24 +109,24 @@ impl Node {
         Arc::new(Node::new(Owner::Run, ACTIVE, None))
     }
 
-    pub(super) fn lane(self: &Arc<Self>) -> Arc<Node> {
-        self.born(Owner::Lane)
+    pub(super) fn worker(self: &Arc<Self>) -> Arc<Node> {
+        self.new_child(Owner::Worker)
     }
 
     /// The node that is meant where a user cancels this one: an item that cancels does so to its
     /// whole run. `None` if the item has nothing to say any more, because one below it failed.
-    pub(super) fn addressed(self: &Arc<Self>) -> Option<&Arc<Node>> {
+    pub(super) fn target(self: &Arc<Self>) -> Option<&Arc<Node>> {
         match (self.owner, &self.parent) {
-            (Owner::Lane, Some((run, _))) => (!self.is_cancelled()).then_some(run),
+            (Owner::Worker, Some((run, _))) => (!self.is_cancelled()).then_some(run),
             _ => Some(self),
         }
     }
 
-    fn born(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
+    fn new_child(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
         let mut links = self.links();
-        let state = self.state_under(&links);
+        let state = self.state_locked(&links);
         if state == ACTIVE {
-            let attached = links.attached();
+            let attached = links.get_or_insert();
             let key = attached.new_key();
             let child = Arc::new(Node::new(owner, ACTIVE, Some((Arc::clone(self), key))));
             attached.children.insert(key, Arc::downgrade(&child));
@@ -140,11 +140,11 @@ impl Node {
         Arc::new(child)
     }
 
-    fn leave_parent(&self) {
+    fn unlink_from_parent(&self) {
         if let Some((parent, key)) = &self.parent {
             let mut links = parent.links();
             let child = links
-                .peek()
+                .get()
                 .and_then(|attached| attached.children.remove(key));
             drop(links);
             drop(child);
@@ -152,7 +152,7 @@ impl Node {
     }
 
     fn take_parent(&mut self) -> Option<Arc<Node>> {
-        self.leave_parent();
+        self.unlink_from_parent();
         self.parent.take().map(|(parent, _)| parent)
     }
 }
@@ -174,7 +174,7 @@ impl Node {
     }
 
     /// The state, for one who holds the lock: stable, since every change is made under it.
-    fn state_under(&self, _links: &Links) -> u8 {
+    fn state_locked(&self, _links: &Links) -> u8 {
         // Relaxed: the lock orders this load after the store that it reads.
         self.state.load(Ordering::Relaxed)
     }
@@ -191,9 +191,9 @@ impl Node {
         Flag(&self.state)
     }
 
-    pub(super) fn is_finished(&self) -> bool {
+    pub(super) fn is_released(&self) -> bool {
         // Relaxed: a finished node publishes nothing.
-        self.state.load(Ordering::Relaxed) == FINISHED
+        self.state.load(Ordering::Relaxed) == RELEASED
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
@@ -203,11 +203,11 @@ impl Node {
     /// Of a lane: why its run is cancelled, if it is. The lane's cause is the same, whichever of
     /// several walks reaches it first.
     fn cause_of_run(&self) -> Option<Cause> {
-        let run = self.above().filter(|_| self.owner == Owner::Lane)?;
+        let run = self.parent().filter(|_| self.owner == Owner::Worker)?;
         run.cause()
     }
 
-    fn above(&self) -> Option<&Node> {
+    fn parent(&self) -> Option<&Node> {
         self.parent.as_ref().map(|(parent, _)| &**parent)
     }
 }
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_node_forgets_what_is_gone() {
         let parent = Node::root();
-        let children = |count| assert_eq!(parent.links().attached().children.len(), count);
+        let children = |count| assert_eq!(parent.links().get_or_insert().children.len(), count);
 
         let (child, grandchild) = (parent.child(), parent.child().child());
         children(2);
@@ -238,12 +238,12 @@ mod tests {
             let run = Node::of_run(Some(&parent));
             let helper = run.child();
             children(1);
-            run.finish();
-            assert!(helper.is_finished());
+            run.release();
+            assert!(helper.is_released());
         }
         children(0);
 
-        let callbacks = |count| assert_eq!(parent.links().attached().callbacks.len(), count);
+        let callbacks = |count| assert_eq!(parent.links().get_or_insert().callbacks.len(), count);
         callbacks(0);
         let callback = Arc::new(Callback::new(Box::new(|| unreachable!())));
         let Registered::Waiting(key) = parent.register(&callback) else {
