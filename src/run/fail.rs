@@ -108,27 +108,28 @@ impl<E> Run<E> {
 
     /// Counts a failure, and cancels the run if it is one too many.
     fn strike(&self, cause: &Cause, keep: impl FnOnce(&mut Record<E>)) -> Strike {
-        let mut strike = Strike::Late;
-        let record = || {
-            let mut record = lock(&self.record);
-            keep(&mut record);
-            strike = record.strike(None, self.tolerance);
-            strike == Strike::Out
+        let Some(active) = self.token.node().lock_active() else {
+            return Strike::Late;
         };
-        let on_panic = |_: &_, payload| self.keep_fatal(None, payload);
-        self.token.node().cancel_if(cause, record, on_panic);
+        let mut record = lock(&self.record);
+        keep(&mut record);
+        let strike = record.strike(None, self.tolerance);
+        drop(record);
+        if strike == Strike::Out {
+            active.cancel(cause, &mut |_, payload| self.keep_fatal(None, payload));
+        }
         strike
     }
 
     /// Counts a failure of a run in order.
     fn strike_at(&self, index: usize, keep: impl FnOnce(&mut Record<E>)) -> (Strike, Wanted) {
-        let (mut strike, mut wanted) = (Strike::Late, Wanted::Nothing);
-        self.token.node().while_active(|| {
-            let mut record = lock(&self.record);
-            keep(&mut record);
-            strike = record.strike(Some(index), self.tolerance);
-            wanted = record.bound().map_or(Wanted::All, Wanted::UpTo);
-        });
+        let Some(_active) = self.token.node().lock_active() else {
+            return (Strike::Late, Wanted::Nothing);
+        };
+        let mut record = lock(&self.record);
+        keep(&mut record);
+        let strike = record.strike(Some(index), self.tolerance);
+        let wanted = record.bound().map_or(Wanted::All, Wanted::UpTo);
         (strike, wanted)
     }
 

@@ -139,8 +139,10 @@ impl<E> Run<E> {
     }
 
     fn cancel(&self, cause: &Cause, record: impl FnOnce()) {
-        let on_panic = |_: &_, payload| self.keep_fatal(None, payload);
-        self.token.node().cancel(cause, record, on_panic);
+        if let Some(active) = self.token.node().lock_active() {
+            record();
+            active.cancel(cause, &mut |_, payload| self.keep_fatal(None, payload));
+        }
     }
 
     /// Whether it is known already that the run will not end with `Ok`.
@@ -151,7 +153,9 @@ impl<E> Run<E> {
     /// Cancels lanes of this run, because an item below them has failed.
     pub(crate) fn cancel_lanes(&self, lanes: &[CancelToken]) {
         let nodes = lanes.iter().map(CancelToken::node);
-        Node::cancel_all(nodes, &Cause::Failed, |payload| self.panicked(payload));
+        Node::cancel_all(nodes, &Cause::Failed, &mut |payload| {
+            self.panicked(payload);
+        });
     }
 
     /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing

@@ -30,7 +30,7 @@ impl Callback {
 
     /// Runs the closure unless somebody took it. A panic is handed to `on_panic` before those who
     /// wait for the end of the call are let go.
-    pub(super) fn run(&self, on_panic: impl FnOnce(Payload)) {
+    pub(super) fn run(&self, on_panic: &mut dyn FnMut(Payload)) {
         let Some(call) = self.replace_waiting(State::Running(thread::current().id())) else {
             return;
         };

@@ -158,9 +158,9 @@ impl CancelToken {
         let mut panic = None;
         let mut on_panic = |_: &Node, payload| first_panic(&mut panic, Some(payload));
         let target = self.node.target();
-        let first = target.is_some_and(|node| node.cancel(cause, || (), &mut on_panic));
+        let first = target.is_some_and(|node| node.cancel(cause, &mut on_panic));
         if !first {
-            self.node.catch_up(on_panic);
+            self.node.catch_up(&mut on_panic);
         }
         match panic {
             // A guard that is dropped by an unwinding thread must not panic as well.

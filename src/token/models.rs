@@ -317,7 +317,7 @@ fn a_failure_above_and_a_lane_that_is_cancelled() {
         let run = CancelToken::of_run(None);
         let lane = run.worker();
         let other = with(&run, |run| _ = run.cancel());
-        lane.node().cancel(&Cause::Failed, || (), |_, _| ());
+        lane.node().cancel(&Cause::Failed, &mut |_, _| ());
         assert!(lane.is_cancelled());
         other.join().unwrap();
         assert_cancelled(&run);

@@ -43,7 +43,7 @@ impl OnCancel {
             Registered::Waiting(key) => Some((Arc::clone(node), key)),
             Registered::AlreadyCancelled => {
                 let mut panic = None;
-                callback.run(|payload| panic = Some(payload));
+                callback.run(&mut |payload| panic = Some(payload));
                 if let Some(payload) = panic {
                     resume_unwind(payload);
                 }
