@@ -227,7 +227,7 @@ pub use in_order::InOrder;
 pub use outcome::Outcome;
 pub use panic::Panicked;
 pub use scope::{Rejected, Scope, scope};
-pub use token::{CancelToken, Cancelled, Cause, DropGuard, OnCancel};
+pub use token::{CancelRegistration, CancelToken, Cancelled, Cause, DropGuard};
 pub use with_group::WithGroup;
 
 /// The extension traits, to be imported with a `*` next to rayon's prelude.

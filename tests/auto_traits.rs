@@ -8,15 +8,15 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crossbeam_channel::Receiver;
 use rayon_errgroup::{
-    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, Failures, GroupError, InOrder, OnCancel,
-    Outcome, Panicked, Rejected, Scope, Sequential, WithGroup,
+    CancelRegistration, CancelToken, Cancelled, Cause, DropGuard, ErrGroup, Failures, GroupError,
+    InOrder, Outcome, Panicked, Rejected, Scope, Sequential, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 assert_impl_all!(CancelToken: Send, Sync, UnwindSafe, RefUnwindSafe, Unpin, Clone, Default, Debug, Eq, Hash);
 assert_impl_all!(Receiver<Infallible>: Send, Sync);
 assert_impl_all!(DropGuard: Send, Sync, UnwindSafe, Debug);
-assert_impl_all!(OnCancel: Send, Sync, Debug);
+assert_impl_all!(CancelRegistration: Send, Sync, Debug);
 assert_impl_all!(ErrGroup: Send, Sync, Clone, Default, Debug);
 assert_impl_all!(Cause: Send, Sync, Clone, Debug, Display);
 assert_impl_all!(Cancelled: Send, Sync, Clone, Debug, Display, std::error::Error);

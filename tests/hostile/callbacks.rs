@@ -8,7 +8,7 @@ use std::thread;
 
 use rayon::prelude::*;
 use rayon_errgroup::{
-    CancelToken, Cause, ErrGroup, GroupError, OnCancel, Rejected, prelude::*, scope,
+    CancelRegistration, CancelToken, Cause, ErrGroup, GroupError, Rejected, prelude::*, scope,
 };
 
 use crate::harness::{Drops, on_pools, payload_of, watched};
@@ -61,7 +61,7 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
     watched(|| {
         for round in 0..300 {
             let (family, calls) = (family(), Drops::new(5));
-            let kept: Vec<OnCancel> = (0..5)
+            let kept: Vec<CancelRegistration> = (0..5)
                 .map(|member| {
                     let (family, calls) = (family.clone(), calls.clone());
                     family.clone()[member].on_cancel(move || {
@@ -95,7 +95,7 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
 /// A callback that registers one that registers one: each runs at once, and none is left behind.
 #[test]
 fn callbacks_that_register_callbacks() {
-    fn register(token: &CancelToken, left: usize, calls: Arc<AtomicUsize>) -> OnCancel {
+    fn register(token: &CancelToken, left: usize, calls: Arc<AtomicUsize>) -> CancelRegistration {
         token.clone().on_cancel({
             let token = token.clone();
             move || {
@@ -126,7 +126,7 @@ fn callbacks_that_unregister_the_others() {
     watched(|| {
         for by_drop in [false, true] {
             let (family, calls) = (family(), Arc::new(AtomicUsize::new(0)));
-            let all: Arc<Mutex<Vec<Option<OnCancel>>>> = Arc::default();
+            let all: Arc<Mutex<Vec<Option<CancelRegistration>>>> = Arc::default();
             let prevented = Arc::new(AtomicUsize::new(0));
             for number in 0..100 {
                 let (all, calls) = (Arc::clone(&all), Arc::clone(&calls));
@@ -139,11 +139,12 @@ fn callbacks_that_unregister_the_others() {
                         let taken: Vec<_> =
                             all.lock().unwrap().iter_mut().map(Option::take).collect();
                         for registration in taken.into_iter().flatten() {
-                            if !by_drop {
+                            // Its own as well, which does not wait for itself.
+                            if by_drop {
+                                drop(registration);
+                            } else {
                                 prevented.fetch_add(registration.unregister().into(), SeqCst);
                             }
-                            // Its own as well, which does not wait for itself.
-                            drop(registration);
                         }
                     }
                 });
@@ -178,7 +179,6 @@ fn a_callback_that_is_waited_for_from_two_threads() {
                 for registration in [Arc::clone(&registration), registration] {
                     let drops = &drops;
                     threads.spawn(move || {
-                        assert!(!registration.unregister());
                         if let Some(registration) = Arc::into_inner(registration) {
                             drop(registration);
                             drops.assert_each_once();
@@ -312,7 +312,7 @@ fn callbacks_that_all_panic() {
         assert!(!family[0].cancel(), "no panic is left for the next");
         assert!(
             registrations
-                .iter()
+                .into_iter()
                 .all(|registration| !registration.unregister())
         );
 

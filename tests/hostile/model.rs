@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, Cause, DropGuard, ErrGroup, OnCancel, prelude::*};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause, DropGuard, ErrGroup, prelude::*};
 
 use crate::harness::watched;
 
@@ -85,7 +85,7 @@ struct World {
     calls: Vec<Call>,
     tokens: Vec<(CancelToken, usize)>,
     guards: Vec<(DropGuard, usize)>,
-    registrations: Vec<(OnCancel, usize)>,
+    registrations: Vec<(CancelRegistration, usize)>,
 }
 
 fn some<T>(of: &[T], index: Index) -> Option<usize> {
@@ -147,12 +147,10 @@ impl World {
             let Some(at) = some(&self.registrations, index) else {
                 return;
             };
-            let (registration, call) = &self.registrations[at];
-            let waited = std::mem::take(&mut self.calls[*call].waits);
+            let (registration, call) = self.registrations.swap_remove(at);
+            let waited = std::mem::take(&mut self.calls[call].waits);
             if let Op::Unregister = op {
                 assert_eq!(registration.unregister(), waited);
-            } else {
-                drop(self.registrations.swap_remove(at));
             }
             return;
         }

@@ -13,7 +13,7 @@ use crossbeam_channel::TryRecvError;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
-use rayon_errgroup::{CancelToken, Cause, OnCancel};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
 use crate::harness::watched;
 
@@ -95,7 +95,7 @@ struct Call {
 struct Actor {
     known: Vec<Known>,
     calls: Vec<Call>,
-    registrations: Vec<(OnCancel, usize)>,
+    registrations: Vec<(CancelRegistration, usize)>,
     /// How often its calls of `cancel` on each shared token were the first.
     wins: [usize; SHARED],
 }
@@ -179,12 +179,13 @@ impl Actor {
             }
             let at = index.index(self.registrations.len());
             let call = &mut self.calls[self.registrations[at].1];
+            let (registration, _) = self.registrations.swap_remove(at);
             if let Op::DropRegistration = op {
-                drop(self.registrations.swap_remove(at));
+                drop(registration);
                 if call.fate == Fate::Registered {
                     call.fate = Fate::Dropped;
                 }
-            } else if self.registrations[at].0.unregister() {
+            } else if registration.unregister() {
                 assert_eq!(call.fate, Fate::Registered);
                 call.fate = Fate::TakenBack;
             }

@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use crate::harness::{Drops, on_pools, payload_of, watched};
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, ErrGroup, GroupError, OnCancel, prelude::*};
+use rayon_errgroup::{CancelRegistration, CancelToken, ErrGroup, GroupError, prelude::*};
 
 /// Derived from kotlinx JobTest (Apache-2.0): testManyHandlersWithUnregister.
 #[test]
 fn each_callback_runs_once_unless_unregistered() {
     let (token, calls) = (CancelToken::new(), Drops::new(1000));
-    let mut kept: Vec<OnCancel> = vec![];
+    let mut kept: Vec<CancelRegistration> = vec![];
     for number in 0..1000 {
         let calls = calls.clone();
         let registration = token.on_cancel(move || drop(calls.thing(number)));
         if number % 4 <= 1 {
             assert!(registration.unregister());
+        } else {
+            kept.push(registration);
         }
-        kept.push(registration);
     }
     assert!(token.cancel());
     assert!(!token.cancel());
@@ -50,7 +51,6 @@ fn unregister_says_whether_it_prevented_the_call() {
     let token = CancelToken::new();
     let registration = token.on_cancel(|| unreachable!());
     assert!(registration.unregister());
-    assert!(!registration.unregister());
     let called = token.on_cancel(|| ());
     token.cancel();
     assert!(!called.unregister());
@@ -78,7 +78,7 @@ fn callbacks_see_the_whole_subtree_cancelled() {
 fn callbacks_run_unlocked() {
     watched(|| {
         let token = CancelToken::new();
-        let own: Arc<Mutex<Option<OnCancel>>> = Arc::default();
+        let own: Arc<Mutex<Option<CancelRegistration>>> = Arc::default();
         let ran = Arc::new(AtomicUsize::new(0));
         let anything = {
             let (token, ran) = (token.clone(), Arc::clone(&ran));
@@ -126,12 +126,37 @@ fn dropping_a_registration_waits_for_a_running_call() {
             thread::scope(|scope| {
                 scope.spawn(|| token.cancel());
                 running.wait();
-                assert!(!registration.unregister(), "does not wait");
                 drop(registration);
                 assert!(ended.load(SeqCst));
             });
             drop(other);
         }
+    });
+}
+
+#[test]
+fn unregister_does_not_wait_for_a_running_call() {
+    watched(|| {
+        let token = CancelToken::new();
+        let (running, finish) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let captured = Arc::new(());
+        let registration = token.on_cancel({
+            let (running, finish) = (Arc::clone(&running), Arc::clone(&finish));
+            let captured = Arc::clone(&captured);
+            move || {
+                running.wait();
+                finish.wait();
+                drop(captured);
+            }
+        });
+        thread::scope(|scope| {
+            scope.spawn(|| token.cancel());
+            running.wait();
+            // If it waited, the call would never end.
+            assert!(!registration.unregister());
+            finish.wait();
+        });
+        assert_eq!(Arc::strong_count(&captured), 1);
     });
 }
 

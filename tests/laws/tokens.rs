@@ -369,12 +369,12 @@ fn debug_names_the_state_and_asks_nothing_of_the_callbacks() {
     );
     assert_eq!(
         format!("{registration:?}"),
-        r#"OnCancel { state: "waiting", .. }"#
+        r#"CancelRegistration { state: "waiting", .. }"#
     );
     token.cancel();
     assert_eq!(
         format!("{registration:?}"),
-        r#"OnCancel { state: "ended", .. }"#
+        r#"CancelRegistration { state: "ended", .. }"#
     );
     let of_a_scope = scope(|s| Ok::<_, ()>(format!("{s:?}")));
     assert_eq!(

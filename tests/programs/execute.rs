@@ -11,6 +11,7 @@ use crate::interpret::{Caller, Frame, World};
 use crate::log::{Kind, Thing, lock};
 use crate::program::{Link, Run, Threads, Timeout};
 use crate::seen::{Left, Ran, Registration, Returned, Span};
+use crate::steps::{LONG, wait_until};
 
 /// Runs a run, and notes all that is seen of it. Returns its error, or unwinds as it does.
 pub(crate) fn execute<'p>(
@@ -35,10 +36,18 @@ pub(crate) fn execute<'p>(
     got.settle();
     let tokens = lock(&frame.tokens).iter().map(Left::new).collect();
     let kept = frame.kept.into_inner().unwrap_or_default();
-    let kept = kept.into_iter().map(|kept| Registration {
-        cause: kept.token.cause(),
-        prevented: kept.registration.unregister(),
-        calls: kept.calls,
+    let kept = kept.into_iter().map(|kept| {
+        let prevented = kept.registration.unregister();
+        let cause = kept.token.cause();
+        if !prevented && cause.is_some() {
+            // Another thread may be in the middle of the call.
+            wait_until(LONG, || kept.calls.load(SeqCst) == 1);
+        }
+        Registration {
+            cause,
+            prevented,
+            calls: kept.calls,
+        }
     });
     let kept = kept.collect();
     let returned = got.returned.clone();

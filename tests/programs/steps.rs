@@ -17,7 +17,7 @@ use crate::seen::{Event, Registration, TrySpawned, Who};
 const PATIENCE: Duration = Duration::from_micros(200);
 
 /// How long a body may take that waits for nothing.
-const LONG: Duration = Duration::from_secs(10);
+pub(crate) const LONG: Duration = Duration::from_secs(10);
 
 impl<'p> Doing<'_, '_, '_, 'p> {
     pub(crate) fn cancel_own(&mut self) {
@@ -63,8 +63,8 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         );
         let counter = Arc::clone(&calls);
         let registration = token.on_cancel(move || {
-            counter.fetch_add(1, SeqCst);
             drop(thing);
+            counter.fetch_add(1, SeqCst);
         });
         if keep {
             lock(&self.frame.kept).push(Kept {
@@ -82,13 +82,15 @@ impl<'p> Doing<'_, '_, '_, 'p> {
             self.note(
                 || {
                     let prevented = registration.unregister();
-                    // Waits for a call that has begun.
-                    drop(registration);
+                    if !prevented {
+                        // The call has begun, and is to end before the item does.
+                        wait_until(LONG, || calls.load(SeqCst) == 1);
+                    }
                     prevented
                 },
                 |prevented| {
                     Event::Called(Registration {
-                        calls,
+                        calls: Arc::clone(&calls),
                         prevented: *prevented,
                         cause: None,
                     })
@@ -149,7 +151,7 @@ impl<'p> Frame<'p> {
 }
 
 /// Waits so long, or until it is so, and says whether it is.
-fn wait_until(limit: Duration, is_so: impl Fn() -> bool) -> bool {
+pub(crate) fn wait_until(limit: Duration, is_so: impl Fn() -> bool) -> bool {
     let began = Instant::now();
     while !is_so() {
         if began.elapsed() >= limit {
