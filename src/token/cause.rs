@@ -1,4 +1,4 @@
-//! `Cause`: what cancelled a token. `Cancelled`: the error of work that stopped for it.
+//! `Cause`: what cancelled a token. `Cancelled`: the error of work that stopped because of it.
 
 use std::error::Error;
 use std::fmt;
@@ -21,27 +21,29 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Somebody called [`cancel`](crate::CancelToken::cancel), or
-    /// [`cancel_with`](crate::CancelToken::cancel_with) and gave this reason.
+    /// A call of [`cancel`](crate::CancelToken::cancel), or of
+    /// [`cancel_with`](crate::CancelToken::cancel_with) with this reason.
     Requested(Option<Arc<dyn Error + Send + Sync>>),
     /// The token's deadline passed.
     Deadline,
-    /// An item or task of the run returned an error; or so many did, or panicked and were caught, that
-    /// the run does not bear them ([`max_errors`](crate::ErrGroup::max_errors)).
+    /// An item or task of the run returned an error. Where a run tolerates failures: more failed,
+    /// or panicked and were caught, than it tolerates
+    /// ([`max_errors`](crate::ErrGroup::max_errors)).
     Failed,
     /// An item or task of the run panicked.
     Panicked,
     /// A [`DropGuard`](crate::DropGuard) was dropped while armed.
     Dropped,
-    /// The run that the token belonged to has ended. Such a token counts as released, not as
-    /// cancelled, so only [`sleep`](crate::CancelToken::sleep) reports it.
+    /// The run that the token belonged to has ended. Such a token is released, not cancelled, so
+    /// only [`sleep`](crate::CancelToken::sleep) reports this cause.
     Released,
-    /// A token further up was cancelled, for this cause, which is never `Parent` itself.
+    /// An ancestor was cancelled. This is the cause of that ancestor, and never `Parent` itself.
     Parent(Arc<Cause>),
 }
 
 impl Cause {
-    /// The event itself, wherever in the tree of tokens it happened.
+    /// The original event, wherever in the tree of tokens it happened: for `Parent` the cause
+    /// inside.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, Cause};
@@ -60,8 +62,8 @@ impl Cause {
         }
     }
 
-    /// The cause that a token below the cancelled one is given. The chain is kept one link long,
-    /// whatever the depth of the tree, so that dropping it never recurses.
+    /// The cause for the descendants of a token that was cancelled with this one. The chain is one
+    /// link long at any depth of the tree, so that dropping it never recurses.
     pub(crate) fn inherited(&self) -> Cause {
         match self {
             Cause::Parent(_) => self.clone(),
@@ -75,8 +77,8 @@ impl fmt::Display for Cause {
         f.write_str(match self {
             Cause::Requested(_) => "requested",
             Cause::Deadline => "deadline passed",
-            Cause::Failed => "a task failed",
-            Cause::Panicked => "a task panicked",
+            Cause::Failed => "an item or task failed",
+            Cause::Panicked => "an item or task panicked",
             Cause::Dropped => "drop guard dropped",
             Cause::Released => "run ended",
             Cause::Parent(cause) => return write!(f, "{cause} (parent token)"),
@@ -86,14 +88,14 @@ impl fmt::Display for Cause {
 
 /// The error of work that stopped because its token was cancelled.
 ///
-/// Made by [`CancelToken::check`](crate::CancelToken::check) and
+/// Returned by [`CancelToken::check`](crate::CancelToken::check) and
 /// [`CancelToken::sleep`](crate::CancelToken::sleep), and found in
 /// [`GroupError::Cancelled`](crate::GroupError::Cancelled). Its [`source`](Error::source) is the
 /// reason given to [`cancel_with`](crate::CancelToken::cancel_with), if there was one.
 ///
-/// It converts into an [`io::Error`] of kind `TimedOut` for a deadline and `Other` for the rest.
-/// Not `Interrupted`: the standard library's readers and writers retry on that kind, so a reader
-/// that checks its token would spin instead of stopping.
+/// It converts into an [`io::Error`], of kind `TimedOut` for a deadline and of kind `Other` for
+/// other causes. The kind is never `Interrupted`: the standard library's readers and writers retry
+/// on that kind, so a reader that checks its token would spin instead of stopping.
 ///
 /// # Examples
 ///

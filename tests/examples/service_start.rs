@@ -90,8 +90,8 @@ fn a_probe_that_fails_stops_every_part() {
     );
     has_one(output, "probe: number 2 was answered \"up = yes\"");
     has_one(output, "probe: failed");
-    has_one(output, "listener: ended, cancelled: a task failed");
-    has_one(output, "worker 1: ended, cancelled: a task failed");
+    has_one(output, "listener: ended, cancelled: an item or task failed");
+    has_one(output, "worker 1: ended, cancelled: an item or task failed");
 }
 
 #[test]
