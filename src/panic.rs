@@ -110,7 +110,8 @@ impl From<Panicked> for io::Error {
     }
 }
 
-/// Keeps the first panic of several: stores this one if there was none before, and drops it otherwise.
+/// Keeps the first panic of several: stores this one if there was none before, and drops it
+/// otherwise.
 pub(crate) fn first_panic(first: &mut Option<Payload>, panic: Option<Payload>) {
     if first.is_none() {
         *first = panic;
@@ -126,8 +127,8 @@ pub(crate) fn drop_catching<T>(value: T) -> Option<Payload> {
 
 /// Drops payloads that are not needed, although the drop of a payload may panic.
 ///
-/// Together with [`drop_catching`] it drops what must not disturb the result of a run: the panic hook
-/// has already reported the panic.
+/// Together with [`drop_catching`] it drops what must not disturb the result of a run: the panic
+/// hook has already reported the panic.
 pub(crate) fn drop_payload(payloads: impl IntoIterator<Item = Payload>) {
     for payload in payloads {
         // The drop of this payload may panic with another one, whose drop may panic again, without

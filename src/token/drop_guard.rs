@@ -1,4 +1,4 @@
-//! `DropGuard`: cancels when it goes out of scope.
+//! `DropGuard`: cancels a token when it goes out of scope.
 
 use std::mem;
 
@@ -9,8 +9,8 @@ use super::{CancelToken, Cause};
 ///
 /// # Panics
 ///
-/// Its drop does if a [callback](crate::CancelToken::on_cancel) panics, unless the thread unwinds already:
-/// then the panic of the callback is swallowed.
+/// Its drop panics if a [callback](crate::CancelToken::on_cancel) does. If the thread is unwinding
+/// already, the panic of the callback is swallowed instead.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use super::{CancelToken, Cause};
 /// assert!(matches!(token.cause(), Some(Cause::Dropped)));
 /// ```
 #[derive(Debug)]
-#[must_use = "an unused guard cancels at once"]
+#[must_use = "a guard that is dropped at once cancels at once"]
 pub struct DropGuard {
     token: CancelToken,
     armed: bool,
@@ -33,7 +33,7 @@ impl DropGuard {
         DropGuard { token, armed: true }
     }
 
-    /// Gives the token back, not cancelled.
+    /// Returns the token without cancelling it.
     ///
     /// # Examples
     ///

@@ -12,9 +12,9 @@ use crate::token::callback::Callback;
 
 /// The lock of an active node. The node stays active while this guard lives (invariant 1).
 ///
-/// What is recorded under the guard is recorded before any thread can see a cancellation of the node
-/// (guarantee 1). The holder only moves values into place: it runs no user code, drops no user data,
-/// and locks no other node.
+/// What is recorded under the guard is recorded before any thread can see a cancellation of the
+/// node (guarantee 1). The holder only moves values into place: it runs no user code, drops no user
+/// data, and locks no other node.
 #[must_use]
 pub(crate) struct Active<'n> {
     node: &'n Arc<Node>,
@@ -90,8 +90,8 @@ impl Node {
         }
     }
 
-    /// Cancels the token of a worker whose run is cancelled, in case the thread that cancels the run
-    /// has not reached the worker yet.
+    /// Cancels the token of a worker whose run is cancelled, in case the thread that cancels the
+    /// run has not reached the worker yet.
     pub(in crate::token) fn catch_up(self: &Arc<Self>, on_panic: &mut dyn FnMut(&Node, Payload)) {
         if let Some(cause) = self.cause_of_run() {
             self.cancel(&cause, on_panic);
@@ -171,7 +171,8 @@ impl Node {
         let mut links = self.links();
         let is_active = self.state_locked(&links) == ACTIVE;
         if is_active {
-            // Relaxed: a release publishes nothing, and does not change what `is_cancelled` returns.
+            // Relaxed: a release publishes nothing, and does not change what `is_cancelled`
+            // returns.
             self.state.store(RELEASED, Ordering::Relaxed);
         }
         let attached = links.get()?;

@@ -58,8 +58,9 @@ impl Attached {
         self.children.values().filter_map(Weak::upgrade)
     }
 
-    /// Closes the `done` channel, and takes the callbacks and the timer entry, which the caller runs
-    /// or drops without the lock. For a node that is no longer active; later calls find nothing.
+    /// Closes the `done` channel, and takes the callbacks and the timer entry, which the caller
+    /// runs or drops without the lock. For a node that is no longer active; later calls find
+    /// nothing.
     pub(super) fn close(&mut self) -> Closed {
         // Under the lock, so that the next thread to take it finds the channel closed. It only
         // wakes threads: no user code runs.

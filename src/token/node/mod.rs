@@ -5,25 +5,26 @@
 //!
 //! Invariants:
 //!
-//! 1. `state` changes only under the lock of `links`, and only away from `ACTIVE`. So one call is the
-//!    trigger, and it stores what belongs to the trigger (the cause, the error of an item) before it
-//!    changes the state.
-//! 2. A node is listed in its parent's `children` from its creation, under the parent's lock, until it
-//!    is dropped or *its whole subtree is marked*. So a propagation from an ancestor reaches every
-//!    descendant that is not marked yet, even below a node that is released, or that another thread
-//!    is cancelling. When the `cancel` of the trigger returns, no descendant is active.
+//! 1. `state` changes only under the lock of `links`, and only away from `ACTIVE`. So one call is
+//!    the trigger, and it stores what belongs to the trigger (the cause, the error of an item)
+//!    before it changes the state.
+//! 2. A node is listed in its parent's `children` from its creation, under the parent's lock, until
+//!    it is dropped or *its whole subtree is marked*. So a propagation from an ancestor reaches
+//!    every descendant that is not marked yet, even below a node that is released, or that another
+//!    thread is cancelling. When the `cancel` of the trigger returns, no descendant is active.
 //! 3. A child owns its parent, while a parent holds its children weakly. So dropping a token in the
-//!    middle of the tree cuts no descendant off, and dropping the last handle of a leaf frees the path
-//!    above it.
-//! 4. Callbacks, the `done` channel and the timer entry are taken by the first propagation that reaches
-//!    the node. So each callback runs at most once.
+//!    middle of the tree cuts no descendant off, and dropping the last handle of a leaf frees the
+//!    path above it.
+//! 4. Callbacks, the `done` channel and the timer entry are taken by the first propagation that
+//!    reaches the node. So each callback runs at most once.
 //!
-//! Lock order: the `links` of a node, then the record of the run or the queue of the timer. No thread
-//! holds the locks of two nodes. No lock is held while a callback runs or user data is dropped.
+//! Lock order: the `links` of a node, then the record of the run or the queue of the timer. No
+//! thread holds the locks of two nodes. No lock is held while a callback runs or user data is
+//! dropped.
 //!
 //! Memory order: a cancellation stores `state` with `Release`, and `is_cancelled` loads it with
-//! `Acquire`. So a thread that sees the cancellation also sees what happened before it. Everything else
-//! is behind the lock.
+//! `Acquire`. So a thread that sees the cancellation also sees what happened before it. Everything
+//! apart from `state` is behind the lock.
 //!
 //! Propagation and drops are loops over an explicit list, because a tree may be as deep as memory
 //! allows.
@@ -75,8 +76,8 @@ pub(crate) struct Flag<'n>(&'n AtomicU8);
 impl Flag<'_> {
     #[inline]
     pub(crate) fn is_set(self) -> bool {
-        // Relaxed, so it pairs with no store: a caller that sees the cancellation drops an item, and
-        // reads nothing that the trigger wrote.
+        // Relaxed, so it pairs with no store: a caller that sees the cancellation drops an item,
+        // and reads nothing that the trigger wrote.
         self.0.load(Ordering::Relaxed) == CANCELLED
     }
 }
@@ -118,8 +119,9 @@ impl Node {
         self.new_child(Owner::Worker)
     }
 
-    /// The node to cancel when the user cancels this one: an item that cancels its token cancels its
-    /// whole run. `None` if the item can no longer cancel the run, because an earlier item failed.
+    /// The node to cancel when the user cancels this one: an item that cancels its token cancels
+    /// its whole run. `None` if the item can no longer cancel the run, because an earlier item
+    /// failed.
     pub(super) fn target(self: &Arc<Self>) -> Option<&Arc<Node>> {
         match (self.owner, &self.parent) {
             (Owner::Worker, Some((run, _))) => (!self.is_cancelled()).then_some(run),
@@ -168,8 +170,8 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // A parent that only this node owned is taken apart here, and then its own parent: a drop of
-        // the field would recurse.
+        // A parent that only this node owned is taken apart here, and then its own parent: a drop
+        // of the field would recurse.
         let mut next = self.take_parent();
         while let Some(mut node) = next.and_then(Arc::into_inner) {
             next = node.take_parent();
@@ -195,8 +197,8 @@ impl Node {
         self.state.load(Ordering::Acquire) == CANCELLED
     }
 
-    /// The state alone, for a loop that checks it before every item: it need not load the node's
-    /// address each time.
+    /// The state alone, for a loop that checks it before every item: without the way through the
+    /// token to its node each time.
     #[inline]
     pub(crate) fn flag(&self) -> Flag<'_> {
         Flag(&self.state)
@@ -212,8 +214,8 @@ impl Node {
         self.is_cancelled().then(|| self.links().cause.clone())?
     }
 
-    /// For the token of a worker: why its run is cancelled, if it is. A worker that is cancelled with
-    /// its run gets the cause of the run, whichever of several propagations reaches it first.
+    /// For the token of a worker: why its run is cancelled, if it is. A worker that is cancelled
+    /// with its run gets the cause of the run, whichever of several propagations reaches it first.
     fn cause_of_run(&self) -> Option<Cause> {
         let run = self.parent().filter(|_| self.owner == Owner::Worker)?;
         run.cause()
