@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::failures::Failures;
-pub(crate) use crate::panic::{Panicked, Payload};
-pub(crate) use crate::token::{Cancelled, Cause};
+use crate::panic::Panicked;
+use crate::token::Cancelled;
 
 /// Why a run with a policy did not return its values.
 ///

@@ -1,59 +1,14 @@
-//! `Record`: the failures of a run, when they are too many, and what that makes of the run.
+//! `Record`: the failures of a run, whether they reached the error limit, and the verdict.
 
 use std::collections::BinaryHeap;
 use std::mem;
 
-use crate::error::Payload;
+#[cfg(test)]
+use super::failure::Kind;
+use super::failure::{Failure, FailurePolicy, Reaction, Standing};
+use crate::token::Cause;
 
-/// How many failures a run bears, and what it keeps of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tolerance {
-    /// The failure with this number cancels the run. `usize::MAX`: none does.
-    pub(crate) failures: usize,
-    /// A panic of an item is a failure like any other, unless the first failure is too many.
-    pub(crate) catch_panics: bool,
-    /// Every failure is kept, and not only the earliest.
-    pub(crate) keep_all: bool,
-}
-
-impl Default for Tolerance {
-    fn default() -> Self {
-        Tolerance {
-            failures: 1,
-            catch_panics: false,
-            keep_all: false,
-        }
-    }
-}
-
-impl Tolerance {
-    /// Whether a run may go on after an item has panicked.
-    pub(super) fn bears_panics(self) -> bool {
-        self.catch_panics && self.failures > 1
-    }
-}
-
-/// Something that came of an item, with the item's position where it is known.
-pub(crate) struct Found<X> {
-    pub(crate) index: Option<usize>,
-    pub(crate) what: X,
-}
-
-/// An item's error.
-pub(crate) type Failure<E> = Found<E>;
-
-/// What came of a failure.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strike {
-    /// The run bears it.
-    Borne,
-    /// It is one too many: the failures, and nothing else, are what the run ends with.
-    Out,
-    /// Something else had cancelled the run before.
-    Late,
-}
-
-/// What came of a run.
+/// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ok,
@@ -62,164 +17,202 @@ pub(crate) enum Verdict {
     Cancelled,
 }
 
-/// Where the panic is that a run ends with, if it ends with one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum FirstPanic {
-    /// The first of those that no run bears.
-    Fatal,
-    /// Of those that counted as failures, the one with this number.
-    Borne(usize),
-}
-
 /// The failures of a run.
 ///
-/// Guarded by the run's lock, which is taken inside the lock of the token: so a failure is recorded
-/// if and only if nothing has cancelled the run yet, and before anybody can see that it does.
+/// Guarded by the run's lock, which is taken inside the token's lock while the token is active: see
+/// [`Run::record`](super::Run::record).
 pub(super) struct Record<E> {
-    keep_all: bool,
-    /// How many failures there were before something cancelled the run.
+    policy: FailurePolicy,
+    /// How many failures counted, before something else cancelled the run.
     pub(super) count: usize,
-    /// The failures were too many: they are the trigger, whatever comes later.
-    pub(super) decided: bool,
-    /// Of a run in order the lowest positions that failed, as many as the run bears.
+    /// The failures reached the limit: they are the trigger, whatever comes later.
+    pub(super) limit_reached: bool,
+    /// In order: the lowest indices that failed, at most as many as the error limit.
     lowest: BinaryHeap<usize>,
-    /// The earliest of each kind: in time, or of a run in order the one with the lowest position. All
-    /// of them, where they are kept.
-    pub(super) errors: Vec<Failure<E>>,
-    /// Panics that counted as failures.
-    pub(super) panics: Vec<Found<Payload>>,
-    /// Errors that came when something else had cancelled the run, in the order of time.
-    pub(super) late: Vec<Failure<E>>,
-    /// Panics that no run bears, in the order of time.
-    pub(super) fatal: Vec<Found<Payload>>,
-    /// The first of these is on its way to the caller of the run, through rayon.
-    pub(super) is_escaping: bool,
-}
-
-/// Adds what was found, or returns in its stead what is to be dropped without a lock.
-fn keep<X>(kept: &mut Vec<Found<X>>, new: Found<X>, keep_all: bool) -> Option<X> {
-    match kept.first_mut() {
-        Some(earliest) if !keep_all => {
-            // In time, where nothing has a position, the one that is there is the earlier.
-            let is_earlier = new.index < earliest.index;
-            let later = if is_earlier {
-                mem::replace(earliest, new)
-            } else {
-                new
-            };
-            Some(later.what)
-        }
-        _ => {
-            kept.push(new);
-            None
-        }
-    }
+    /// Of each kind (error or panic, counted or not) the first: in time, or in iteration order where
+    /// there is an index. All of them with `keep_all`, as they came.
+    failures: Vec<Failure<E>>,
+    /// The first uncounted panic is unwinding through rayon, towards the caller of the run.
+    pub(super) panic_in_flight: bool,
 }
 
 impl<E> Record<E> {
-    pub(super) fn new(tolerance: Tolerance) -> Self {
+    pub(super) fn new(policy: FailurePolicy) -> Self {
         Record {
-            keep_all: tolerance.keep_all,
+            policy,
             count: 0,
-            decided: false,
+            limit_reached: false,
             lowest: BinaryHeap::new(),
-            errors: Vec::new(),
-            panics: Vec::new(),
-            late: Vec::new(),
-            fatal: Vec::new(),
-            is_escaping: false,
+            failures: Vec::new(),
+            panic_in_flight: false,
         }
     }
 
-    pub(super) fn keep_error(&mut self, failure: Failure<E>) -> Option<E> {
-        keep(&mut self.errors, failure, self.keep_all)
-    }
-
-    pub(super) fn keep_panic(&mut self, panic: Found<Payload>) -> Option<Payload> {
-        keep(&mut self.panics, panic, self.keep_all)
-    }
-
-    pub(super) fn keep_late(&mut self, mut failure: Failure<E>) -> Option<E> {
-        if !self.keep_all {
-            // The first in time.
-            failure.index = None;
-        }
-        keep(&mut self.late, failure, self.keep_all)
-    }
-
-    pub(super) fn keep_fatal(&mut self, mut panic: Found<Payload>) -> Option<Payload> {
-        if !self.keep_all {
-            panic.index = None;
-            if self.is_escaping {
-                return Some(panic.what);
+    /// Counts a failure of an active run. Returns the reaction, and a failure that is not kept.
+    pub(super) fn count(&mut self, mut failure: Failure<E>) -> (Reaction, Option<Failure<E>>) {
+        let index = failure.index;
+        match failure.standing {
+            Standing::Fatal if failure.is_panic() => return (Reaction::Stop, self.keep(failure)),
+            // It replaces the errors that were tolerated before.
+            Standing::Fatal => {
+                self.count += 1;
+                self.limit_reached = true;
+                self.lowest.clear();
+                self.lowest.extend(index);
+                let replaced = self.take(|other| !other.is_panic() && other.is_counted());
+                self.failures.push(failure);
+                return (Reaction::Stop, replaced);
+            }
+            // Its item was cancelled because an earlier one failed.
+            _ if !failure.is_panic() && !self.is_reached(index) => {
+                failure.standing = Standing::Late;
+            }
+            _ => {
+                self.count += 1;
+                self.lower_bound_to(index);
+                self.limit_reached |= self.count >= self.policy.error_limit;
             }
         }
-        keep(&mut self.fatal, panic, self.keep_all)
+        let reaction = match (self.limit_reached, self.bound()) {
+            (false, _) => Reaction::Continue,
+            (true, Some(bound)) => Reaction::StopAbove(bound),
+            (true, None) => Reaction::Stop,
+        };
+        (reaction, self.keep(failure))
     }
 
-    /// Counts a failure that nothing has come before. One with a position is too many for the
-    /// items above the bound only; see [`bound`](Record::bound).
-    pub(super) fn strike(&mut self, position: Option<usize>, tolerance: Tolerance) -> Strike {
-        self.count += 1;
-        if let Some(position) = position.filter(|_| tolerance.failures < usize::MAX) {
-            self.lowest.push(position);
-            if self.lowest.len() > tolerance.failures {
+    fn lower_bound_to(&mut self, index: Option<usize>) {
+        let limit = self.policy.error_limit;
+        // With no limit there is no bound, and every index would be remembered in vain.
+        if let Some(index) = index.filter(|_| limit < usize::MAX) {
+            self.lowest.push(index);
+            if self.lowest.len() > limit {
                 self.lowest.pop();
             }
         }
-        if self.count < tolerance.failures {
-            return Strike::Borne;
+    }
+
+    /// Keeps a failure, or returns the one that is to be dropped instead, without a lock.
+    pub(super) fn keep(&mut self, mut new: Failure<E>) -> Option<Failure<E>> {
+        if !self.policy.keep_all {
+            if !new.is_counted() {
+                // The first in time.
+                new.index = None;
+                if new.is_panic() && self.panic_in_flight {
+                    return Some(new);
+                }
+            }
+            let is_alike = |old: &&mut Failure<E>| {
+                (old.is_panic(), old.is_counted()) == (new.is_panic(), new.is_counted())
+            };
+            if let Some(first) = self.failures.iter_mut().find(is_alike) {
+                // Without an index the one that is there came first in time.
+                let is_earlier = new.index < first.index;
+                return Some(if is_earlier {
+                    mem::replace(first, new)
+                } else {
+                    new
+                });
+            }
         }
-        self.decided = true;
-        Strike::Out
+        self.failures.push(new);
+        None
     }
 
-    /// This failure alone is too many, whatever the run bears. Returns those that it replaces.
-    pub(super) fn strike_out(&mut self, failure: Failure<E>) -> Vec<Failure<E>> {
-        self.count += 1;
-        self.decided = true;
-        self.lowest.clear();
-        self.lowest.extend(failure.index);
-        mem::replace(&mut self.errors, vec![failure])
+    /// A panic is unwinding through rayon. It is the first, if none is kept.
+    pub(super) fn expect_panic(&mut self) {
+        let is_kept = |failure: &Failure<E>| failure.is_panic() && !failure.is_counted();
+        self.panic_in_flight |= !self.failures.iter().any(is_kept);
     }
 
-    /// Of a run in order that has failed: the position where the sequential loop would have stopped,
-    /// as far as is known. It may still move down, and nothing above it is wanted any more.
+    /// In order, once the limit is reached: the index at which the sequential loop would have
+    /// stopped, as far as is known. It may still move down, and nothing after it counts any more.
     pub(super) fn bound(&self) -> Option<usize> {
-        self.lowest.peek().copied().filter(|_| self.decided)
+        self.lowest.peek().copied().filter(|_| self.limit_reached)
     }
 
-    /// Whether the sequential loop would have come to this position.
-    pub(super) fn is_reached(&self, index: Option<usize>) -> bool {
+    /// Whether the sequential loop would have come to this index.
+    fn is_reached(&self, index: Option<usize>) -> bool {
         self.bound().is_none_or(|bound| index <= Some(bound))
     }
 
-    /// What came of the run. It is spoilt if something has cancelled it before all was done.
-    pub(super) fn verdict(&self, is_spoilt: bool) -> Verdict {
-        let is_failed = self.decided || !is_spoilt;
-        let is_panicked = |panic: &Found<_>| !is_failed || self.is_reached(panic.index);
-        if !self.fatal.is_empty() || self.panics.iter().any(is_panicked) {
+    /// Takes back that the limit is reached, if the bound lies after `index`: something else has
+    /// cancelled the run before the sink had every value below the bound.
+    pub(super) fn retract_above(&mut self, index: usize) {
+        if self.bound() > Some(index) {
+            self.limit_reached = false;
+        }
+    }
+
+    /// How the run ended. It is incomplete if something cancelled it before every item had ended.
+    pub(super) fn verdict(&self, incomplete: bool) -> Verdict {
+        let is_failed = self.limit_reached || !incomplete;
+        let decides = |failure: &Failure<E>| {
+            failure.is_panic()
+                && (!failure.is_counted() || !is_failed || self.is_reached(failure.index))
+        };
+        if self.failures.iter().any(decides) {
             Verdict::Panicked
         } else if is_failed && self.count > 0 {
             Verdict::Failed
-        } else if is_spoilt {
+        } else if incomplete {
             Verdict::Cancelled
         } else {
             Verdict::Ok
         }
     }
 
-    /// The panic that the run ends with. In time, the first: all that were borne came before any that
-    /// was not. In order, one that was not borne, or else the lowest.
-    pub(super) fn first_panic(&self) -> FirstPanic {
-        let borne = self.panics.iter().enumerate();
-        let first = borne.min_by_key(|(_, panic)| panic.index);
-        match first {
-            Some((number, panic)) if panic.index.is_none() || self.fatal.is_empty() => {
-                FirstPanic::Borne(number)
-            }
-            _ => FirstPanic::Fatal,
+    /// What cancelled the run, whose token was cancelled for `cause`.
+    pub(super) fn cause(&self, cause: Option<Cause>) -> Option<Cause> {
+        let has_panicked = matches!(cause, Some(Cause::Panicked))
+            && (self.failures.iter()).any(|failure| failure.is_panic() && !failure.is_counted());
+        // The token of a run in order waits for the items before the failure. What cancels it in the
+        // meantime comes later, except for a panic that outranks the failure.
+        if !self.limit_reached || has_panicked {
+            return cause;
         }
+        let is_error = |failure: &Failure<E>| {
+            !failure.is_panic() && failure.is_counted() && self.is_reached(failure.index)
+        };
+        Some(if self.failures.iter().any(is_error) {
+            Cause::Failed
+        } else {
+            Cause::Panicked
+        })
+    }
+
+    /// Takes the panic that the run ends with: in time the first; in order one that does not count,
+    /// or the one with the lowest index.
+    pub(super) fn take_first_panic(&mut self) -> Option<Failure<E>> {
+        let first = (self.failures.iter().enumerate())
+            .filter(|(_, failure)| failure.is_panic())
+            .min_by_key(|(_, failure)| match failure.index {
+                // In time the counted ones came first: what does not count cancels the run.
+                _ if !failure.is_counted() => (1, None),
+                None => (0, None),
+                index => (2, index),
+            })
+            .map(|(number, _)| number);
+        first.map(|number| self.failures.remove(number))
+    }
+
+    /// Takes an error, with or without those that came late.
+    pub(super) fn take_error(&mut self, late: bool) -> Option<Failure<E>> {
+        self.take(|failure| !failure.is_panic() && failure.is_late_error() == late)
+    }
+
+    fn take(&mut self, is_it: impl Fn(&Failure<E>) -> bool) -> Option<Failure<E>> {
+        let number = self.failures.iter().position(is_it)?;
+        Some(self.failures.remove(number))
+    }
+    /// Takes all failures, in the order in which they came.
+    pub(super) fn take_failures(&mut self) -> Vec<Failure<E>> {
+        mem::take(&mut self.failures)
+    }
+
+    /// Whether the error of this failure is among those that the run ends with.
+    pub(super) fn ends_with(&self, failure: &Failure<E>) -> bool {
+        failure.is_counted() && self.is_reached(failure.index)
     }
 }
 
@@ -227,82 +220,112 @@ impl<E> Record<E> {
 mod tests {
     use super::*;
 
-    fn bears(failures: usize, keep_all: bool) -> Tolerance {
-        Tolerance {
-            failures,
+    fn policy(error_limit: usize, keep_all: bool) -> FailurePolicy {
+        FailurePolicy {
+            error_limit,
             catch_panics: true,
             keep_all,
         }
     }
 
-    fn fail(record: &mut Record<usize>, position: usize, tolerance: Tolerance) {
-        record.keep_error(Found {
-            index: Some(position),
-            what: position,
-        });
-        record.strike(Some(position), tolerance);
-    }
-
-    fn failing_at(positions: &[usize], tolerance: Tolerance) -> Record<usize> {
-        let mut record = Record::new(tolerance);
-        for position in positions {
-            fail(&mut record, *position, tolerance);
+    fn failing_at(indices: &[usize], policy: FailurePolicy) -> Record<usize> {
+        let mut record = Record::new(policy);
+        for index in indices {
+            _ = record.count(Failure::error(Some(*index), *index));
         }
         record
     }
 
-    #[test]
-    fn the_bound_is_where_the_loop_would_stop() {
-        let three = bears(3, false);
-        assert_eq!(failing_at(&[8, 9], three).bound(), None);
-        assert_eq!(failing_at(&[8, 10, 9], three).bound(), Some(10));
-        let moved_down = failing_at(&[8, 10, 9, 0, 1], three);
-        assert_eq!(moved_down.bound(), Some(8));
-        assert_eq!(moved_down.errors.len(), 1);
-        assert_eq!(moved_down.errors[0].what, 0, "the lowest is kept");
+    fn error(failure: Failure<usize>) -> usize {
+        failure.kind.into_error().unwrap()
+    }
+
+    fn message(failure: Option<Failure<usize>>) -> &'static str {
+        match failure.map(|failure| failure.kind) {
+            Some(Kind::Panic(payload)) => payload.downcast_ref::<&str>().unwrap(),
+            _ => panic!("a panic was expected"),
+        }
     }
 
     #[test]
-    fn no_number_is_too_many_for_who_keeps_going() {
-        let record = failing_at(&[3, 1, 2], bears(usize::MAX, true));
-        assert_eq!((record.bound(), record.decided), (None, false));
-        assert_eq!(record.errors.len(), 3);
+    fn the_bound_is_where_the_loop_would_stop() {
+        let three = policy(3, false);
+        assert_eq!(failing_at(&[8, 9], three).bound(), None);
+        assert_eq!(failing_at(&[8, 10, 9], three).bound(), Some(10));
+        let mut moved_down = failing_at(&[8, 10, 9, 0, 1], three);
+        assert_eq!(moved_down.bound(), Some(8));
+        assert_eq!(
+            moved_down.take_error(false).map(error),
+            Some(0),
+            "the lowest is kept"
+        );
+        assert!(moved_down.take_error(false).is_none());
+    }
+
+    #[test]
+    fn no_number_of_errors_reaches_the_limit_of_a_run_that_keeps_going() {
+        let mut record = failing_at(&[3, 1, 2], policy(usize::MAX, true));
+        assert_eq!((record.bound(), record.limit_reached), (None, false));
         assert!(record.lowest.is_empty(), "nothing is kept for a bound");
         assert_eq!(record.verdict(false), Verdict::Failed);
         assert_eq!(record.verdict(true), Verdict::Cancelled);
+        let errors = std::iter::from_fn(|| record.take_error(false).map(error));
+        assert_eq!(errors.collect::<Vec<_>>(), [3, 1, 2]);
+    }
+
+    #[test]
+    fn an_error_after_the_bound_is_late() {
+        let mut record = failing_at(&[4, 9, 2], policy(1, true));
+        assert_eq!((record.bound(), record.count), (Some(2), 2));
+        assert_eq!(record.take_error(true).map(error), Some(9));
+        let four = record.take_error(false).unwrap();
+        assert!(
+            !record.ends_with(&four),
+            "it was not cancelled, but the loop would not reach it"
+        );
+        let two = record.take_error(false).unwrap();
+        assert!(record.ends_with(&two));
     }
 
     #[test]
     fn a_panic_that_the_loop_would_not_reach_does_not_count() {
-        let two = bears(2, false);
-        let mut record = failing_at(&[1], two);
-        record.keep_panic(Found {
-            index: Some(2),
-            what: Box::new("two"),
-        });
-        record.strike(Some(2), two);
+        let mut record = failing_at(&[1], policy(2, false));
+        let (reaction, _) = record.count(Failure::panic(Some(2), Box::new("two")));
+        assert_eq!(reaction, Reaction::StopAbove(2));
         assert_eq!(record.verdict(true), Verdict::Panicked);
-        fail(&mut record, 0, two);
-        assert_eq!(record.bound(), Some(1));
+        let (reaction, _) = record.count(Failure::error(Some(0), 0));
+        assert_eq!(reaction, Reaction::StopAbove(1));
         assert_eq!(record.verdict(true), Verdict::Failed);
+        assert!(matches!(record.cause(None), Some(Cause::Failed)));
     }
 
     #[test]
-    fn a_panic_without_a_place_comes_before_those_that_were_borne() {
-        let found = |index, what: &'static str| -> Found<Payload> {
-            let what = Box::new(what);
-            Found { index, what }
-        };
-        let mut record = Record::<()>::new(bears(9, true));
-        record.keep_panic(found(Some(2), "two"));
-        record.keep_panic(found(Some(1), "one"));
-        assert!(record.first_panic() == FirstPanic::Borne(1));
-        record.keep_fatal(found(None, "a sink"));
-        assert!(record.first_panic() == FirstPanic::Fatal);
-        // In time the first was borne before the one that was not.
-        let mut record = Record::<()>::new(bears(9, true));
-        record.keep_panic(found(None, "an item"));
-        record.keep_fatal(found(None, "a callback"));
-        assert!(record.first_panic() == FirstPanic::Borne(0));
+    fn an_uncounted_panic_comes_before_those_that_were_tolerated() {
+        let in_order = |index, what: &'static str| Failure::panic(Some(index), Box::new(what));
+        let mut record = Record::<usize>::new(policy(9, true));
+        _ = record.count(in_order(2, "two"));
+        _ = record.count(in_order(1, "one"));
+        assert_eq!(message(record.take_first_panic()), "one");
+        _ = record.count(Failure::fatal_panic(Box::new("a sink")));
+        _ = record.count(Failure::fatal_panic(Box::new("a callback")));
+        assert_eq!(message(record.take_first_panic()), "a sink");
+        // In time the tolerated one came first.
+        let mut record = Record::<usize>::new(policy(9, true));
+        _ = record.count(Failure::panic(None, Box::new("an item")));
+        _ = record.count(Failure::fatal_panic(Box::new("a callback")));
+        assert_eq!(message(record.take_first_panic()), "an item");
+    }
+
+    #[test]
+    fn a_fatal_error_replaces_what_was_tolerated() {
+        let mut record = failing_at(&[3], policy(9, false));
+        let (reaction, replaced) = record.count(Failure::fatal_error(Some(7), 7));
+        assert_eq!(reaction, Reaction::Stop);
+        assert_eq!(replaced.map(error), Some(3));
+        assert_eq!(record.verdict(true), Verdict::Failed);
+        record.retract_above(7);
+        assert_eq!(record.verdict(true), Verdict::Failed);
+        record.retract_above(6);
+        assert_eq!(record.verdict(true), Verdict::Cancelled);
     }
 }

@@ -90,6 +90,10 @@ impl CancelRegistration {
     /// assert!(!late.unregister());
     /// ```
     #[doc(alias = "stop")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "an action, not a getter: the answer may be ignored"
+    )]
     pub fn unregister(mut self) -> bool {
         // Before anything that may panic, since the drop runs in any case and must not wait.
         self.is_unregistered = true;

@@ -139,6 +139,10 @@ impl CancelToken {
     /// ```
     #[doc(alias = "CancelFunc")]
     #[doc(alias = "request_stop")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "an action, not a getter: the answer may be ignored"
+    )]
     pub fn cancel(&self) -> bool {
         self.cancel_for(&Cause::Requested(None))
     }
