@@ -10,7 +10,7 @@ use crossbeam_channel::TryRecvError;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pool, on_pools, payload_of, shared};
+use crate::common::{on_pool, on_pools, payload_of, shared};
 
 /// Runs three items at once: the one in the middle fails, the last one `sees` it and says so, and
 /// then the first one ends with what `below` says.

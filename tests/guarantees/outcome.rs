@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Outcome, prelude::*};
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
 
 /// Sixty-four items fail at once, a thousand times.
 #[test]
@@ -195,7 +195,7 @@ fn account(acts: &[Act], policy: &Policy) {
         };
         let drops = Drops::new(acts.len());
         let read = AtomicUsize::new(0);
-        let each = |token: &CancelToken, (act, thing): (&Act, crate::harness::Thing)| {
+        let each = |token: &CancelToken, (act, thing): (&Act, crate::common::Thing)| {
             tally.started.fetch_add(1, SeqCst);
             let fails = match act {
                 Act::Succeed => false,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crate::harness::{POOLS, on_pools, pool};
+use crate::common::{POOLS, on_pools, pool};
 use proptest::prelude::*;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};

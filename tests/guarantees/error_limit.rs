@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{POOLS, on_pool, on_pools, payload_of, pool, watched};
+use crate::common::{POOLS, on_pool, on_pools, payload_of, pool, watched};
 
 fn failed<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, GroupError<E>>) -> E {
     match result {

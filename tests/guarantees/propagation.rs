@@ -9,7 +9,7 @@ use std::thread;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, prelude::*};
 
-use crate::harness::on_pool;
+use crate::common::on_pool;
 
 /// How many children a lane has. To flag them takes a thousand times as long as to look.
 const MANY: usize = 100_000;

@@ -3,7 +3,7 @@ use std::panic::panic_any;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crate::harness::{on_pool, on_pools, payload_of};
+use crate::common::{on_pool, on_pools, payload_of};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
@@ -353,7 +353,7 @@ fn a_panic_of_an_adaptor_outranks_its_consequences() {
 }
 
 /// A value whose drop panics, when it is one of the given number.
-struct Fragile(usize, crate::harness::Thing);
+struct Fragile(usize, crate::common::Thing);
 
 impl Drop for Fragile {
     fn drop(&mut self) {
@@ -366,7 +366,7 @@ impl Drop for Fragile {
 /// Nothing is lost when the drop of an item that was never begun panics.
 #[test]
 fn values_are_dropped_although_the_drop_of_an_item_panics() {
-    use crate::harness::Drops;
+    use crate::common::Drops;
 
     fn check<I: ParallelIterator<Item = Fragile>>(source: impl Fn(Vec<Fragile>) -> I) {
         for stop in [false, true] {
@@ -408,7 +408,7 @@ fn values_are_dropped_although_the_drop_of_an_item_panics() {
 #[test]
 fn the_drop_of_a_value_does_not_replace_the_panic() {
     fn check<I: ParallelIterator<Item = usize>>(items: I) {
-        let values = crate::harness::Drops::new(10);
+        let values = crate::common::Drops::new(10);
         let result = items
             .with_group(&ErrGroup::new().catch_panics())
             .try_map(|_, n| {
@@ -466,7 +466,7 @@ fn a_panic_of_a_clone_in_map_with_cancels_the_others_at_once() {
 #[test]
 fn values_are_dropped_although_the_drop_of_a_neighbour_panics() {
     on_pool(2, || {
-        let values = crate::harness::Drops::new(10);
+        let values = crate::common::Drops::new(10);
         let (complete, completed) = std::sync::mpsc::channel();
         let completed = std::sync::Mutex::new(completed);
         let items = (0..10).into_par_iter().with_min_len(5);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
 
 /// How many values there may be at once, by documentation: 16 chunks of 1024 for each lane.
 const WINDOW: usize = 16 * 1024;

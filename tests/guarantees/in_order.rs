@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{pool, watched};
+use crate::common::{pool, watched};
 
 /// What an item does, and which one it is.
 #[derive(Clone, Copy, Debug)]

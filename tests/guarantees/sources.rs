@@ -8,7 +8,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pool, on_pools, payload_of};
+use crate::common::{on_pool, on_pools, payload_of};
 
 #[cfg(panic = "unwind")]
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, Thing, on_pool, on_pools};
+use crate::common::{Drops, Thing, on_pool, on_pools};
 
 /// Two blocks of sixteen, and some.
 const LENGTHS: RangeInclusive<usize> = 0..=40;

@@ -12,7 +12,7 @@ use rayon_errgroup::{
     CancelToken, Cause, ErrGroup, GroupError, Rejected, Scope, prelude::*, scope,
 };
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
+use crate::common::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
 
 #[test]
 fn tasks_borrow_and_the_body_has_a_value() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope};
 
-use crate::harness::{Drops, on_pool, on_pools, pool, watched};
+use crate::common::{Drops, on_pool, on_pools, pool, watched};
 
 /// Law 8. Limit 1, and tasks that spawn tasks: it ends, and there are never two at once.
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Drops, on_pools, payload_of, watched};
+use crate::common::{Drops, on_pools, payload_of, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, OnCancel, prelude::*};
 

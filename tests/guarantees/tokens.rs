@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::watched;
+use crate::common::watched;
 use crossbeam_channel::TryRecvError;
 use rayon_errgroup::{CancelToken, Cause, scope};
 
@@ -267,7 +267,7 @@ fn a_drop_guard_cancels_unless_disarmed() {
     assert_eq!(token, same);
     assert!(!token.is_cancelled());
     let unwinding = token.clone();
-    crate::harness::payload_of(move || {
+    crate::common::payload_of(move || {
         let _guard = unwinding.drop_guard();
         panic!("on purpose");
     });
@@ -279,7 +279,7 @@ fn a_drop_guard_cancels_unless_disarmed() {
 fn a_drop_guard_and_a_callback_may_both_panic() {
     let token = CancelToken::new();
     let _registration = token.on_cancel(|| panic!("second"));
-    let payload = crate::harness::payload_of(|| {
+    let payload = crate::common::payload_of(|| {
         let _guard = token.clone().drop_guard();
         panic!("first");
     });

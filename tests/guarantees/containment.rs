@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
-use crate::harness::{Drops, on_pool, on_pools, payload_of, pool, watched};
+use crate::common::{Drops, on_pool, on_pools, payload_of, pool, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
@@ -37,7 +37,7 @@ fn items_values_and_errors_are_dropped_once() {
                     let group = ErrGroup::new().token(&stop).catch_panics();
                     let things = items.things().into_par_iter();
                     let ended = AtomicUsize::new(0);
-                    let run = |_: &CancelToken, item: crate::harness::Thing| {
+                    let run = |_: &CancelToken, item: crate::common::Thing| {
                         let number = item.number;
                         let last = ended.fetch_add(1, SeqCst) + 1 == LENGTH;
                         match end {
@@ -120,110 +120,6 @@ fn closures_borrow_and_are_dropped() {
     });
 }
 
-/// Derived from oneTBB's stack test: nested runs inside nested runs, on one thread.
-#[test]
-fn nested_runs_need_no_second_thread() {
-    on_pools(|_| {
-        let runs = AtomicUsize::new(0);
-        let result = (0..30).into_par_iter().try_for_each_group(|token, _| {
-            let group = ErrGroup::new().token(token);
-            (0..30)
-                .into_par_iter()
-                .with_group(&group)
-                .try_for_each(|_, n: usize| {
-                    let values = (0..n)
-                        .into_par_iter()
-                        .try_map_group(|_, n| Ok::<_, ()>(n))
-                        .unwrap();
-                    runs.fetch_add(1, SeqCst);
-                    assert_eq!(values.len(), n);
-                    Ok::<_, ()>(())
-                })
-        });
-        assert!(result.is_ok());
-        assert_eq!(runs.into_inner(), 900);
-    });
-}
-
-#[test]
-fn a_run_may_start_anywhere() {
-    watched(|| {
-        let names = || {
-            let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
-            (0..16)
-                .into_par_iter()
-                .with_group(&ErrGroup::new())
-                .try_map(name)
-                .unwrap()
-        };
-        // Outside any pool: on the global one.
-        assert_eq!(names().len(), 16);
-        // In a pool, and from a worker of another: on the innermost.
-        let named = |name: &'static str| {
-            let builder = rayon::ThreadPoolBuilder::new().num_threads(1);
-            builder.thread_name(move |_| name.into()).build().unwrap()
-        };
-        let (one, two) = (named("one"), named("two"));
-        assert!(
-            one.install(names)
-                .iter()
-                .all(|name| name.as_deref() == Some("one"))
-        );
-        let inner = one.install(|| two.install(names));
-        assert!(inner.iter().all(|name| name.as_deref() == Some("two")));
-        // With a group's own threads: on these, from everywhere, also from themselves.
-        let group = ErrGroup::new().concurrency(1);
-        let on_own = || {
-            let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
-            (0..16)
-                .into_par_iter()
-                .with_group(&group)
-                .try_map(name)
-                .unwrap()
-        };
-        let expected = vec![Some("errgroup-0".to_string()); 16];
-        assert_eq!(on_own(), expected);
-        assert_eq!(one.install(on_own), expected);
-        let nested = [0]
-            .par_iter()
-            .with_group(&group)
-            .try_map(|_, _| Ok::<_, ()>(on_own()));
-        assert_eq!(nested.unwrap(), [expected]);
-    });
-}
-
-/// Derived from golang/sync TestGoLimit (BSD licence) and sourcegraph/conc's "limit" tests (MIT).
-#[test]
-fn the_limit_is_reached_and_never_exceeded() {
-    for limit in [1, 2, 3, 8, 32] {
-        on_pool(4, move || {
-            let (active, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let group = ErrGroup::new().concurrency(limit);
-            let all = std::sync::Barrier::new(limit);
-            let items = (0..limit * 20)
-                .into_par_iter()
-                .with_max_len(1)
-                .with_group(&group);
-            let result = items.try_for_each(|_, _| {
-                most.fetch_max(active.fetch_add(1, SeqCst) + 1, SeqCst);
-                // Opens only when `limit` items run at once; their number is a multiple of it.
-                all.wait();
-                active.fetch_sub(1, SeqCst);
-                Ok::<_, ()>(())
-            });
-            assert!(result.is_ok());
-            assert_eq!((active.into_inner(), most.into_inner()), (0, limit));
-        });
-    }
-}
-
-#[test]
-fn a_limit_of_zero_is_refused_at_once() {
-    let payload = payload_of(|| ErrGroup::new().concurrency(0));
-    let message = payload.downcast_ref::<&str>().unwrap();
-    assert!(message.contains("at least 1"));
-}
-
 /// A panic, an error and a cancellation leave the group's threads as they were.
 #[test]
 fn a_group_with_threads_of_its_own_survives_every_end() {
@@ -243,27 +139,6 @@ fn a_group_with_threads_of_its_own_survives_every_end() {
                 });
             assert_eq!(result.is_ok(), matches!(end, End::Well | End::Late));
         }
-    });
-}
-
-/// Derived from rayon issue 1142: the source of a bridge runs rayon itself.
-#[test]
-fn a_bridged_source_may_run_groups() {
-    on_pool(2, || {
-        let source = (0..50).map(|n: usize| {
-            let values = (0..n)
-                .into_par_iter()
-                .try_map_group(|_, n| Ok::<_, ()>(n))
-                .unwrap();
-            values.len()
-        });
-        let result = source.par_bridge().try_map_group(|_, n| {
-            (0..n).into_par_iter().err_group(|_| Ok::<_, ()>(()))?;
-            Ok::<_, ()>(n)
-        });
-        let mut values = result.unwrap();
-        values.sort_unstable();
-        assert!(values.into_iter().eq(0..50));
     });
 }
 
@@ -335,5 +210,29 @@ fn hash_maps_run_once_each() {
             Err(7)
         );
         drop(pool(1));
+    });
+}
+
+/// Derived from Java's StructuredTaskScope tests: the return waits for those that do not look.
+#[test]
+fn items_that_ignore_the_cancellation_end_before_the_return() {
+    on_pool(2, || {
+        for _ in 0..200 {
+            let (barrier, written) = (Barrier::new(2), Mutex::new(vec![]));
+            let result = (0..2)
+                .into_par_iter()
+                .with_max_len(1)
+                .try_for_each_group(|token, n| {
+                    barrier.wait();
+                    if n == 0 {
+                        return Err("at once");
+                    }
+                    token.done().recv().unwrap_err();
+                    written.lock().unwrap().push(n);
+                    Ok(())
+                });
+            assert_eq!(result, Err("at once"));
+            assert_eq!(written.into_inner().unwrap(), [1]);
+        }
     });
 }
