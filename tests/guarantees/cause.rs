@@ -1,10 +1,9 @@
-//! Law 1: one trigger cancels a run, and what is returned names it.
+//! Guarantee 1: one trigger cancels a run, and what is returned names it.
 
 use std::error::Error;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{on_pool, on_pools};
+use crate::common::{on_pool, on_pools, payload_of};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cancelled, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -31,8 +30,8 @@ fn the_error_of_the_only_failure_is_returned() {
     });
 }
 
-/// Derived from golang/sync errgroup_test.go, TestZeroGroup (BSD licence): the earliest error wins
-/// where the tasks run one after another.
+/// Derived from golang/sync errgroup_test.go, TestZeroGroup (BSD licence): the earliest error is
+/// returned if the tasks run one after another.
 #[test]
 fn in_time_and_in_order_agree_on_one_thread() {
     on_pool(1, || {
@@ -65,7 +64,7 @@ fn of_two_failures_at_once_one_is_returned() {
     });
 }
 
-/// An item that fails because it saw the cancellation is never the one that is returned.
+/// The error of an item that failed because it saw the cancellation is never returned.
 #[test]
 fn a_consequence_is_never_returned() {
     #[derive(Debug, PartialEq)]
@@ -77,7 +76,7 @@ fn a_consequence_is_never_returned() {
     for (threads, tries) in [(1, 2_000), (2, 10_000), (4, 8_000)] {
         on_pool(threads, move || {
             for round in 0..tries {
-                // On one thread those that wait must come after the one that they wait for.
+                // On one thread the items that wait must come after the item they wait for.
                 let root = if threads == 1 { 0 } else { round % threads };
                 let items = (0..threads).into_par_iter().with_max_len(1);
                 let run = |token: &CancelToken, n: usize| {
@@ -142,7 +141,7 @@ fn the_parent_is_cancelled_and_then_an_item_fails() {
         let group = ErrGroup::new().token(&parent);
         let result = [0].par_iter().with_group(&group).try_for_each(|_, _| {
             parent.cancel_with("enough");
-            Err("a consequence, for all anybody knows")
+            Err("possibly a consequence")
         });
         let Err(GroupError::Cancelled(cancelled)) = result else {
             panic!("{result:?}")
@@ -181,7 +180,7 @@ fn the_crates_own_error_is_an_ordinary_failure() {
     });
 }
 
-/// With no policy there is only the item's error to return.
+/// A call without a group can only return an error of an item.
 #[test]
 fn a_closure_that_cancels_its_own_run_returns_its_error() {
     on_pools(|_| {
@@ -191,7 +190,7 @@ fn a_closure_that_cancels_its_own_run_returns_its_error() {
         });
         assert_eq!(result, Err("stopped"));
 
-        let payload = crate::common::payload_of(|| {
+        let payload = payload_of(|| {
             (0..1000).into_par_iter().try_for_each_group(|token, _| {
                 token.cancel();
                 Ok::<_, ()>(())

@@ -117,7 +117,7 @@ fn a_rejected_task_says_why() {
     assert_eq!(seen, expected);
 }
 
-/// `Interrupted` would make the standard library try again, for ever.
+/// With `ErrorKind::Interrupted` the standard library would try again forever.
 #[test]
 fn a_cancelled_reader_ends_a_copy() {
     struct Endless(CancelToken);
@@ -129,7 +129,7 @@ fn a_cancelled_reader_ends_a_copy() {
         }
     }
 
-    crate::common::watched(|| {
+    watched(|| {
         let error = std::io::copy(&mut Endless(CancelToken::new()), &mut std::io::sink());
         let error = error.unwrap_err();
         assert!(error.get_ref().unwrap().is::<Cancelled>());

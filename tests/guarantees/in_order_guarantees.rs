@@ -1,4 +1,4 @@
-//! The other laws, for runs in order: completeness, containment, promptness, nothing that blocks.
+//! Guarantees 2 to 6 for runs in order.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
@@ -9,7 +9,7 @@ use crossbeam_channel::TryRecvError;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::common::{Drops, Thing, on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{Drops, Thing, on_pool, on_pools, payload_of, shared};
 
 /// Derived from dotnet/runtime BreakTests.TestFor_Break_Basic (MIT licence).
 #[test]
@@ -36,7 +36,7 @@ fn every_item_up_to_the_failure_runs_once_and_none_runs_twice() {
 }
 
 #[test]
-fn skipped_is_never_success_and_late_is_no_failure() {
+fn a_skipped_item_is_never_success_and_a_late_cancellation_is_not_an_error() {
     on_pools(|_| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
@@ -49,7 +49,7 @@ fn skipped_is_never_success_and_late_is_no_failure() {
                 Ok::<_, ()>(n)
             }
         };
-        // The last item cancels: nothing is left to be skipped.
+        // The last item cancels, so nothing is skipped.
         let one = || 0..1_usize;
         assert!(
             one()
@@ -60,7 +60,7 @@ fn skipped_is_never_success_and_late_is_no_failure() {
                 .is_ok()
         );
         assert!(stop.is_cancelled());
-        // From here on the token is cancelled beforehand.
+        // For the rest, the token is cancelled beforehand.
         let empty = 0..0_usize;
         assert!(
             empty
@@ -104,7 +104,7 @@ fn skipped_is_never_success_and_late_is_no_failure() {
         assert_eq!(
             read.into_inner(),
             1,
-            "one item proves that not all was done"
+            "one item proves that not all items ran"
         );
     });
     on_pools(|_| {
@@ -115,7 +115,7 @@ fn skipped_is_never_success_and_late_is_no_failure() {
             let items = (0..len).par_in_order().with_group(&group);
             let result = items.try_for_each(|_, n| {
                 if n == len - 1 {
-                    // All the others have ended, so the cancellation skips nothing.
+                    // All other items have ended, so the cancellation skips nothing.
                     while ended.load(SeqCst) < len - 1 {
                         thread::yield_now();
                     }
@@ -168,38 +168,38 @@ fn items_and_values_are_dropped_once_each_before_the_return() {
     });
 }
 
-/// Each of two callbacks waits until the item of the other one has been told: all lanes are flagged
-/// before the first callback runs.
+/// Each of two callbacks waits until the item of the other one has seen the cancellation, so all
+/// workers must be cancelled before the first callback runs.
 #[test]
-fn a_slow_callback_of_a_lane_keeps_no_other_lane_from_being_told() {
+fn a_slow_callback_does_not_delay_the_cancellation_of_other_workers() {
     on_pool(3, || {
-        let told = Arc::new([const { AtomicBool::new(false) }; 3]);
+        let seen = Arc::new([const { AtomicBool::new(false) }; 3]);
         let all = Barrier::new(3);
         let items = (0..3_usize).into_par_iter().with_max_len(1).in_order();
         let result = items.try_for_each_group(|token, n| {
             if n == 0 {
                 all.wait();
-                return Err("the root of it");
+                return Err("the root");
             }
-            let told_of = Arc::clone(&told);
+            let seen_of = Arc::clone(&seen);
             let _registration = token.on_cancel(move || {
-                while !told_of[3 - n].load(SeqCst) {
+                while !seen_of[3 - n].load(SeqCst) {
                     thread::yield_now();
                 }
             });
             all.wait();
             token.done().recv().unwrap_err();
-            told[n].store(true, SeqCst);
+            seen[n].store(true, SeqCst);
             Err("a consequence")
         });
-        assert_eq!(result, Err("the root of it"));
+        assert_eq!(result, Err("the root"));
     });
 }
 
-/// An error that is replaced by one lower down, and whose drop waits until the lanes between the two
-/// have been told.
+/// An error is replaced by one of an earlier item, and its drop waits until the workers in between
+/// have seen the cancellation.
 #[test]
-fn the_drop_of_an_error_keeps_no_lane_from_being_told() {
+fn the_drop_of_an_error_does_not_delay_the_cancellation_of_workers() {
     struct Replaced(Receiver<()>);
     impl Drop for Replaced {
         fn drop(&mut self) {
@@ -208,8 +208,8 @@ fn the_drop_of_an_error_keeps_no_lane_from_being_told() {
     }
     on_pool(4, || {
         let all = Barrier::new(4);
-        let (told, is_told) = channel();
-        let replaced = Mutex::new(Some(Replaced(is_told)));
+        let (seen, is_seen) = channel();
+        let replaced = Mutex::new(Some(Replaced(is_seen)));
         let (failed, has_failed) = shared();
         let items = (0..4_usize).into_par_iter().with_max_len(1).in_order();
         let result = items.try_for_each_group(|token, n| {
@@ -218,7 +218,7 @@ fn the_drop_of_an_error_keeps_no_lane_from_being_told() {
                 0 => has_failed.lock().unwrap().recv().unwrap(),
                 1 => {
                     token.done().recv().unwrap_err();
-                    told.send(()).unwrap();
+                    seen.send(()).unwrap();
                 }
                 2 => return Err(replaced.lock().unwrap().take()),
                 _ => {
@@ -228,7 +228,7 @@ fn the_drop_of_an_error_keeps_no_lane_from_being_told() {
             }
             Err(None)
         });
-        assert!(matches!(result, Err(None)), "that of item 0");
+        assert!(matches!(result, Err(None)), "the error of item 0");
     });
 }
 
@@ -249,7 +249,7 @@ fn the_tokens_of_a_run_that_ended_are_released_or_stay_cancelled() {
                 assert_eq!(
                     token.is_cancelled(),
                     fails,
-                    "once nothing is left below the failure"
+                    "cancelled, since every item before the failure has ended"
                 );
                 assert_eq!(token.done().try_recv(), Err(TryRecvError::Disconnected));
                 assert!(!token.cancel());
@@ -258,9 +258,9 @@ fn the_tokens_of_a_run_that_ended_are_released_or_stay_cancelled() {
     });
 }
 
-/// However many items a thread has taken at once.
+/// Whatever the chunk size.
 #[test]
-fn no_item_begins_after_a_cancellation_but_one_for_each_other_thread() {
+fn each_other_thread_begins_at_most_one_item_after_a_cancellation() {
     on_pools(|threads| {
         for from_outside in [false, true] {
             let (stop, group) = (CancelToken::new(), ErrGroup::new());
@@ -286,13 +286,13 @@ fn no_item_begins_after_a_cancellation_but_one_for_each_other_thread() {
     });
 }
 
-/// Law 5, at once: those that are dropped with the chunk know of the panic.
+/// Guarantee 5: the run is already cancelled when the rest of the chunk is dropped.
 #[cfg(panic = "unwind")]
 #[test]
-fn a_panic_cancels_before_what_is_left_in_hand_is_dropped() {
+fn a_panic_cancels_before_the_rest_of_the_chunk_is_dropped() {
     use std::sync::{Arc, OnceLock};
-    struct Looks(Arc<(OnceLock<CancelToken>, AtomicUsize)>);
-    impl Drop for Looks {
+    struct ChecksToken(Arc<(OnceLock<CancelToken>, AtomicUsize)>);
+    impl Drop for ChecksToken {
         fn drop(&mut self) {
             let (token, early) = &*self.0;
             if token.get().is_some_and(|token| !token.is_cancelled()) {
@@ -303,8 +303,8 @@ fn a_panic_cancels_before_what_is_left_in_hand_is_dropped() {
     on_pools(|_| {
         for in_order in [false, true] {
             let shared = Arc::new((OnceLock::new(), AtomicUsize::new(0)));
-            let things: Vec<_> = (0..10).map(|_| Looks(Arc::clone(&shared))).collect();
-            let f = |token: &CancelToken, thing: Looks| -> Result<(), ()> {
+            let things: Vec<_> = (0..10).map(|_| ChecksToken(Arc::clone(&shared))).collect();
+            let f = |token: &CancelToken, thing: ChecksToken| -> Result<(), ()> {
                 std::mem::forget(thing);
                 shared.0.get_or_init(|| token.clone());
                 std::panic::panic_any(7_u8)

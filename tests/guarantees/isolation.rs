@@ -60,7 +60,7 @@ fn an_inner_failure_that_is_passed_on_cancels_the_outer_run() {
         assert_eq!(entered.into_inner(), 14);
     });
     on_pool(4, || {
-        // The others wait inside their inner runs, and pass on what they were woken with.
+        // The others wait inside their inner runs, and return the cancellation that wakes them.
         let (all, inner_causes) = (Barrier::new(4), Mutex::new(vec![]));
         let outer = (0..4)
             .into_par_iter()
@@ -118,9 +118,9 @@ fn a_cancellation_reaches_the_leaves_of_nested_runs() {
     });
 }
 
-/// An inner run that is not given the token is not cancelled.
+/// An inner run that does not get the token is not cancelled.
 #[test]
-fn a_run_of_its_own_goes_on() {
+fn an_independent_run_goes_on() {
     on_pools(|_| {
         let (stop, cleaned) = (CancelToken::new(), AtomicUsize::new(0));
         let group = ErrGroup::new().token(&stop);
@@ -136,7 +136,7 @@ fn a_run_of_its_own_goes_on() {
     });
 }
 
-/// Law 4, and golang/go TestChildFinishesFirst (BSD licence).
+/// Derived from golang/go TestChildFinishesFirst (BSD licence).
 #[test]
 fn a_run_never_cancels_its_parent() {
     on_pools(|_| {
@@ -182,7 +182,7 @@ fn the_token_of_a_run_that_ended_well_is_released() {
             token.done().recv().unwrap_err();
             let ended = token.sleep(Duration::MAX).unwrap_err();
             assert!(matches!(ended.cause(), Cause::Finished));
-            assert!(!token.cancel(), "too late");
+            assert!(!token.cancel(), "the token is released");
             assert!(!token.is_cancelled());
         }
         assert!(!registration.unregister());
@@ -191,9 +191,9 @@ fn the_token_of_a_run_that_ended_well_is_released() {
     });
 }
 
-/// The token of an ended run does not stand between a later run and the tokens above.
+/// The token of an ended run does not shield a later run on it from the token's ancestors.
 #[test]
-fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
+fn a_run_on_the_token_of_an_ended_run_obeys_the_ancestors() {
     on_pools(|_| {
         let (top, kept) = (CancelToken::new(), Mutex::new(None));
         let group = ErrGroup::new().token(&top);
@@ -229,11 +229,11 @@ fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
     });
 }
 
-/// Derived from .NET's linked sources: runs that share a token fail alone and are cancelled together.
+/// Derived from .NET's linked sources.
 #[test]
 fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
-    crate::common::watched(|| {
-        let (shared, pool) = (CancelToken::new(), crate::common::pool(4));
+    watched(|| {
+        let (shared, pool) = (CancelToken::new(), pool(4));
         let (failed, waiting) = (Barrier::new(2), Barrier::new(9));
         thread::scope(|scope| {
             for run in 0..8 {
@@ -251,7 +251,7 @@ fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
                         waiting.wait();
                         return;
                     }
-                    // On the thread itself: seven that wait would fill the pool of four.
+                    // Wait outside the pool: seven waiting items would fill its four threads.
                     waiting.wait();
                     let result = pool.install(|| {
                         rayon::iter::repeat(())
@@ -269,7 +269,7 @@ fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
     });
 }
 
-/// A run that was started on the token by another thread ends while the token's own run ends.
+/// Another thread starts runs on the token of a run; they end while that run ends.
 #[test]
 fn runs_that_end_together_do_not_deadlock() {
     on_pools(|_| {
@@ -302,10 +302,10 @@ fn runs_that_end_together_do_not_deadlock() {
     });
 }
 
-/// A run that another thread started on the token of a run goes on when that one has ended, and can
-/// still be stopped by its own items.
+/// A run that another thread started on the token of a run goes on after that run has ended, and
+/// its own items can still stop it.
 #[test]
-fn a_run_outlives_the_run_that_it_hangs_below() {
+fn a_run_outlives_the_run_whose_token_it_uses() {
     on_pool(2, || {
         let (began, begun) = channel();
         let begun = Mutex::new(begun);
@@ -323,7 +323,7 @@ fn a_run_outlives_the_run_that_it_hangs_below() {
                     if n == 0 {
                         began.send(()).unwrap();
                         ended.lock().unwrap().recv().unwrap();
-                        return Err("its own");
+                        return Err("own error");
                     }
                     token.done().recv().unwrap_err();
                     assert!(token.is_cancelled());
@@ -336,6 +336,6 @@ fn a_run_outlives_the_run_that_it_hangs_below() {
         assert_eq!(outer, Ok(()));
         outer_ended.send(()).unwrap();
         let inner = inner.into_inner().unwrap().unwrap().join().unwrap();
-        assert_eq!(inner.unwrap_err().into_error(), Some("its own"));
+        assert_eq!(inner.unwrap_err().into_error(), Some("own error"));
     });
 }

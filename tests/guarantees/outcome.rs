@@ -1,4 +1,4 @@
-//! `outcome`: nothing lost, and everything counted once.
+//! Guarantee 2, by `outcome`: no result is lost, and every item is counted once.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Outcome, prelude::*};
 
-use crate::common::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{Drops, POOLS, Thing, cancelled, cases, on_pool, on_pools, payload_of, shared};
 
-/// Sixty-four items fail at once, a thousand times.
+/// 64 items fail at once, a thousand times.
 #[test]
-fn every_error_is_there_once_and_sorted() {
+fn every_error_is_kept_once_and_sorted() {
     for threads in POOLS {
         on_pool(threads, || {
             let group = ErrGroup::new().keep_going();
@@ -37,7 +36,7 @@ fn every_error_is_there_once_and_sorted() {
 
 /// sourcegraph/conc issue 156: the values after the last failed item were lost.
 #[test]
-fn the_values_after_the_last_failure_are_there() {
+fn the_values_after_the_last_failure_are_kept() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         for failing in [0, 1, 500, 998, 999] {
@@ -87,9 +86,9 @@ fn three_errors_and_at_most_one_more_for_each_other_thread() {
     }
 }
 
-/// Items that are in hand when the third one fails, and fail too.
+/// Items that are in flight at the third failure fail too.
 #[test]
-fn as_many_errors_as_can_be() {
+fn the_most_errors_that_can_occur() {
     for threads in [2_usize, 4, 8] {
         on_pool(threads, move || {
             let group = ErrGroup::new().max_errors(3);
@@ -99,7 +98,7 @@ fn as_many_errors_as_can_be() {
                 .in_order()
                 .with_group(&group);
             let outcome = items.outcome(|token, n| {
-                // Every thread has one item in hand, and then those but the last lane's wait.
+                // Every thread has an item in flight, and then all except the last one wait.
                 if n < threads {
                     all.wait();
                 }
@@ -120,16 +119,17 @@ fn as_many_errors_as_can_be() {
     }
 }
 
+/// What an item does.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Succeed,
     Fail,
     Panic,
-    /// Cancels from outside, and succeeds or fails.
-    Stop(bool),
-    /// Cancels its own run.
-    Give(bool),
-    /// Waits for the cancellation, if it has come, and fails because of it.
+    /// Cancels the parent token; fails if `true`.
+    CancelParent(bool),
+    /// Cancels its own run; fails if `true`.
+    CancelRun(bool),
+    /// Fails if its token is cancelled.
     Check,
 }
 
@@ -138,8 +138,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         60 => Just(Act::Succeed),
         6 => Just(Act::Fail),
         1 => Just(Act::Panic),
-        1 => any::<bool>().prop_map(Act::Stop),
-        1 => any::<bool>().prop_map(Act::Give),
+        1 => any::<bool>().prop_map(Act::CancelParent),
+        1 => any::<bool>().prop_map(Act::CancelRun),
         3 => Just(Act::Check),
     ];
     prop_oneof![
@@ -151,6 +151,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 #[derive(Clone, Debug)]
 struct Policy {
     max: usize,
+    /// In microseconds.
     deadline: Option<u64>,
     concurrency: Option<usize>,
 }
@@ -166,7 +167,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     })
 }
 
-/// What an item drops when it does not run.
+/// How often items started, and how they ended.
 struct Tally {
     started: AtomicUsize,
     ok: AtomicUsize,
@@ -174,7 +175,7 @@ struct Tally {
     panicked: AtomicUsize,
 }
 
-fn account(acts: &[Act], policy: &Policy) {
+fn run_and_check((acts, policy): &(Vec<Act>, Policy), _: usize) {
     for is_lazy in [false, true] {
         let stop = CancelToken::new();
         let mut group = ErrGroup::new()
@@ -195,21 +196,21 @@ fn account(acts: &[Act], policy: &Policy) {
         };
         let drops = Drops::new(acts.len());
         let read = AtomicUsize::new(0);
-        let each = |token: &CancelToken, (act, thing): (&Act, crate::common::Thing)| {
+        let each = |token: &CancelToken, (act, thing): (&Act, Thing)| {
             tally.started.fetch_add(1, SeqCst);
             let fails = match act {
                 Act::Succeed => false,
                 Act::Fail => true,
                 Act::Panic => {
                     tally.panicked.fetch_add(1, SeqCst);
-                    // Without the message of a `panic!`.
+                    // Unlike `panic!`, this prints no message.
                     std::panic::resume_unwind(Box::new("an act"))
                 }
-                Act::Stop(fails) => {
+                Act::CancelParent(fails) => {
                     stop.cancel();
                     *fails
                 }
-                Act::Give(fails) => {
+                Act::CancelRun(fails) => {
                     token.cancel();
                     *fails
                 }
@@ -257,29 +258,15 @@ fn check<T, E>(outcome: &Outcome<T, E>, tally: &Tally, read: usize, items: usize
     assert!(outcome.skipped == 0 || outcome.cause.is_some());
 }
 
-/// Idea from dotnet's `ParallelLoopResult`: the account is right whatever happens at once.
+/// Idea from dotnet's `ParallelLoopResult`: the counts are right whatever happens concurrently.
 #[test]
-fn values_errors_panics_and_skipped_are_all_the_items() {
-    for threads in [1, 2, 4] {
-        watched(move || {
-            let pool = pool(threads);
-            let mut runner = TestRunner::new(Config {
-                cases: 200,
-                failure_persistence: None,
-                ..Config::default()
-            });
-            let run = runner.run(&(acts(), policies()), |(acts, policy)| {
-                pool.install(|| account(&acts, &policy));
-                Ok(())
-            });
-            run.unwrap_or_else(|error| panic!("{error}"));
-        });
-    }
+fn values_errors_panics_and_skipped_items_add_up() {
+    cases(200, || (acts(), policies()), &[1, 2, 4], run_and_check);
 }
 
-/// Derived from Java's testAllUntil6: what was ready before the time was over is kept.
+/// Derived from Java's testAllUntil6: values that were ready before the deadline are kept.
 #[test]
-fn a_deadline_leaves_what_was_ready() {
+fn a_deadline_keeps_the_values_that_were_ready() {
     for threads in [2, 8] {
         on_pool(threads, || {
             let (group, both) = (ErrGroup::new(), Barrier::new(2));
@@ -289,7 +276,7 @@ fn a_deadline_leaves_what_was_ready() {
                 if n == 0 {
                     return Ok(n);
                 }
-                // From here on, lest the time is over before the items have begun.
+                // Start the clock here, so that it cannot expire before the items have begun.
                 token.cancel_after(Duration::from_millis(20));
                 token.sleep(Duration::MAX).map(|()| n)
             });
@@ -297,7 +284,7 @@ fn a_deadline_leaves_what_was_ready() {
             assert_eq!(
                 outcome.errors.len(),
                 1,
-                "what the other said of it is kept too"
+                "the error of the other item is kept too"
             );
             assert!(matches!(outcome.cause, Some(Cause::Deadline)));
             assert_eq!(outcome.skipped, 0);
@@ -306,7 +293,7 @@ fn a_deadline_leaves_what_was_ready() {
 }
 
 #[test]
-fn a_cancelled_run_keeps_what_its_items_say_and_returns_the_cause() {
+fn a_cancelled_run_keeps_the_results_of_its_items_and_returns_the_cause() {
     on_pool(1, || {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
@@ -316,24 +303,19 @@ fn a_cancelled_run_keeps_what_its_items_say_and_returns_the_cause() {
                 return Ok(n);
             }
             stop.cancel_with("enough");
-            Err("a consequence, or not")
+            Err("possibly a consequence")
         });
         assert_eq!(outcome.values.len(), 3);
-        assert_eq!(outcome.errors, [(3, "a consequence, or not")]);
+        assert_eq!(outcome.errors, [(3, "possibly a consequence")]);
         assert_eq!(outcome.skipped, 6);
         assert_eq!(outcome.to_string(), "3 ok, 1 failed, 6 skipped: enough");
-        let Err(GroupError::Cancelled(cancelled)) = outcome.into_result() else {
-            unreachable!()
-        };
-        assert!(matches!(
-            cancelled.cause().root(),
-            Cause::Requested(Some(_))
-        ));
+        let cause = cancelled(outcome.into_result());
+        assert!(matches!(cause.root(), Cause::Requested(Some(_))));
     });
 }
 
 #[test]
-fn nothing_runs_of_a_run_that_is_cancelled_before() {
+fn no_item_runs_if_the_run_is_cancelled_beforehand() {
     on_pools(|_| {
         let stop = CancelToken::new();
         stop.cancel();
@@ -357,7 +339,7 @@ fn nothing_runs_of_a_run_that_is_cancelled_before() {
 }
 
 #[test]
-fn a_panic_that_is_not_caught_goes_on_in_the_caller() {
+fn a_panic_that_is_not_caught_is_resumed_in_the_caller() {
     on_pools(|_| {
         let drops = Drops::new(100);
         let payload = payload_of(|| {
@@ -379,9 +361,9 @@ fn a_panic_that_is_not_caught_goes_on_in_the_caller() {
     });
 }
 
-/// What is read when the iterator panics was an item too.
+/// The items that were read before the iterator panicked count.
 #[test]
-fn items_that_a_panicking_iterator_gave_are_counted() {
+fn items_from_before_a_panic_of_the_iterator_are_counted() {
     on_pools(|_| {
         let group = ErrGroup::new().catch_panics();
         let source = (0..100).map(|n| if n == 37 { panic!("the source") } else { n });
@@ -400,7 +382,7 @@ fn items_that_a_panicking_iterator_gave_are_counted() {
 }
 
 #[test]
-fn several_errors_are_one_error() {
+fn several_errors_become_one_error() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         let words = ["1", "x", "3", "y", "z"]
@@ -429,7 +411,7 @@ fn several_errors_are_one_error() {
 }
 
 #[test]
-fn results_come_by_position() {
+fn results_are_iterated_by_index() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         let run = || {
@@ -449,13 +431,13 @@ fn results_come_by_position() {
     });
 }
 
-/// What comes of an outcome is what `try_map` says, and a consequence is neither.
+/// `into_result` returns what `try_map` would, and a consequence is not an error of the run.
 #[test]
 fn a_consequence_is_kept_and_does_not_count() {
     on_pools(|_| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
-        let give_up = |token: &CancelToken, _: usize| {
+        let fails_on_cancel = |token: &CancelToken, _: usize| {
             stop.cancel();
             token.check().map_err(|_| "a consequence")
         };
@@ -463,7 +445,7 @@ fn a_consequence_is_kept_and_does_not_count() {
             let outcome = (0..items)
                 .par_in_order()
                 .with_group(&group)
-                .outcome(give_up);
+                .outcome(fails_on_cancel);
             if items == 1 && !outcome.errors.is_empty() {
                 assert_eq!(outcome.secondary(), [0]);
             }
@@ -476,14 +458,14 @@ fn a_consequence_is_kept_and_does_not_count() {
     });
 }
 
-/// Item 1 fails, then the run is cancelled from outside, then item 0 gives up because of that.
+/// Item 1 fails, then the run is cancelled from outside, then item 0 fails because of that.
 #[test]
 fn a_failure_is_frozen_by_a_cancellation_from_outside() {
     on_pool(8, || {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
         let all_began = Barrier::new(3);
-        let (above, token_above) = shared::<CancelToken>();
+        let (later, later_token) = shared::<CancelToken>();
         let (end, has_ended) = shared();
         let items = (0..3).into_par_iter().in_order().with_group(&group);
         let outcome = items.outcome(|token, n| {
@@ -492,13 +474,13 @@ fn a_failure_is_frozen_by_a_cancellation_from_outside() {
                 return Err("the root");
             }
             if n == 2 {
-                above.lock().unwrap().send(token.clone()).unwrap();
+                later.lock().unwrap().send(token.clone()).unwrap();
                 has_ended.lock().unwrap().recv().unwrap();
-                return Err("above");
+                return Err("later");
             }
-            // The token of what lies above says when the failure is recorded.
-            let above = token_above.lock().unwrap().recv().unwrap();
-            assert!(above.done().recv().is_err());
+            // The token of the later item shows when the failure is recorded.
+            let later = later_token.lock().unwrap().recv().unwrap();
+            assert!(later.done().recv().is_err());
             assert!(!token.is_cancelled());
             stop.cancel();
             end.lock().unwrap().send(()).unwrap();
@@ -523,7 +505,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Law 5, where what is dropped panics too.
+/// Guarantee 5, where drops panic too.
 #[test]
 fn the_panic_of_an_item_outranks_those_of_drops() {
     on_pool(1, || {
@@ -553,7 +535,7 @@ fn the_panic_of_an_item_outranks_those_of_drops() {
     });
 }
 
-/// Each chunk is made by user code, too.
+/// User code can panic where a chunk begins, too.
 #[test]
 fn items_of_a_chunk_that_panics_are_counted() {
     on_pools(|_| {
@@ -574,8 +556,8 @@ fn items_of_a_chunk_that_panics_are_counted() {
     });
 }
 
-/// Law 1: the trigger stays, whatever comes while the items below it run on: a cancellation from
-/// outside, and then a panic that comes too late to count.
+/// Guarantee 1: the trigger stays while the items before it run on, even after a cancellation from
+/// outside and then a panic that is too late to count.
 #[test]
 fn the_cause_stays_when_a_late_panic_comes() {
     on_pool(4, || {
@@ -592,7 +574,7 @@ fn the_cause_stays_when_a_late_panic_comes() {
                     std::panic::resume_unwind(Box::new("too late"))
                 }
                 3 => {
-                    // The failures of 1 and 2 are too many.
+                    // The failures of 1 and 2 reach the limit.
                     while !token.is_cancelled() {
                         std::thread::yield_now();
                     }
@@ -611,20 +593,20 @@ fn the_cause_stays_when_a_late_panic_comes() {
     });
 }
 
-/// A panic that nobody bears cancels what an error had decided, and is the cause.
+/// A panic that is not tolerated cancels the run after an error has, and becomes the cause.
 #[test]
 fn the_cause_is_the_panic_that_came_after_the_error() {
     on_pool(2, || {
-        let (told, tell) = shared::<CancelToken>();
+        let (sender, receiver) = shared::<CancelToken>();
         let group = ErrGroup::new().catch_panics();
         let items = (0..2).into_par_iter().with_max_len(1).in_order();
         let outcome = items.with_group(&group).outcome(|token, n| {
             if n == 1 {
-                told.lock().unwrap().send(token.clone()).unwrap();
+                sender.lock().unwrap().send(token.clone()).unwrap();
                 return Err::<(), _>("an error");
             }
-            // Until the error is recorded.
-            let other = tell.lock().unwrap().recv().unwrap();
+            // Wait until the error is recorded.
+            let other = receiver.lock().unwrap().recv().unwrap();
             other.done().recv().unwrap_err();
             panic!("an item")
         });
@@ -636,7 +618,7 @@ fn the_cause_is_the_panic_that_came_after_the_error() {
     });
 }
 
-/// The fields are public, and whoever has taken the panics out has them.
+/// The fields are public, so the caller can take the panics out.
 #[test]
 fn the_panics_may_be_taken_out() {
     let group = ErrGroup::new().catch_panics();
@@ -647,7 +629,7 @@ fn the_panics_may_be_taken_out() {
 }
 
 #[test]
-fn all_results_are_found_by_iterating() {
+fn iterating_yields_all_results() {
     let group = ErrGroup::new().keep_going();
     let run = || {
         let items = (0..4).into_par_iter().in_order().with_group(&group);
@@ -673,7 +655,7 @@ fn all_results_are_found_by_iterating() {
 }
 
 #[test]
-fn a_cancellation_that_skipped_nothing_is_not_in_the_last_line() {
+fn a_cancellation_that_skipped_nothing_is_not_displayed() {
     let stop = CancelToken::new();
     let group = ErrGroup::new().token(&stop);
     let items = [0].into_par_iter().in_order().with_group(&group);

@@ -10,7 +10,7 @@ use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
 
 use crate::common::{on_pool, on_pools, payload_of, pool, shared, watched};
 
-/// Derived from oneTBB's stack test: nested runs inside nested runs, on one thread.
+/// Derived from oneTBB's stack test: doubly nested runs, also on one thread.
 #[test]
 fn nested_runs_need_no_second_thread() {
     on_pools(|_| {
@@ -46,9 +46,9 @@ fn a_run_may_start_anywhere() {
                 .try_map(name)
                 .unwrap()
         };
-        // Outside any pool: on the global one.
+        // Outside any pool the items run on the global one.
         assert_eq!(names().len(), 16);
-        // In a pool, and from a worker of another: on the innermost.
+        // In a pool, and in one inside another, they run on the innermost.
         let named = |name: &'static str| {
             let builder = rayon::ThreadPoolBuilder::new().num_threads(1);
             builder.thread_name(move |_| name.into()).build().unwrap()
@@ -61,7 +61,7 @@ fn a_run_may_start_anywhere() {
         );
         let inner = one.install(|| two.install(names));
         assert!(inner.iter().all(|name| name.as_deref() == Some("two")));
-        // With a group's own threads: on these, from everywhere, also from themselves.
+        // If the group has its own threads, they run there, wherever the call is made.
         let group = ErrGroup::new().concurrency(1);
         let on_own = || {
             let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
@@ -89,7 +89,7 @@ fn the_limit_is_reached_and_never_exceeded() {
         on_pool(4, move || {
             let (active, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let group = ErrGroup::new().concurrency(limit);
-            let all = std::sync::Barrier::new(limit);
+            let all = Barrier::new(limit);
             let items = (0..limit * 20)
                 .into_par_iter()
                 .with_max_len(1)
@@ -114,7 +114,7 @@ fn a_limit_of_zero_is_refused_at_once() {
     assert!(message.contains("at least 1"));
 }
 
-/// Derived from rayon issue 1142: the source of a bridge runs rayon itself.
+/// Derived from rayon issue 1142: the source of a bridge uses rayon itself.
 #[test]
 fn a_bridged_source_may_run_groups() {
     on_pool(2, || {
@@ -137,7 +137,7 @@ fn a_bridged_source_may_run_groups() {
 
 /// Derived from oneTBB's test for stack overflow avoidance (Apache-2.0).
 #[test]
-fn runs_nest_on_a_pool_of_one_thread_and_many() {
+fn runs_in_order_nest_on_every_pool() {
     on_pools(|_| {
         let begun = AtomicUsize::new(0);
         let result = (0..100).into_par_iter().in_order().err_group(|_| {
@@ -153,10 +153,11 @@ fn runs_nest_on_a_pool_of_one_thread_and_many() {
     });
 }
 
-/// The item waits in another pool, so its thread takes up the other lane meanwhile: endlessly, if
-/// that did not look up, or if it did not let the job go first that the item waits for.
+/// The item waits in another pool, so meanwhile its thread may start the other worker on top of
+/// it. That worker must return, and must let the job run first that the item waits for; otherwise
+/// the item waits forever.
 #[test]
-fn a_lane_on_top_of_a_waiting_item_lets_it_go_on() {
+fn a_worker_on_top_of_a_waiting_item_lets_it_go_on() {
     for comes_back in [false, true] {
         watched(move || {
             let (here, other) = (pool(2), pool(1));
@@ -167,7 +168,7 @@ fn a_lane_on_top_of_a_waiting_item_lets_it_go_on() {
                     busy.send(()).unwrap();
                     _ = wait.recv();
                 });
-                // Without waiting in the pool, so that the other thread has to take it.
+                // Not a wait inside rayon, so the other thread has to take the job.
                 is_busy.recv().unwrap();
                 let (begun, is_begun) = shared();
                 let result = (0..usize::MAX).into_par_iter().in_order().err_group(|n| {
@@ -192,12 +193,12 @@ fn a_lane_on_top_of_a_waiting_item_lets_it_go_on() {
     }
 }
 
-/// The same where the item that waits comes alone, as behind a bridge or a `filter`.
+/// The same for a waiting item that is alone in its leaf, as behind a bridge or a `filter`.
 #[test]
-fn a_lane_on_top_of_a_waiting_item_of_another_run_lets_it_go_on() {
+fn a_worker_on_top_of_a_waiting_item_of_another_run_lets_it_go_on() {
     watched(|| {
         let (here, other) = (Arc::new(pool(2)), pool(1));
-        let (leads, has_led) = shared();
+        let (started, has_started) = shared();
         let (on_top, is_on_top) = shared();
         let (begun, has_begun) = channel();
         let (begun, over) = (Mutex::new(begun), Arc::new(AtomicBool::new(false)));
@@ -210,9 +211,9 @@ fn a_lane_on_top_of_a_waiting_item_of_another_run_lets_it_go_on() {
                     [0].into_iter().par_bridge().err_group(|_| {
                         waiting_thread.store(rayon::current_thread_index().unwrap(), SeqCst);
                         begun.lock().unwrap().send(()).unwrap();
-                        // Blocks its thread, so that the other one leads the run below.
-                        has_led.lock().unwrap().recv().unwrap();
-                        // And waits here as rayon does, with the other jobs of the pool.
+                        // Block this thread, so that the other one starts the second run.
+                        has_started.lock().unwrap().recv().unwrap();
+                        // Then wait inside rayon, which runs other jobs of the pool meanwhile.
                         other.install(|| {
                             is_on_top.lock().unwrap().recv().unwrap();
                             here.install(|| over.store(true, SeqCst));
@@ -223,18 +224,18 @@ fn a_lane_on_top_of_a_waiting_item_of_another_run_lets_it_go_on() {
             })
         };
         has_begun.recv().unwrap();
-        let told = AtomicBool::new(false);
+        let sent = AtomicBool::new(false);
         let result = here.install(|| {
             (0..usize::MAX).into_par_iter().in_order().err_group(|n| {
                 if n == 0 {
-                    leads.lock().unwrap().send(()).unwrap();
-                    // Nor does this thread take the job that the item waits for.
+                    started.lock().unwrap().send(()).unwrap();
+                    // Busy, so this thread does not take the job that the item waits for.
                     while !over.load(SeqCst) {
                         thread::yield_now();
                     }
                 }
                 let thread = rayon::current_thread_index();
-                if thread == Some(waiting_thread.load(SeqCst)) && !told.swap(true, SeqCst) {
+                if thread == Some(waiting_thread.load(SeqCst)) && !sent.swap(true, SeqCst) {
                     on_top.lock().unwrap().send(()).unwrap();
                 }
                 if over.load(SeqCst) {
@@ -250,7 +251,7 @@ fn a_lane_on_top_of_a_waiting_item_of_another_run_lets_it_go_on() {
 }
 
 #[test]
-fn items_that_block_all_run_at_once() {
+fn blocking_items_all_run_at_once() {
     for lazy in [false, true] {
         on_pool(1, move || {
             let (group, barrier) = (ErrGroup::new().concurrency(8), Barrier::new(8));
@@ -272,7 +273,7 @@ fn items_that_block_all_run_at_once() {
     }
 }
 
-/// Even where an item waits as rayon does, and its thread does other jobs meanwhile.
+/// Even if an item waits inside rayon, where its thread runs other jobs meanwhile.
 #[test]
 fn on_one_thread_items_run_as_in_a_loop() {
     on_pool(1, || {
@@ -287,9 +288,9 @@ fn on_one_thread_items_run_as_in_a_loop() {
     });
 }
 
-/// But for an item alone, where the pool has more than one thread: it needs no other.
+/// Except for a single item, if the pool has more than one thread: it runs on the caller.
 #[test]
-fn items_run_on_the_pool_whoever_calls() {
+fn items_run_on_the_pool_whatever_thread_calls() {
     watched(|| {
         let inside = AtomicUsize::new(0);
         let result = (0..1000).into_par_iter().in_order().err_group(|_| {
@@ -299,8 +300,8 @@ fn items_run_on_the_pool_whoever_calls() {
         assert_eq!((result, inside.into_inner()), (Ok(()), 1000));
         let caller = thread::current().id();
         let alone = [0].into_par_iter().in_order().err_group(|_| {
-            let is_callers = thread::current().id() == caller;
-            assert!(is_callers || rayon::current_num_threads() == 1);
+            let on_caller = thread::current().id() == caller;
+            assert!(on_caller || rayon::current_num_threads() == 1);
             Ok::<_, ()>(())
         });
         assert_eq!(alone, Ok(()));
@@ -308,7 +309,7 @@ fn items_run_on_the_pool_whoever_calls() {
 }
 
 #[test]
-fn it_works_outside_of_pools_and_across_them() {
+fn runs_in_order_work_outside_of_pools_and_across_them() {
     watched(|| {
         let call = || {
             (0..1000)
