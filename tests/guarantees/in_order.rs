@@ -102,18 +102,12 @@ fn check(case: &Case) {
     let numbers = || items.par_iter().map(|item| item.number).with_max_len(3);
     let result = numbers()
         .in_order()
-        .try_for_each_group(|_, n| items[n].result().map(drop));
+        .try_for_each(|_, n| items[n].result().map(drop));
     assert_eq!(result.err(), error);
 
     let map = |_: &CancelToken, item: Item| item.result();
-    assert_eq!(
-        items.clone().into_par_iter().in_order().try_map_group(map),
-        whole
-    );
-    assert_eq!(
-        items.iter().copied().par_in_order().try_map_group(map),
-        whole
-    );
+    assert_eq!(items.clone().into_par_iter().in_order().try_map(map), whole);
+    assert_eq!(items.iter().copied().par_in_order().try_map(map), whole);
 
     let result = items
         .par_iter()

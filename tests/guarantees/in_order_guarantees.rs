@@ -141,7 +141,7 @@ fn items_and_values_are_dropped_once_each_before_the_return() {
                 }
             };
             let drops = Drops::new(10_000);
-            let result = drops.things().into_par_iter().in_order().try_map_group(f);
+            let result = drops.things().into_par_iter().in_order().try_map(f);
             assert_eq!(
                 result.as_ref().err(),
                 Some(&failing).filter(|n| **n < 10_000)
@@ -150,7 +150,7 @@ fn items_and_values_are_dropped_once_each_before_the_return() {
             drops.assert_each_once();
 
             let drops = Drops::new(10_000);
-            let result = drops.things().into_iter().par_in_order().try_map_group(f);
+            let result = drops.things().into_iter().par_in_order().try_map(f);
             assert_eq!(
                 result.as_ref().err(),
                 Some(&failing).filter(|n| **n < 10_000)
@@ -176,7 +176,7 @@ fn a_slow_callback_does_not_delay_the_cancellation_of_other_workers() {
         let seen = Arc::new([const { AtomicBool::new(false) }; 3]);
         let all = Barrier::new(3);
         let items = (0..3_usize).into_par_iter().with_max_len(1).in_order();
-        let result = items.try_for_each_group(|token, n| {
+        let result = items.try_for_each(|token, n| {
             if n == 0 {
                 all.wait();
                 return Err("the root");
@@ -212,7 +212,7 @@ fn the_drop_of_an_error_does_not_delay_the_cancellation_of_workers() {
         let replaced = Mutex::new(Some(Replaced(is_seen)));
         let (failed, has_failed) = shared();
         let items = (0..4_usize).into_par_iter().with_max_len(1).in_order();
-        let result = items.try_for_each_group(|token, n| {
+        let result = items.try_for_each(|token, n| {
             all.wait();
             match n {
                 0 => has_failed.lock().unwrap().recv().unwrap(),
@@ -240,7 +240,7 @@ fn the_tokens_of_a_run_that_ended_are_released_or_stay_cancelled() {
             let result = (0..1000)
                 .into_par_iter()
                 .in_order()
-                .try_for_each_group(|token, n| {
+                .try_for_each(|token, n| {
                     kept.lock().unwrap().push(token.clone());
                     if fails && n == 999 { Err(n) } else { Ok(()) }
                 });
@@ -312,7 +312,7 @@ fn a_panic_cancels_before_the_rest_of_the_chunk_is_dropped() {
             let items = things.into_par_iter().with_min_len(10);
             let payload = payload_of(|| {
                 if in_order {
-                    items.in_order().try_for_each_group(f)
+                    items.in_order().try_for_each(f)
                 } else {
                     items.try_for_each_group(f)
                 }

@@ -315,16 +315,14 @@ fn runs_in_order_work_outside_of_pools_and_across_them() {
             (0..1000)
                 .into_par_iter()
                 .in_order()
-                .try_map_group(|_, n| Ok::<_, ()>(n))
+                .try_map(|_, n| Ok::<_, ()>(n))
         };
         let expected: Vec<_> = (0..1000).collect();
         assert_eq!(call().as_ref(), Ok(&expected));
         let (one, two) = (pool(1), pool(2));
         assert_eq!(one.install(|| two.install(call)).as_ref(), Ok(&expected));
         assert_eq!(
-            (0..1000)
-                .par_in_order()
-                .try_map_group(|_, n| Ok::<_, ()>(n)),
+            (0..1000).par_in_order().try_map(|_, n| Ok::<_, ()>(n)),
             Ok(expected)
         );
     });

@@ -36,7 +36,7 @@ fn a_panic_of_the_source_is_the_panic_of_the_run() {
                 std::panic::panic_any("source")
             }
         });
-        let payload = payload_of(|| mapped.in_order().try_map_group(|_, n| Ok::<_, ()>(n)));
+        let payload = payload_of(|| mapped.in_order().try_map(|_, n| Ok::<_, ()>(n)));
         assert_eq!(payload.downcast_ref(), Some(&"source"));
     });
 }
@@ -52,7 +52,7 @@ fn endless_sources_end() {
         );
         let result = (0..usize::MAX).into_par_iter().in_order();
         assert_eq!(
-            result.try_map_group(|_, n| if n < 5000 { Ok(n) } else { Err(n) }),
+            result.try_map(|_, n| if n < 5000 { Ok(n) } else { Err(n) }),
             Err(5000)
         );
 
@@ -115,13 +115,11 @@ fn a_source_may_use_the_pool_itself() {
             let sum = (0..20)
                 .into_par_iter()
                 .in_order()
-                .try_map_group(|_, m| Ok::<_, ()>(m + n));
+                .try_map(|_, m| Ok::<_, ()>(m + n));
             sum.unwrap().into_iter().sum::<usize>()
         };
         let source = (0..300).map(nested);
-        let values = source
-            .par_in_order()
-            .try_map_group(|_, n| Ok::<_, ()>(nested(n)));
+        let values = source.par_in_order().try_map(|_, n| Ok::<_, ()>(nested(n)));
         let expected: Vec<_> = (0..300).map(|n| nested(nested(n))).collect();
         assert_eq!(values, Ok(expected));
 
@@ -236,7 +234,7 @@ fn a_chunk_larger_than_memory_may_still_fail_early() {
                 .in_order()
         };
         let f = |_: &CancelToken, n| if n < 3 { Ok(n) } else { Err(n) };
-        assert_eq!(items().try_map_group(f), Err(3));
+        assert_eq!(items().try_map(f), Err(3));
         let (group, mut sunk) = (ErrGroup::new(), Vec::new());
         let result = items().with_group(&group).try_stream(f, |n| {
             sunk.push(n);

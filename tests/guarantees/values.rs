@@ -103,7 +103,7 @@ fn leaves_of_any_length_are_joined() {
         for most in LENGTHS.skip(1) {
             let items = || (0..200_u8).into_par_iter().with_max_len(most);
             let stealing = items().try_map_group(|_, n| Ok::<_, ()>(n));
-            let in_order = items().in_order().try_map_group(|_, n| Ok::<_, ()>(n));
+            let in_order = items().in_order().try_map(|_, n| Ok::<_, ()>(n));
             let expected: Vec<u8> = (0..200).collect();
             assert_eq!(stealing.as_ref(), Ok(&expected));
             assert_eq!(in_order.as_ref(), Ok(&expected));
@@ -141,7 +141,7 @@ fn zero_sized_values_are_counted_and_dropped_once() {
                 let failing = failing.filter(|at| *at < length);
                 let items = || (0..length).into_par_iter();
                 let stealing = items().try_map_group(|_, n| run(n));
-                let in_order = items().in_order().try_map_group(|_, n| run(n));
+                let in_order = items().in_order().try_map(|_, n| run(n));
                 for result in [stealing, in_order] {
                     match result {
                         Ok(vector) => assert_eq!((vector.len(), failing), (length, None)),

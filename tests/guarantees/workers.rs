@@ -89,26 +89,23 @@ fn an_item_after_a_failure_cannot_cancel_earlier_items() {
     for cancels in ways {
         let error = on_pool(3, move || {
             let (started, (seen, wait)) = (Barrier::new(3), shared());
-            let result = (0..3)
-                .into_par_iter()
-                .in_order()
-                .try_for_each_group(|token, n| {
-                    started.wait();
-                    match n {
-                        0 => {
-                            wait.lock().unwrap().recv().unwrap();
-                            assert!(!token.is_cancelled());
-                            Ok(())
-                        }
-                        1 => Err("middle"),
-                        _ => {
-                            assert!(token.done().recv().is_err());
-                            cancels(token);
-                            seen.lock().unwrap().send(()).unwrap();
-                            Err("a consequence")
-                        }
+            let result = (0..3).into_par_iter().in_order().try_for_each(|token, n| {
+                started.wait();
+                match n {
+                    0 => {
+                        wait.lock().unwrap().recv().unwrap();
+                        assert!(!token.is_cancelled());
+                        Ok(())
                     }
-                });
+                    1 => Err("middle"),
+                    _ => {
+                        assert!(token.done().recv().is_err());
+                        cancels(token);
+                        seen.lock().unwrap().send(()).unwrap();
+                        Err("a consequence")
+                    }
+                }
+            });
             result.unwrap_err()
         });
         assert_eq!(error, "middle");
@@ -119,32 +116,29 @@ fn an_item_after_a_failure_cannot_cancel_earlier_items() {
 fn a_nested_run_after_a_failure_is_cancelled_and_one_before_is_not() {
     on_pool(3, || {
         let (started, (seen, wait)) = (Barrier::new(3), shared());
-        let result = (0..3)
-            .into_par_iter()
-            .in_order()
-            .try_for_each_group(|token, n| {
-                if n == 1 {
-                    started.wait();
-                    return Err("middle");
+        let result = (0..3).into_par_iter().in_order().try_for_each(|token, n| {
+            if n == 1 {
+                started.wait();
+                return Err("middle");
+            }
+            let group = ErrGroup::new().token(token);
+            let nested = (n..=n).par_in_order().with_group(&group);
+            let nested = nested.try_for_each(|token, n| {
+                started.wait();
+                if n == 2 {
+                    assert!(token.done().recv().is_err());
+                    let cause = token.cause().unwrap();
+                    assert!(matches!(cause, Cause::Parent(_)));
+                    assert!(matches!(cause.root(), Cause::Failed));
+                    seen.lock().unwrap().send(()).unwrap();
+                    return Err("a consequence");
                 }
-                let group = ErrGroup::new().token(token);
-                let nested = (n..=n).par_in_order().with_group(&group);
-                let nested = nested.try_for_each(|token, n| {
-                    started.wait();
-                    if n == 2 {
-                        assert!(token.done().recv().is_err());
-                        let cause = token.cause().unwrap();
-                        assert!(matches!(cause, Cause::Parent(_)));
-                        assert!(matches!(cause.root(), Cause::Failed));
-                        seen.lock().unwrap().send(()).unwrap();
-                        return Err("a consequence");
-                    }
-                    wait.lock().unwrap().recv().unwrap();
-                    assert!(!token.is_cancelled());
-                    Ok(())
-                });
-                nested.map_err(|_| "nested")
+                wait.lock().unwrap().recv().unwrap();
+                assert!(!token.is_cancelled());
+                Ok(())
             });
+            nested.map_err(|_| "nested")
+        });
         assert_eq!(result, Err("middle"));
     });
 }
@@ -260,7 +254,7 @@ fn a_call_without_a_group_returns_the_error_of_an_item_that_cancels_it() {
         let result = (0..100)
             .into_par_iter()
             .in_order()
-            .try_for_each_group(|token, n| {
+            .try_for_each(|token, n| {
                 token.cancel();
                 Err(n)
             });
@@ -275,17 +269,14 @@ fn a_panic_outranks_an_earlier_failure_and_reaches_every_item() {
         let payload = on_pool(threads, || {
             let started = Barrier::new(2);
             payload_of(|| {
-                (0..2)
-                    .into_par_iter()
-                    .in_order()
-                    .try_for_each_group(|token, n| {
-                        started.wait();
-                        if n == 0 {
-                            return Err("first in time and in order");
-                        }
-                        assert!(token.done().recv().is_err());
-                        std::panic::panic_any(7_u8)
-                    })
+                (0..2).into_par_iter().in_order().try_for_each(|token, n| {
+                    started.wait();
+                    if n == 0 {
+                        return Err("first in time and in order");
+                    }
+                    assert!(token.done().recv().is_err());
+                    std::panic::panic_any(7_u8)
+                })
             })
         });
         assert_eq!(payload.downcast_ref(), Some(&7_u8));
@@ -293,18 +284,15 @@ fn a_panic_outranks_an_earlier_failure_and_reaches_every_item() {
         let payload = on_pool(threads, || {
             let (started, cause) = (Barrier::new(2), Mutex::new(None));
             let payload = payload_of(|| {
-                (0..2)
-                    .into_par_iter()
-                    .in_order()
-                    .try_for_each_group(|token, n| {
-                        started.wait();
-                        if n == 1 {
-                            std::panic::panic_any(7_u8)
-                        }
-                        _ = token.done().recv();
-                        *cause.lock().unwrap() = token.cause();
-                        Err("a consequence")
-                    })
+                (0..2).into_par_iter().in_order().try_for_each(|token, n| {
+                    started.wait();
+                    if n == 1 {
+                        std::panic::panic_any(7_u8)
+                    }
+                    _ = token.done().recv();
+                    *cause.lock().unwrap() = token.cause();
+                    Err("a consequence")
+                })
             });
             assert!(matches!(cause.into_inner().unwrap(), Some(Cause::Panicked)));
             payload
