@@ -8,8 +8,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crossbeam_channel::Receiver;
 use rayon_errgroup::{
-    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, Failures, GroupError, InOrder, OnCancel,
-    Outcome, Panicked, Rejected, Scope, Sequential, WithGroup,
+    CancelRegistration, CancelToken, Cancelled, Cause, ConcurrencyError, DropGuard, ErrGroup,
+    Failures, GroupError, InOrder, Outcome, Panicked, Scope, Sequential, TrySpawnError, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -17,7 +17,7 @@ assert_impl_all!(CancelToken: Send, Sync, UnwindSafe, RefUnwindSafe, Unpin);
 assert_impl_all!(CancelToken: Clone, Default, Debug, Eq, Hash);
 assert_impl_all!(Receiver<Infallible>: Send, Sync);
 assert_impl_all!(DropGuard: Send, Sync, UnwindSafe, Debug);
-assert_impl_all!(OnCancel: Send, Sync, Debug);
+assert_impl_all!(CancelRegistration: Send, Sync, Debug);
 assert_impl_all!(ErrGroup: Send, Sync, Clone, Default, Debug);
 assert_impl_all!(Cause: Send, Sync, Clone, Debug, Display);
 assert_impl_all!(Cancelled: Send, Sync, Clone, Debug, Display, std::error::Error);
@@ -33,8 +33,9 @@ assert_impl_all!(
 assert_impl_all!(Failures<std::io::Error>: Send, Sync, Debug, Display, std::error::Error);
 assert_impl_all!(Outcome<u8, std::io::Error>: Send, Sync, Debug, Display, IntoIterator);
 // A scope is `Sync` for every error type that is `Send`.
-assert_impl_all!(Scope<'static, 'static, 'static, Cell<u8>>: Send, Sync, Debug);
-assert_impl_all!(Rejected<fn()>: Send, Sync, Debug, Display, std::error::Error);
+assert_impl_all!(Scope<'static, Cell<u8>>: Send, Sync, Debug);
+assert_impl_all!(ConcurrencyError: Send, Sync, Debug, Display, std::error::Error);
+assert_impl_all!(TrySpawnError<fn()>: Send, Sync, Debug, Display, std::error::Error);
 
 /// The errors convert into a boxed `dyn Error + Send + Sync`.
 #[test]

@@ -78,7 +78,7 @@ fn messages_and_sources() {
         .with_group(&ErrGroup::new())
         .try_for_each(|_, _| Err(std::fmt::Error));
     let failed = failed.unwrap_err();
-    assert_eq!(failed.to_string(), "a task failed");
+    assert_eq!(failed.to_string(), "an item or task failed");
     assert!(failed.source().unwrap().is::<std::fmt::Error>());
     assert_eq!(failed.index(), None);
 

@@ -181,7 +181,7 @@ fn the_token_of_a_run_that_ended_well_is_released() {
             assert!(token.cause().is_none());
             token.done().recv().unwrap_err();
             let ended = token.sleep(Duration::MAX).unwrap_err();
-            assert!(matches!(ended.cause(), Cause::Finished));
+            assert!(matches!(ended.cause(), Cause::Released));
             assert!(!token.cancel(), "the token is released");
             assert!(!token.is_cancelled());
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rayon_errgroup::{
-    CancelToken, Cause, ErrGroup, GroupError, Rejected, Scope, prelude::*, scope,
+    CancelToken, Cause, ErrGroup, GroupError, Scope, TrySpawnError, prelude::*, scope,
 };
 
 use crate::common::{Drops, POOLS, cancelled, on_pool, on_pools, payload_of, pool, watched};
@@ -76,7 +76,7 @@ fn a_body_that_fails_cancels_and_drops_tasks_that_have_not_begun() {
         on_pools(move |_| {
             let (drops, ended) = (Drops::new(1000), AtomicUsize::new(0));
             let (all_queued, ran) = (Barrier::new(3), AtomicUsize::new(0));
-            let wait = |s: &Scope<'_, '_, '_, &str>| {
+            let wait = |s: &Scope<'_, &str>| {
                 all_queued.wait();
                 _ = s.token().done().recv();
                 ended.fetch_add(1, SeqCst);
@@ -132,11 +132,11 @@ fn a_cancelled_scope_begins_nothing() {
                     unreachable!()
                 });
             }
-            let task = move |_: &Scope<'_, '_, '_, ()>| {
+            let task = move |_: &Scope<'_, ()>| {
                 drop(last);
                 Ok(())
             };
-            let Err(Rejected::Cancelled(task)) = s.try_spawn(task) else {
+            let Err(TrySpawnError::Cancelled(task)) = s.try_spawn(task) else {
                 unreachable!()
             };
             assert_eq!(drops.of(10), 0, "the closure comes back");
@@ -218,7 +218,7 @@ fn the_token_of_a_scope_is_released() {
 /// Derived from oneTBB's nested task groups and rayon's scope: a deep chain and a wide tree.
 #[test]
 fn tasks_spawn_tasks() {
-    fn chain<'scope>(s: &Scope<'_, '_, 'scope, ()>, left: usize, ran: &'scope AtomicUsize) {
+    fn chain<'scope>(s: &Scope<'scope, ()>, left: usize, ran: &'scope AtomicUsize) {
         s.spawn(move |s| {
             ran.fetch_add(1, SeqCst);
             if left > 0 {

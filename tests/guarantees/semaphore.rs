@@ -14,7 +14,7 @@ use crate::common::{Drops, cancelled, on_pool, on_pools, pool, watched};
 #[test]
 fn tasks_that_spawn_run_one_at_a_time() {
     fn branch<'scope>(
-        s: &Scope<'_, '_, 'scope, ()>,
+        s: &Scope<'scope, ()>,
         depth: usize,
         running: &'scope AtomicUsize,
         ran: &'scope AtomicUsize,
@@ -191,7 +191,7 @@ fn a_waiting_body_does_not_block_its_own_pool() {
 fn a_spawn_from_a_task_does_not_wait_for_its_own_permit() {
     watched(|| {
         let (other, ran) = (pool(1), AtomicUsize::new(0));
-        let count = |_: &Scope<'_, '_, '_, ()>| {
+        let count = |_: &Scope<'_, ()>| {
             ran.fetch_add(1, SeqCst);
             Ok(())
         };

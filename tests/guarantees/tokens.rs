@@ -370,12 +370,12 @@ fn debug_shows_the_state_without_the_callbacks() {
     );
     assert_eq!(
         format!("{registration:?}"),
-        r#"OnCancel { state: "waiting", .. }"#
+        r#"CancelRegistration { state: "waiting", .. }"#
     );
     token.cancel();
     assert_eq!(
         format!("{registration:?}"),
-        r#"OnCancel { state: "ended", .. }"#
+        r#"CancelRegistration { state: "ended", .. }"#
     );
     let of_a_scope = scope(|s| Ok::<_, ()>(format!("{s:?}")));
     assert_eq!(
