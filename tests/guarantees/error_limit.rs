@@ -215,19 +215,23 @@ fn check(case: &Case, threads: usize) {
         lazy().outcome(|_, n| each(n)),
     ];
     for (outcome, is_lazy) in outcomes.into_iter().zip([false, true]) {
-        let before: Vec<_> = outcome.values.iter().filter(|(at, _)| *at < end).collect();
+        let before: Vec<_> = outcome
+            .values()
+            .iter()
+            .filter(|(at, _)| *at < end)
+            .collect();
         assert!(before.iter().map(|(at, _)| at).eq(&expected), "{outcome:?}");
-        let errors: Vec<_> = outcome.errors.iter().map(|(at, _)| *at).collect();
-        assert!(
-            errors.iter().take(*max).eq(failing.iter().take(*max)),
-            "{errors:?}"
-        );
-        assert!(errors.len() < max.saturating_add(threads), "{errors:?}");
-        let ran = outcome.values.len() + errors.len();
+        let errors: Vec<_> = outcome.errors().iter().map(|(at, _)| *at).collect();
+        assert!(errors.iter().eq(failing.iter().take(*max)), "{errors:?}");
+        let late = outcome.late_errors();
+        assert!(late.iter().all(|(at, _)| *at > end), "{late:?}");
+        let failed = errors.len() + late.len();
+        assert!(failed < max.saturating_add(threads), "{failed} failed");
+        let ran = outcome.values().len() + failed;
         if !is_lazy {
-            assert_eq!(ran + outcome.skipped, costs.len());
+            assert_eq!(ran + outcome.skipped(), costs.len());
         }
-        assert_eq!(outcome.cause.is_some(), bound.is_some());
+        assert_eq!(outcome.cause().is_some(), bound.is_some());
         assert_eq!(outcome.is_complete(), failing.is_empty());
     }
 
@@ -271,19 +275,19 @@ fn a_caught_panic_is_tolerated_like_an_error() {
         let items = || (0..50_usize).into_par_iter().in_order().with_group(&group);
         let outcome = items().outcome(|_, n| each(n));
         let counts = (
-            outcome.panics.len(),
-            outcome.errors.len(),
-            outcome.values.len(),
+            outcome.panics().len(),
+            outcome.errors().len(),
+            outcome.values().len(),
         );
-        assert_eq!((counts, outcome.skipped), ((17, 17, 16), 0));
-        assert!(outcome.cause.is_none());
+        assert_eq!((counts, outcome.skipped()), ((17, 17, 16), 0));
+        assert!(outcome.cause().is_none());
         let panics: Vec<_> = outcome
             .panics
             .iter()
             .map(|(index, _)| index.unwrap())
             .collect();
         assert!(panics.iter().copied().eq((0..50).step_by(3)), "{panics:?}");
-        assert_eq!(outcome.panics[1].1.message(), Some("item 3"));
+        assert_eq!(outcome.panics()[1].1.message(), Some("item 3"));
         assert_eq!(
             outcome.to_string(),
             "16 ok, 17 failed, 17 panicked, 0 skipped"
@@ -327,8 +331,8 @@ fn caught_panics_count_as_errors() {
             20 | 40 => Err(n),
             _ => Ok(n),
         });
-        assert_eq!((outcome.panics.len(), outcome.errors.len()), (2, 2));
-        assert_eq!((outcome.values.len(), outcome.skipped), (37, 59));
+        assert_eq!((outcome.panics().len(), outcome.errors().len()), (2, 2));
+        assert_eq!((outcome.values().len(), outcome.skipped()), (37, 59));
     });
 }
 
@@ -401,10 +405,14 @@ fn a_caught_panic_cancels_at_once_if_no_error_is_tolerated() {
             }
         });
         assert_eq!(
-            (outcome.values.len(), outcome.panics.len(), outcome.skipped),
+            (
+                outcome.values().len(),
+                outcome.panics().len(),
+                outcome.skipped()
+            ),
             (7, 1, 92)
         );
-        assert!(matches!(outcome.cause, Some(Cause::Panicked)));
+        assert!(matches!(outcome.cause(), Some(Cause::Panicked)));
     });
 }
 
@@ -432,10 +440,10 @@ fn a_panic_of_the_iterator_is_not_tolerated() {
             .in_order()
             .with_group(&group)
             .outcome(|_, n| Ok::<_, ()>(n));
-        assert_eq!(outcome.panics.len(), 1);
-        assert_eq!(outcome.panics[0].0, None);
-        assert_eq!(outcome.panics[0].1.message(), Some("map"));
-        let others = outcome.values.len() + outcome.skipped;
+        assert_eq!(outcome.panics().len(), 1);
+        assert_eq!(outcome.panics()[0].0, None);
+        assert_eq!(outcome.panics()[0].1.message(), Some("map"));
+        let others = outcome.values().len() + outcome.skipped();
         assert_eq!(others, 100, "the item that the iterator lost did not run");
     });
     on_pool(1, || {
@@ -566,8 +574,8 @@ fn the_policy_is_reusable() {
                     .in_order()
                     .with_group(&group);
                 let outcome = items.outcome(|_, n| Err::<(), _>(n));
-                assert_eq!(outcome.errors[..2], [(0, 0), (1, 1)]);
-                assert!(outcome.skipped > 900);
+                assert_eq!(outcome.errors(), [(0, 0), (1, 1)]);
+                assert!(outcome.skipped() > 900);
             }
         });
     }

@@ -27,8 +27,8 @@ fn every_error_is_kept_once_and_sorted() {
                     .with_group(&group);
                 let outcome = items.outcome(|_, n| Err::<(), _>(*n));
                 let expected: Vec<_> = numbers.iter().copied().enumerate().collect();
-                assert_eq!(outcome.errors, expected);
-                assert_eq!((outcome.values.len(), outcome.skipped), (0, 0));
+                assert_eq!(outcome.errors(), expected);
+                assert_eq!((outcome.values().len(), outcome.skipped()), (0, 0));
             }
         });
     }
@@ -48,8 +48,8 @@ fn the_values_after_the_last_failure_are_kept() {
             let lazy = (0..1000_usize).par_in_order().with_group(&group);
             for outcome in [indexed.outcome(each), lazy.outcome(each)] {
                 let expected = (0..1000).filter(|n| *n != failing).map(|n| (n, n));
-                assert!(outcome.values.iter().copied().eq(expected));
-                assert_eq!(outcome.errors, [(failing, failing)]);
+                assert!(outcome.values().iter().copied().eq(expected));
+                assert_eq!(outcome.errors(), [(failing, failing)]);
             }
         }
     });
@@ -73,13 +73,14 @@ fn three_errors_and_at_most_one_more_for_each_other_thread() {
                 };
                 let items = (0..10_000).into_par_iter().in_order().with_group(&group);
                 let outcome = items.outcome(each);
-                let (errors, started) = (outcome.errors.len(), started.into_inner());
-                assert!((3..3 + threads).contains(&errors), "{errors} on {threads}");
+                let (late, started) = (outcome.late_errors().len(), started.into_inner());
+                assert_eq!(outcome.errors().len(), 3);
+                assert!(late < threads, "{late} on {threads}");
                 assert!(started < 10_000);
-                assert_eq!(outcome.skipped, 10_000 - started);
-                assert!(matches!(outcome.cause, Some(Cause::Failed)));
+                assert_eq!(outcome.skipped(), 10_000 - started);
+                assert!(matches!(outcome.cause(), Some(Cause::Failed)));
                 if threads == 1 && round % 40 == 0 {
-                    assert_eq!((errors, started), (3, 21), "the items 0, 10, 20");
+                    assert_eq!((late, started), (0, 21), "the items 0, 10, 20");
                 }
             }
         });
@@ -112,9 +113,8 @@ fn the_most_errors_that_can_occur() {
                 assert!(!token.is_cancelled() || failed.load(SeqCst) > 3);
                 Err::<(), _>(n)
             });
-            assert_eq!(outcome.errors.len(), 3 + threads - 1);
-            let lowest: Vec<_> = outcome.errors[..3].iter().map(|(at, _)| *at).collect();
-            assert_eq!(lowest, [0, 1, 2]);
+            assert_eq!(outcome.errors(), [(0, 0), (1, 1), (2, 2)]);
+            assert_eq!(outcome.late_errors().len(), threads - 1);
         });
     }
 }
@@ -172,6 +172,8 @@ struct Tally {
     started: AtomicUsize,
     ok: AtomicUsize,
     err: AtomicUsize,
+    /// Errors of items that saw the cancellation before.
+    cancelled: AtomicUsize,
     panicked: AtomicUsize,
 }
 
@@ -192,6 +194,7 @@ fn run_and_check((acts, policy): &(Vec<Act>, Policy), _: usize) {
             started: AtomicUsize::new(0),
             ok: AtomicUsize::new(0),
             err: AtomicUsize::new(0),
+            cancelled: AtomicUsize::new(0),
             panicked: AtomicUsize::new(0),
         };
         let drops = Drops::new(acts.len());
@@ -218,6 +221,8 @@ fn run_and_check((acts, policy): &(Vec<Act>, Policy), _: usize) {
             };
             if fails {
                 tally.err.fetch_add(1, SeqCst);
+                let is_cancelled = usize::from(token.is_cancelled());
+                tally.cancelled.fetch_add(is_cancelled, SeqCst);
                 return Err(thing);
             }
             tally.ok.fetch_add(1, SeqCst);
@@ -242,20 +247,22 @@ fn run_and_check((acts, policy): &(Vec<Act>, Policy), _: usize) {
 }
 
 fn check<T, E>(outcome: &Outcome<T, E>, tally: &Tally, read: usize, items: usize) {
-    let (ok, err) = (outcome.values.len(), outcome.errors.len());
-    let panicked = outcome.panics.len();
+    let (ok, late) = (outcome.values().len(), outcome.late_errors().len());
+    let err = outcome.errors().len() + late;
+    let panicked = outcome.panics().len();
     let count = |counter: &AtomicUsize| counter.load(SeqCst);
     assert_eq!((ok, err), (count(&tally.ok), count(&tally.err)));
     assert_eq!(panicked, count(&tally.panicked));
+    assert!((count(&tally.cancelled)..=late).contains(&outcome.cancelled()));
     assert_eq!(ok + err + panicked, count(&tally.started));
-    assert_eq!(ok + err + panicked + outcome.skipped, read);
+    assert_eq!(ok + err + panicked + outcome.skipped(), read);
     let indices: Vec<_> = outcome.iter().map(|(index, _)| index).collect();
     assert!(indices.is_sorted(), "{indices:?}");
-    let panics = outcome.panics.iter().map(|(index, _)| index.unwrap());
+    let panics = outcome.panics().iter().map(|(index, _)| index.unwrap());
     let different: BTreeSet<_> = indices.into_iter().chain(panics).collect();
     assert_eq!(different.len(), ok + err + panicked);
     assert_eq!(outcome.is_complete(), ok == items);
-    assert!(outcome.skipped == 0 || outcome.cause.is_some());
+    assert!(outcome.skipped() == 0 || outcome.cause().is_some());
 }
 
 /// Idea from dotnet's `ParallelLoopResult`: the counts are right whatever happens concurrently.
@@ -280,14 +287,13 @@ fn a_deadline_keeps_the_values_that_were_ready() {
                 token.cancel_after(Duration::from_millis(20));
                 token.sleep(Duration::MAX).map(|()| n)
             });
-            assert_eq!(outcome.values, [(0, 0)]);
-            assert_eq!(
-                outcome.errors.len(),
-                1,
-                "the error of the other item is kept too"
-            );
-            assert!(matches!(outcome.cause, Some(Cause::Deadline)));
-            assert_eq!(outcome.skipped, 0);
+            assert_eq!(outcome.values(), [(0, 0)]);
+            assert_eq!(outcome.errors().len(), 0);
+            let late = outcome.late_errors();
+            assert_eq!(late.len(), 1, "the error of the other item is kept too");
+            assert_eq!(outcome.cancelled(), 1);
+            assert!(matches!(outcome.cause(), Some(Cause::Deadline)));
+            assert_eq!(outcome.skipped(), 0);
         });
     }
 }
@@ -305,10 +311,14 @@ fn a_cancelled_run_keeps_the_results_of_its_items_and_returns_the_cause() {
             stop.cancel_with("enough");
             Err("possibly a consequence")
         });
-        assert_eq!(outcome.values.len(), 3);
-        assert_eq!(outcome.errors, [(3, "possibly a consequence")]);
-        assert_eq!(outcome.skipped, 6);
-        assert_eq!(outcome.to_string(), "3 ok, 1 failed, 6 skipped: enough");
+        assert_eq!(outcome.values().len(), 3);
+        assert_eq!(outcome.errors(), []);
+        assert_eq!(outcome.late_errors(), [(3, "possibly a consequence")]);
+        assert_eq!(outcome.skipped(), 6);
+        assert_eq!(
+            outcome.to_string(),
+            "3 ok, 0 failed, 1 cancelled, 6 skipped: enough"
+        );
         let cause = cancelled(outcome.into_result());
         assert!(matches!(cause.root(), Cause::Requested(Some(_))));
     });
@@ -371,9 +381,9 @@ fn items_from_before_a_panic_of_the_iterator_are_counted() {
             .par_in_order()
             .with_group(&group)
             .outcome(|_, n| Ok::<_, ()>(n));
-        assert_eq!(outcome.values.len() + outcome.skipped, 37);
-        assert_eq!(outcome.panics.len(), 1);
-        assert!(outcome.panics[0].0.is_none());
+        assert_eq!(outcome.values().len() + outcome.skipped(), 37);
+        assert_eq!(outcome.panics().len(), 1);
+        assert!(outcome.panics()[0].0.is_none());
         assert!(matches!(
             outcome.into_result(),
             Err(GroupError::Panicked(_))
@@ -446,8 +456,9 @@ fn a_consequence_is_kept_and_does_not_count() {
                 .par_in_order()
                 .with_group(&group)
                 .outcome(fails_on_cancel);
-            if items == 1 && !outcome.errors.is_empty() {
-                assert_eq!(outcome.secondary(), [0]);
+            assert_eq!(outcome.errors(), []);
+            if items == 1 {
+                assert_eq!(outcome.late_errors(), [(0, "a consequence")]);
             }
             let result = outcome.into_result();
             assert!(
@@ -486,9 +497,10 @@ fn a_failure_is_frozen_by_a_cancellation_from_outside() {
             end.lock().unwrap().send(()).unwrap();
             token.check().map_err(|_| "a consequence")
         });
-        assert_eq!(outcome.errors.len(), 3);
-        assert_eq!(outcome.secondary(), [0, 2]);
-        assert!(matches!(outcome.cause, Some(Cause::Failed)));
+        assert_eq!(outcome.errors(), [(1, "the root")]);
+        assert_eq!(outcome.late_errors(), [(0, "a consequence"), (2, "later")]);
+        assert_eq!(outcome.cancelled(), 2);
+        assert!(matches!(outcome.cause(), Some(Cause::Failed)));
         let result: Result<Vec<()>, _> = outcome.into_result();
         let Err(GroupError::Failed { index, error }) = result else {
             unreachable!()
@@ -551,8 +563,8 @@ fn items_of_a_chunk_that_panics_are_counted() {
             .in_order()
             .with_group(&group)
             .outcome(|_, n| Ok::<_, ()>(n));
-        assert_eq!(outcome.values.len() + outcome.skipped, 100);
-        assert_eq!(outcome.panics.len(), 1);
+        assert_eq!(outcome.values().len() + outcome.skipped(), 100);
+        assert_eq!(outcome.panics().len(), 1);
     });
 }
 
@@ -584,11 +596,11 @@ fn the_cause_stays_when_a_late_panic_comes() {
                 _ => Err(n),
             }
         });
-        assert_eq!(outcome.errors, [(1, 1), (2, 2)]);
+        assert_eq!(outcome.errors(), [(1, 1), (2, 2)]);
         assert!(
-            matches!(outcome.cause, Some(Cause::Failed)),
+            matches!(outcome.cause(), Some(Cause::Failed)),
             "{:?}",
-            outcome.cause
+            outcome.cause()
         );
     });
 }
@@ -610,22 +622,26 @@ fn the_cause_is_the_panic_that_came_after_the_error() {
             other.done().recv().unwrap_err();
             panic!("an item")
         });
-        assert_eq!((outcome.errors.len(), outcome.panics.len()), (1, 1));
+        let errors = outcome.errors().len() + outcome.late_errors().len();
+        assert_eq!((errors, outcome.panics().len()), (1, 1));
         assert!(
-            matches!(outcome.cause, Some(Cause::Panicked)),
+            matches!(outcome.cause(), Some(Cause::Panicked)),
             "{outcome:?}"
         );
     });
 }
 
-/// The fields are public, so the caller can take the panics out.
 #[test]
-fn the_panics_may_be_taken_out() {
+fn the_panics_can_be_read_before_the_result_is_taken() {
     let group = ErrGroup::new().catch_panics();
     let items = [0].into_par_iter().in_order().with_group(&group);
-    let mut outcome = items.outcome(|_, _| -> Result<(), ()> { panic!("an item") });
-    assert_eq!(std::mem::take(&mut outcome.panics).len(), 1);
-    assert!(outcome.into_result().is_err());
+    let outcome = items.outcome(|_, _| -> Result<(), ()> { panic!("an item") });
+    let [(index, panicked)] = outcome.panics() else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((*index, panicked.message()), (Some(0), Some("an item")));
+    let result = outcome.into_result();
+    assert!(matches!(result, Err(GroupError::Panicked(p)) if p.message() == Some("an item")));
 }
 
 #[test]
@@ -664,5 +680,5 @@ fn a_cancellation_that_skipped_nothing_is_not_displayed() {
         Ok::<_, ()>(n)
     });
     assert_eq!(outcome.to_string(), "1 ok, 0 failed, 0 skipped");
-    assert!(outcome.cause.is_some());
+    assert!(outcome.cause().is_some());
 }
