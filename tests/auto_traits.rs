@@ -6,7 +6,7 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crossbeam_channel::Receiver;
+use rayon_errgroup::crossbeam_channel::Receiver;
 use rayon_errgroup::{
     CancelRegistration, CancelToken, Cancelled, Cause, ConcurrencyError, DropGuard, ErrGroup,
     Failures, GroupError, InOrder, Outcome, Panicked, Scope, Sequential, TrySpawnError, WithGroup,

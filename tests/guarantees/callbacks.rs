@@ -134,6 +134,32 @@ fn dropping_a_registration_waits_for_a_running_call() {
     });
 }
 
+/// The callback ends only after `unregister` has returned, so a wait would hang.
+#[test]
+fn unregister_does_not_wait_for_a_running_call() {
+    on_pools(|_| {
+        let token = CancelToken::new();
+        let ((running, is_running), (release, wait)) = (channel(), channel());
+        let ended = Arc::new(AtomicBool::new(false));
+        let registration = token.on_cancel({
+            let ended = Arc::clone(&ended);
+            move || {
+                running.send(()).unwrap();
+                wait.recv().unwrap();
+                ended.store(true, SeqCst);
+            }
+        });
+        thread::scope(|scope| {
+            scope.spawn(|| token.cancel());
+            is_running.recv().unwrap();
+            assert!(!registration.unregister());
+            assert!(!ended.load(SeqCst));
+            release.send(()).unwrap();
+        });
+        assert!(ended.load(SeqCst), "the call still ran to its end");
+    });
+}
+
 /// Once the drop of the registration has returned, the callback does not run, even in a race with
 /// the cancellation.
 #[test]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Barrier;
 
-use crate::common::{on_pool, on_pools, payload_of};
+use crate::common::{cancelled, on_pool, on_pools, payload_of};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cancelled, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -197,5 +197,46 @@ fn a_closure_that_cancels_its_own_run_returns_its_error() {
             })
         });
         assert!(payload.downcast::<String>().unwrap().contains("with_group"));
+    });
+}
+
+#[test]
+fn err_group_under_a_policy_returns_the_failure_or_the_cancellation() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop);
+        let items = || (0..1000_usize).into_par_iter();
+        for failing in [0, 1, 500, 999] {
+            let only_one_fails = |n| if n == failing { Err(n) } else { Ok(()) };
+            let result = items().with_group(&group).err_group(only_one_fails);
+            assert_eq!(result.unwrap_err().into_error(), Some(failing));
+
+            let all_from_here_fail = |n| if n >= failing { Err(n) } else { Ok(()) };
+            let indexed = items().in_order().with_group(&group);
+            let lazy = (0..1000).par_in_order().with_group(&group);
+            for result in [
+                indexed.err_group(all_from_here_fail),
+                lazy.err_group(all_from_here_fail),
+            ] {
+                let error = result.unwrap_err();
+                assert_eq!(error.index(), Some(failing));
+                assert_eq!(error.into_error(), Some(failing));
+            }
+        }
+        let ok = |_| Ok::<_, ()>(());
+        assert!(items().with_group(&group).err_group(ok).is_ok());
+        assert!(items().in_order().with_group(&group).err_group(ok).is_ok());
+
+        stop.cancel_with("stopped");
+        let never = |_| -> Result<(), ()> { unreachable!() };
+        for result in [
+            items().with_group(&group).err_group(never),
+            items().in_order().with_group(&group).err_group(never),
+            (0..1000).par_in_order().with_group(&group).err_group(never),
+        ] {
+            let cause = cancelled(result);
+            assert!(matches!(cause, Cause::Parent(_)));
+            assert!(matches!(cause.root(), Cause::Requested(Some(_))));
+        }
     });
 }

@@ -282,7 +282,7 @@ fn a_caught_panic_is_tolerated_like_an_error() {
         assert_eq!((counts, outcome.skipped()), ((17, 17, 16), 0));
         assert!(outcome.cause().is_none());
         let panics: Vec<_> = outcome
-            .panics
+            .panics()
             .iter()
             .map(|(index, _)| index.unwrap())
             .collect();

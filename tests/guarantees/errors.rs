@@ -1,10 +1,11 @@
 //! Guarantee 1: errors are returned as they are, with their messages, sources and conversions.
 
 use std::error::Error;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, Cancelled, ErrGroup, GroupError, prelude::*};
+use rayon_errgroup::{CancelToken, Cancelled, ErrGroup, GroupError, Panicked, prelude::*};
 
 use crate::common::{on_pools, watched};
 
@@ -64,12 +65,12 @@ fn errors_of_several_types_convert() {
 #[test]
 fn messages_and_sources() {
     let token = CancelToken::new();
-    token.cancel_with(std::io::Error::other("inner"));
+    token.cancel_with(io::Error::other("inner"));
     let child = token.child();
     let cancelled = child.check().unwrap_err();
     assert_eq!(cancelled.to_string(), "cancelled: requested (parent token)");
     assert_eq!(cancelled.source().unwrap().to_string(), "inner");
-    let error: GroupError<std::io::Error> = cancelled.into();
+    let error: GroupError<io::Error> = cancelled.into();
     assert_eq!(error.to_string(), "cancelled: requested (parent token)");
     assert_eq!(error.source().unwrap().to_string(), "inner");
 
@@ -121,8 +122,8 @@ fn a_rejected_task_says_why() {
 #[test]
 fn a_cancelled_reader_ends_a_copy() {
     struct Endless(CancelToken);
-    impl std::io::Read for Endless {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    impl io::Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.0.check()?;
             self.0.cancel();
             Ok(buffer.len())
@@ -130,13 +131,43 @@ fn a_cancelled_reader_ends_a_copy() {
     }
 
     watched(|| {
-        let error = std::io::copy(&mut Endless(CancelToken::new()), &mut std::io::sink());
+        let error = io::copy(&mut Endless(CancelToken::new()), &mut io::sink());
         let error = error.unwrap_err();
         assert!(error.get_ref().unwrap().is::<Cancelled>());
 
         let late = CancelToken::new();
         late.cancel_after(std::time::Duration::ZERO);
-        let error = std::io::copy(&mut Endless(late.child()), &mut std::io::sink()).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        let error = io::copy(&mut Endless(late.child()), &mut io::sink()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn a_panic_converts_into_the_errors_of_a_caller() {
+    on_pools(|_| {
+        let caught = || {
+            let group = ErrGroup::new().catch_panics();
+            let items = [0].par_iter().with_group(&group);
+            let result = items.try_for_each(|_, _| -> Result<(), io::Error> { panic!("lost") });
+            let Err(GroupError::Panicked(panicked)) = result else {
+                panic!("{result:?}")
+            };
+            panicked
+        };
+        let error = GroupError::<()>::from(caught());
+        assert!(matches!(&error, GroupError::Panicked(p) if p.message() == Some("lost")));
+
+        let error = io::Error::from(caught());
+        let panicked = error.get_ref().unwrap().downcast_ref::<Panicked>();
+        assert_eq!(panicked.unwrap().message(), Some("lost"));
+
+        let flat: io::Error = GroupError::<io::Error>::from(caught()).flatten();
+        assert!(flat.get_ref().unwrap().is::<Panicked>());
+
+        // `?` in an item carries the panic of a nested run on.
+        let outer = [0]
+            .par_iter()
+            .err_group(|_| -> Result<(), GroupError<()>> { Err(caught())? });
+        assert!(matches!(outer, Err(GroupError::Panicked(p)) if p.message() == Some("lost")));
     });
 }

@@ -682,3 +682,104 @@ fn a_cancellation_that_skipped_nothing_is_not_displayed() {
     assert_eq!(outcome.to_string(), "1 ok, 0 failed, 0 skipped");
     assert!(outcome.cause().is_some());
 }
+
+/// Item 0 fails, and then every item in flight is cancelled from outside.
+#[test]
+fn items_that_fail_because_of_the_cancellation_are_displayed_as_cancelled() {
+    for threads in POOLS {
+        on_pool(threads, move || {
+            let stop = CancelToken::new();
+            let group = ErrGroup::new().keep_going().token(&stop);
+            let all = Barrier::new(threads);
+            let items = (0..threads + 1).into_par_iter().with_max_len(1).in_order();
+            let outcome = items.with_group(&group).outcome(|token, n| {
+                if n == 0 {
+                    return Err("own error");
+                }
+                // Every thread has one of these items in flight, and the last one cancels.
+                if all.wait().is_leader() {
+                    stop.cancel_with("stopped");
+                }
+                token.done().recv().unwrap_err();
+                token.check().map_err(|_| "a consequence")
+            });
+            assert_eq!(outcome.errors(), [(0, "own error")]);
+            assert_eq!(outcome.late_errors().len(), threads);
+            assert_eq!(outcome.cancelled(), threads);
+            let line = format!("0 ok, 1 failed, {threads} cancelled, 0 skipped");
+            assert_eq!(outcome.to_string().split(':').next(), Some(&*line));
+            let root = outcome.cause().unwrap().root();
+            assert!(matches!(root, Cause::Requested(Some(_))));
+        });
+    }
+}
+
+#[test]
+fn the_parts_of_an_outcome_can_be_taken() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().keep_going().token(&stop);
+        let run = || {
+            let items = (0..4).into_par_iter().in_order().with_group(&group);
+            items.outcome(|_, n| if n % 2 == 0 { Ok(n) } else { Err(n) })
+        };
+        assert_eq!(run().into_values(), [(0, 0), (2, 2)]);
+        assert_eq!(run().into_errors(), [(1, 1), (3, 3)]);
+
+        // The late errors are among them.
+        let ended = AtomicUsize::new(0);
+        let items = (0..4).into_par_iter().in_order().with_group(&group);
+        let outcome = items.outcome(|_, n| {
+            if n == 3 {
+                while ended.load(SeqCst) < 3 {
+                    std::thread::yield_now();
+                }
+                stop.cancel();
+            }
+            ended.fetch_add(1, SeqCst);
+            Err::<(), _>(n)
+        });
+        assert_eq!(outcome.late_errors().last(), Some(&(3, 3)));
+        assert_eq!(outcome.into_errors(), [(0, 0), (1, 1), (2, 2), (3, 3)]);
+    });
+}
+
+#[test]
+fn an_outcome_without_a_group_ends_with_the_first_error() {
+    on_pools(|_| {
+        let each = |_: &CancelToken, n: usize| if n >= 500 { Err(n) } else { Ok(n) };
+        let indexed = (0..1000_usize).into_par_iter().in_order();
+        let lazy = (0..1000_usize).par_in_order();
+        for outcome in [indexed.outcome(each), lazy.outcome(each)] {
+            let expected = (0..500).map(|n| (n, n));
+            assert!(outcome.values().iter().copied().eq(expected));
+            assert_eq!(outcome.errors(), [(500, 500)]);
+            assert!(matches!(outcome.cause(), Some(Cause::Failed)));
+            assert!(!outcome.is_complete());
+            assert_eq!(outcome.into_result().unwrap_err().index(), Some(500));
+        }
+
+        let items = (0..1000_usize).into_par_iter().in_order();
+        let outcome = items.outcome(|_, n| Ok::<_, ()>(n));
+        assert!(outcome.is_complete() && outcome.cause().is_none());
+        assert!(outcome.into_result().unwrap().into_iter().eq(0..1000));
+    });
+}
+
+#[test]
+fn an_outcome_without_a_group_has_the_cause_if_a_closure_cancels() {
+    on_pools(|threads| {
+        let items = (0..1000_usize).into_par_iter().in_order();
+        let outcome = items.outcome(|token, n| {
+            token.cancel();
+            Ok::<_, ()>(n)
+        });
+        assert!((1..=threads).contains(&outcome.values().len()));
+        assert_eq!(outcome.values().len() + outcome.skipped(), 1000);
+        assert!(matches!(outcome.cause(), Some(Cause::Requested(None))));
+        assert!(matches!(
+            cancelled(outcome.into_result()),
+            Cause::Requested(None)
+        ));
+    });
+}

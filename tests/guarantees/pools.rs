@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
+use rayon_errgroup::{CancelToken, ConcurrencyError, ErrGroup, prelude::*};
 
 use crate::common::{on_pool, on_pools, payload_of, pool, shared, watched};
 
@@ -112,6 +112,33 @@ fn a_limit_of_zero_is_refused_at_once() {
     let payload = payload_of(|| ErrGroup::new().concurrency(0));
     let message = payload.downcast_ref::<&str>().unwrap();
     assert!(message.contains("at least 1"));
+}
+
+#[test]
+fn try_concurrency_refuses_what_cannot_be_had_and_gives_the_threads_otherwise() {
+    on_pools(|threads| {
+        let zero = ErrGroup::new().try_concurrency(0).unwrap_err();
+        assert!(matches!(zero, ConcurrencyError::Zero));
+        assert!(zero.to_string().contains("at least 1"), "{zero}");
+
+        let most = rayon::max_num_threads();
+        for asked in [most + 1, usize::MAX] {
+            let error = ErrGroup::new().try_concurrency(asked).unwrap_err();
+            assert!(
+                matches!(error, ConcurrencyError::TooMany { n, max, .. } if (n, max) == (asked, most))
+            );
+        }
+
+        let group = ErrGroup::new().try_concurrency(threads).unwrap();
+        let all = Barrier::new(threads);
+        let items = (0..threads).into_par_iter().with_max_len(1);
+        let result = items.with_group(&group).try_map(|_, _| {
+            // Opens only when all threads of the group are here.
+            all.wait();
+            Ok::<_, ()>(rayon::current_num_threads())
+        });
+        assert_eq!(result.unwrap(), vec![threads; threads]);
+    });
 }
 
 /// Derived from rayon issue 1142: the source of a bridge uses rayon itself.

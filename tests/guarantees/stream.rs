@@ -467,3 +467,90 @@ fn the_sink_gets_no_value_after_the_last_tolerated_failure() {
         assert_eq!(sunk, [0, 1, 3, 4, 5, 6, 7, 8]);
     });
 }
+
+#[test]
+fn a_stream_without_a_group_gives_all_values_in_order_to_the_sink() {
+    fn check() {
+        let (caller, mut seen) = (thread::current().id(), 0);
+        let sink = |value: usize| {
+            assert_eq!(thread::current().id(), caller);
+            assert_eq!(value, 2 * seen);
+            seen += 1;
+            Ok(())
+        };
+        let items = (0..10_000).into_par_iter().in_order();
+        assert_eq!(items.try_stream(double, sink), Ok(()));
+        assert_eq!(seen, 10_000);
+
+        let mut sunk = Vec::new();
+        let sink = |value: usize| {
+            sunk.push(value);
+            Ok(())
+        };
+        assert_eq!((0..1000).par_in_order().try_stream(double, sink), Ok(()));
+        assert!(sunk.into_iter().eq((0..1000).map(|n| 2 * n)));
+    }
+    on_pools(|_| check());
+    watched(check);
+}
+
+#[test]
+fn a_stream_without_a_group_returns_the_bare_error_of_an_item_or_of_the_sink() {
+    fn check() {
+        for failing in [0, 1, 1000, 9_999] {
+            let f = |_: &CancelToken, n: usize| if n >= failing { Err(n) } else { Ok(n) };
+            let mut sunk = Vec::new();
+            let sink = |n: usize| {
+                sunk.push(n);
+                Ok(())
+            };
+            let items = (0..10_000).into_par_iter().in_order();
+            assert_eq!(items.try_stream(f, sink), Err(failing));
+            assert!(sunk.into_iter().eq(0..failing));
+
+            // The source has no end.
+            let mut seen = 0;
+            let sink = |value: usize| {
+                if seen == failing {
+                    return Err(value);
+                }
+                seen += 1;
+                Ok(())
+            };
+            let result = (0..).par_in_order().try_stream(double, sink);
+            assert_eq!(result, Err(2 * failing));
+            assert_eq!(seen, failing);
+        }
+    }
+    on_pools(|_| check());
+    watched(check);
+}
+
+/// It has no error for a cancellation.
+#[test]
+fn a_stream_without_a_group_panics_if_its_closure_cancels_and_no_item_fails() {
+    on_pools(|_| {
+        let payload = payload_of(|| {
+            let items = (0..1000).into_par_iter().in_order();
+            items.try_stream(
+                |token, _| {
+                    token.cancel();
+                    Ok::<_, ()>(())
+                },
+                |()| Ok(()),
+            )
+        });
+        assert!(payload.downcast::<String>().unwrap().contains("with_group"));
+
+        // An error of an item is returned instead.
+        let items = (0..1000).into_par_iter().in_order();
+        let result = items.try_stream(
+            |token, _| -> Result<(), _> {
+                token.cancel();
+                Err("stopped")
+            },
+            |()| Ok(()),
+        );
+        assert_eq!(result, Err("stopped"));
+    });
+}
