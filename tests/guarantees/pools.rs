@@ -110,7 +110,7 @@ fn the_limit_is_reached_and_never_exceeded() {
 #[test]
 fn a_limit_of_zero_is_refused_at_once() {
     let payload = payload_of(|| ErrGroup::new().concurrency(0));
-    let message = payload.downcast_ref::<&str>().unwrap();
+    let message = payload.downcast::<String>().unwrap();
     assert!(message.contains("at least 1"));
 }
 
@@ -124,9 +124,10 @@ fn try_concurrency_refuses_what_cannot_be_had_and_gives_the_threads_otherwise() 
         let most = rayon::max_num_threads();
         for asked in [most + 1, usize::MAX] {
             let error = ErrGroup::new().try_concurrency(asked).unwrap_err();
-            assert!(
-                matches!(error, ConcurrencyError::TooMany { n, max, .. } if (n, max) == (asked, most))
-            );
+            let ConcurrencyError::TooMany { n, max, .. } = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!((n, max), (asked, most));
         }
 
         let group = ErrGroup::new().try_concurrency(threads).unwrap();
