@@ -115,7 +115,7 @@ fn a_limit_of_zero_is_refused_at_once() {
 }
 
 #[test]
-fn try_concurrency_refuses_what_cannot_be_had_and_gives_the_threads_otherwise() {
+fn try_concurrency_returns_an_error_for_zero_and_for_too_many_threads() {
     on_pools(|threads| {
         let zero = ErrGroup::new().try_concurrency(0).unwrap_err();
         assert!(matches!(zero, ConcurrencyError::Zero));
