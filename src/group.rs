@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use crate::error::GroupError;
-use crate::panic::{Panicked, drop_catching, drop_payload};
-use crate::run::{FailurePolicy, Run, Stopped};
+use crate::failure_policy::FailurePolicy;
+use crate::run::Run;
 use crate::scope::{Scope, run_tasks};
 use crate::token::CancelToken;
 
@@ -409,25 +409,11 @@ impl ErrGroup {
 
     /// Ends a run, whose items have all ended.
     pub(crate) fn finish<R, E>(&self, run: Run<E>, result: Option<R>) -> Result<R, GroupError<E>> {
-        let payload = match run.finish(result).into_result() {
-            Ok(result) => return Ok(result),
-            Err(Stopped::Failed { index, error }) => {
-                return Err(GroupError::Failed { index, error });
+        match run.finish(result).into_result() {
+            Err(GroupError::Panicked(panicked)) if !self.catches_panics() => {
+                resume_unwind(panicked.into_payload())
             }
-            Err(Stopped::Panicked(payload)) => payload,
-            // The cancellation is the error to return. A panic in the drop of the late one outranks it.
-            Err(Stopped::Cancelled { cancelled, late }) => match drop_catching(late) {
-                None => return Err(GroupError::Cancelled(cancelled)),
-                Some(payload) => {
-                    drop_payload(drop_catching(cancelled));
-                    payload
-                }
-            },
-        };
-        if self.catches_panics() {
-            Err(GroupError::Panicked(Panicked::new(payload)))
-        } else {
-            resume_unwind(payload)
+            result => result,
         }
     }
 }

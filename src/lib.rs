@@ -205,6 +205,7 @@
 mod engine;
 mod error;
 mod ext;
+mod failure_policy;
 mod failures;
 mod group;
 pub mod guide;

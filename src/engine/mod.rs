@@ -5,6 +5,7 @@ pub(crate) mod steal;
 pub(crate) mod user_code;
 
 mod collect;
+mod grace_period;
 mod panic_fuse;
 #[expect(
     unsafe_code,

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::thread;
 
+use super::grace_period::GracePeriod;
 use crate::run::Run;
 
 /// A part of the input holds one; rayon drops it while a panic unwinds.
@@ -15,7 +16,7 @@ use crate::run::Run;
 ///
 /// The fuse also answers whether rayon may stop producing items.
 pub(super) struct PanicFuse<'r, E> {
-    run: &'r Run<E>,
+    grace_period: &'r GracePeriod<'r, E>,
     /// Whether a panic seen now is new. False until the work has begun.
     armed: Cell<bool>,
     /// Whether this part of the input has seen that the run is cancelled.
@@ -23,9 +24,9 @@ pub(super) struct PanicFuse<'r, E> {
 }
 
 impl<'r, E> PanicFuse<'r, E> {
-    pub(super) fn new(run: &'r Run<E>) -> Self {
+    pub(super) fn new(grace_period: &'r GracePeriod<'r, E>) -> Self {
         PanicFuse {
-            run,
+            grace_period,
             armed: Cell::new(false),
             saw_cancellation: Cell::new(false),
         }
@@ -34,7 +35,7 @@ impl<'r, E> PanicFuse<'r, E> {
     /// For another part of the input, made on this thread.
     pub(super) fn split(&self) -> Self {
         PanicFuse {
-            run: self.run,
+            grace_period: self.grace_period,
             armed: self.armed.clone(),
             saw_cancellation: self.saw_cancellation.clone(),
         }
@@ -42,7 +43,7 @@ impl<'r, E> PanicFuse<'r, E> {
 
     #[inline]
     pub(super) fn run(&self) -> &'r Run<E> {
-        self.run
+        self.grace_period.run()
     }
 
     /// From now on a panic of the current thread cancels the run.
@@ -53,23 +54,23 @@ impl<'r, E> PanicFuse<'r, E> {
     /// Whether rayon may stop producing items.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.run.token().is_cancelled() && self.is_decided()
+        self.run().token().is_cancelled() && self.is_decided()
     }
 
     #[cold]
     fn is_decided(&self) -> bool {
         if !self.saw_cancellation.replace(true) {
             // The item that has just ended may have begun before the cancellation.
-            self.run.restart_grace_period();
+            self.grace_period.restart();
         }
-        self.run.is_decided()
+        self.grace_period.is_decided()
     }
 }
 
 impl<E> Drop for PanicFuse<'_, E> {
     fn drop(&mut self) {
         if self.armed.get() && thread::panicking() {
-            self.run.panic_in_flight();
+            self.run().panic_in_flight();
         }
     }
 }

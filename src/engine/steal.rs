@@ -17,11 +17,12 @@ use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
 use super::collect::{Collector, LeafCollector, PerLeaf, Unit, concatenate};
+use super::grace_period::GracePeriod;
 use super::panic_fuse::PanicFuse;
 use super::slots::Buffer;
 use super::unwind_flag::UnwindFlag;
 use super::user_code::UserCode;
-use crate::run::{Failure, Run};
+use crate::run::{Failure, Kind, Run};
 use crate::token::CancelToken;
 
 /// Calls `f` for every item. `None` if the source panicked.
@@ -31,7 +32,8 @@ where
     F: Fn(&CancelToken, I::Item) -> Result<(), E> + Sync,
     E: Send,
 {
-    run.drive(|| items.drive_unindexed(TryConsumer::new(run, f, Unit)))
+    let grace_period = GracePeriod::of(run);
+    run.drive(|| items.drive_unindexed(TryConsumer::new(&grace_period, f, Unit)))
 }
 
 /// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does not
@@ -43,13 +45,18 @@ where
     T: Send,
     E: Send,
 {
+    let grace_period = &GracePeriod::of(run);
     run.drive(|| {
         // Without a length, or with one too long for the memory: the run may still fail early.
         let Some(buffer) = items.opt_len().and_then(Buffer::new) else {
-            return concatenate(items.drive_unindexed(TryConsumer::new(run, f, PerLeaf::new())));
+            return concatenate(items.drive_unindexed(TryConsumer::new(
+                grace_period,
+                f,
+                PerLeaf::new(),
+            )));
         };
-        let values =
-            buffer.fill(|slots| Some(items.drive_unindexed(TryConsumer::new(run, f, slots))));
+        let values = buffer
+            .fill(|slots| Some(items.drive_unindexed(TryConsumer::new(grace_period, f, slots))));
         values.unwrap_or_else(|| {
             assert!(
                 run.has_failure(),
@@ -68,9 +75,9 @@ struct TryConsumer<'r, F, C, E> {
 }
 
 impl<'r, F, C, E> TryConsumer<'r, F, C, E> {
-    fn new(run: &'r Run<E>, f: &'r F, collector: C) -> Self {
+    fn new(grace_period: &'r GracePeriod<'r, E>, f: &'r F, collector: C) -> Self {
         TryConsumer {
-            fuse: PanicFuse::new(run),
+            fuse: PanicFuse::new(grace_period),
             f,
             collector,
         }
@@ -111,13 +118,13 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
             collector.consume_iter(|| {
                 let item = items.next()?;
                 if cancelled.is_set() {
-                    run.skip();
+                    run.mark_incomplete();
                     return None;
                 }
                 match closure.run(|| f(token, item)) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        flow = run.fail(Failure::error(None, error));
+                        flow = run.fail(Failure::new(None, Kind::Error(error)));
                         None
                     }
                 }
@@ -126,7 +133,7 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
         // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
             Ok(()) => flow,
-            Err(payload) if closure.take() => run.fail(Failure::panic(None, payload)),
+            Err(payload) if closure.take() => run.fail(Failure::new(None, Kind::Panic(payload))),
             Err(payload) => {
                 run.panicked(payload);
                 ControlFlow::Break(())
@@ -211,7 +218,7 @@ where
     fn consume(mut self, item: I) -> Self {
         let (run, f) = (self.fuse.run(), self.f);
         if run.token().is_cancelled() {
-            run.skip();
+            run.mark_incomplete();
             // Here, and not after `self` has been moved out: if it panics, `self` is dropped too.
             drop(item);
             return self;
@@ -222,8 +229,8 @@ where
         }));
         match result {
             Ok(Ok(value)) => self.collector.consume(value),
-            Ok(Err(error)) => _ = run.fail(Failure::error(None, error)),
-            Err(payload) => _ = run.fail(Failure::panic(None, payload)),
+            Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
+            Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
         }
         self
     }
@@ -237,7 +244,7 @@ where
     {
         let user_code = UserCode::enter();
         let mut items = items.into_iter();
-        if self.fuse.run().tolerates_failures() {
+        if self.fuse.run().policy.tolerates_errors() {
             (self, items) = self.run_tolerant(items);
         } else {
             _ = self.run_until_failure::<_, _, false>(&mut items);

@@ -10,7 +10,7 @@ use crate::engine::claim::outcome::Values;
 use crate::error::GroupError;
 use crate::failures::Failures;
 use crate::panic::Panicked;
-use crate::run::{AllFailures, Report, Stopped, Verdict};
+use crate::run::{Failure, Kind, Report, Standing, Verdict};
 use crate::token::{Cancelled, Cause};
 
 /// All that came of a run: the values, the errors, and how many items never ran.
@@ -58,30 +58,44 @@ pub struct Outcome<T, E> {
 
 impl<T, E> Outcome<T, E> {
     pub(crate) fn new(mut report: Report<Values<T>, E>, catches_panics: bool) -> Self {
-        if report.verdict == Verdict::Panicked && !catches_panics {
-            if let Err(Stopped::Panicked(payload)) = report.into_result() {
-                resume_unwind(payload);
+        let verdict = report.verdict();
+        if verdict == Verdict::Panicked && !catches_panics {
+            if let Err(GroupError::Panicked(panicked)) = report.into_result() {
+                resume_unwind(panicked.into_payload());
             }
             unreachable!("a run that has panicked ends with a payload");
         }
-        let AllFailures {
-            errors,
-            late_errors,
-            cancelled,
-            panics,
-        } = report.take_failures();
+        let failures = report.take_failures();
         let (values, items) = report
             .result
             .map_or((Vec::new(), 0), |result| (result.values, result.items));
-        let (errors, late_errors) = (by_index(errors), by_index(late_errors));
-        // The panic that the run ended with comes first, before they are sorted.
-        let mut panics: Vec<_> = panics.into_iter().enumerate().collect();
-        panics.sort_by_key(|(_, (index, _))| *index);
-        let first_panic = panics.iter().position(|(number, _)| *number == 0);
-        let panics = panics.into_iter().map(|(_, panic)| panic);
-        let panics: Vec<_> = panics
-            .map(|(index, payload)| (index, Panicked::new(payload)))
-            .collect();
+        let (mut errors, mut late_errors) = (Vec::new(), Vec::new());
+        let (mut panics, mut cancelled) = (Vec::new(), 0);
+        for Failure {
+            index,
+            standing,
+            kind,
+        } in failures
+        {
+            match (kind, index) {
+                (Kind::Panic(payload), index) => panics.push((index, Panicked::new(payload))),
+                (Kind::Error(error), Some(index)) => match standing {
+                    Standing::Tolerable | Standing::Fatal => errors.push((index, error)),
+                    Standing::Unreached => late_errors.push((index, error)),
+                    Standing::Late => {
+                        late_errors.push((index, error));
+                        cancelled += 1;
+                    }
+                },
+                (Kind::Error(_), None) => unreachable!("in order every error has an index"),
+            }
+        }
+        errors.sort_by_key(|(index, _)| *index);
+        late_errors.sort_by_key(|(index, _)| *index);
+        // If the run ended with a panic, that one came first.
+        let ending = panics.first().map(|(index, _)| *index);
+        panics.sort_by_key(|(index, _)| *index);
+        let first_panic = panics.iter().position(|(index, _)| Some(*index) == ending);
         let of_items = panics.iter().filter(|(index, _)| index.is_some()).count();
         let ended = values.len() + errors.len() + late_errors.len() + of_items;
         Outcome {
@@ -92,7 +106,7 @@ impl<T, E> Outcome<T, E> {
             cancelled,
             skipped: items.saturating_sub(ended),
             cause: report.cause,
-            verdict: report.verdict,
+            verdict,
             first_panic: first_panic.unwrap_or(0),
         }
     }
@@ -328,15 +342,6 @@ impl<T, E> Outcome<T, E> {
     pub fn iter(&self) -> OutcomeIter<'_, T, E> {
         OutcomeIter::new(&self.values, &self.errors, &self.late_errors)
     }
-}
-
-fn by_index<E>(errors: Vec<(Option<usize>, E)>) -> Vec<(usize, E)> {
-    let errors = errors.into_iter();
-    let mut errors: Vec<_> = errors
-        .filter_map(|(index, error)| Some((index?, error)))
-        .collect();
-    errors.sort_by_key(|(index, _)| *index);
-    errors
 }
 
 impl<T, E> IntoIterator for Outcome<T, E> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Failure, FailurePolicy, Reaction, Run, Stopped};
+use super::{Failure, Kind, Reaction, Run};
+use crate::error::GroupError;
+use crate::failure_policy::FailurePolicy;
 use crate::sync::explore;
 use crate::token::{CancelToken, Cause};
 
@@ -21,12 +23,12 @@ fn run(parent: Option<&CancelToken>, error_limit: usize) -> Shared {
 
 /// An item of a run without an order fails. Whether the run goes on.
 fn fail(run: &Shared, error: &'static str) -> bool {
-    run.fail(Failure::error(None, error)) == ControlFlow::Continue(())
+    run.fail(Failure::new(None, Kind::Error(error))) == ControlFlow::Continue(())
 }
 
 /// An item of a run in order fails.
 fn fail_at(run: &Shared, index: usize, error: &'static str) -> Reaction {
-    let (reaction, unwanted) = run.record(Failure::error(Some(index), error));
+    let (reaction, unwanted) = run.record(Failure::new(Some(index), Kind::Error(error)));
     run.discard(unwanted);
     reaction
 }
@@ -37,14 +39,14 @@ fn with(run: &Shared, body: impl FnOnce(Shared) + Send + 'static) -> thread::Joi
 }
 
 /// What came of the run, once all threads have ended.
-fn end(run: Shared) -> Result<(), Stopped<&'static str>> {
+fn end(run: Shared) -> Result<(), GroupError<&'static str>> {
     let run = Arc::into_inner(run).unwrap();
     run.finish(Some(())).into_result()
 }
 
-fn error(result: Result<(), Stopped<&'static str>>) -> &'static str {
+fn error(result: Result<(), GroupError<&'static str>>) -> &'static str {
     match result {
-        Err(Stopped::Failed { error, .. }) => error,
+        Err(GroupError::Failed { error, .. }) => error,
         _ => panic!("a failure was expected"),
     }
 }
@@ -91,8 +93,8 @@ fn a_failure_and_a_cancellation_from_outside() {
         other.join().unwrap();
         let cause = run.token().cause();
         match end(run) {
-            Err(Stopped::Failed { .. }) => assert!(matches!(cause, Some(Cause::Failed))),
-            Err(Stopped::Cancelled { cancelled, late }) => {
+            Err(GroupError::Failed { .. }) => assert!(matches!(cause, Some(Cause::Failed))),
+            Err(GroupError::Cancelled { cancelled, late }) => {
                 assert!(matches!(cancelled.cause(), Cause::Parent(_)));
                 assert!(matches!(cause, Some(Cause::Parent(_))));
                 assert_eq!(late, Some("the item's"));
@@ -109,7 +111,7 @@ fn a_panic_outranks_a_failure() {
         let other = with(&run, |run| run.panicked(Box::new("payload")));
         _ = fail(&run, "the item's");
         other.join().unwrap();
-        assert!(matches!(end(run), Err(Stopped::Panicked(_))));
+        assert!(matches!(end(run), Err(GroupError::Panicked(_))));
     });
 }
 
@@ -160,11 +162,11 @@ fn in_order_a_failure_is_frozen_by_a_cancellation() {
         // Too late: it may be a consequence.
         assert!(fail_at(&run, 3, "three") == Reaction::Stop);
         match end(run) {
-            Err(Stopped::Failed { error, .. }) => {
+            Err(GroupError::Failed { error, .. }) => {
                 assert!(reaction == Reaction::StopAbove(7));
                 assert_eq!(error, "seven");
             }
-            Err(Stopped::Cancelled { .. }) => assert!(reaction == Reaction::Stop),
+            Err(GroupError::Cancelled { .. }) => assert!(reaction == Reaction::Stop),
             _ => unreachable!(),
         }
     });
@@ -177,7 +179,7 @@ fn a_skipped_item_is_never_a_success() {
         let run = run(Some(&parent), 1);
         let other = with(&run, |run| {
             if run.token().is_cancelled() {
-                run.skip();
+                run.mark_incomplete();
             }
         });
         parent.cancel();

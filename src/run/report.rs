@@ -1,202 +1,142 @@
 //! `Report`: how a run ended.
 
+use std::mem;
 use std::panic::resume_unwind;
-use std::sync::PoisonError;
 
 use super::Run;
 use super::failure::{Failure, Kind};
-use super::record::{Record, Verdict};
-use crate::panic::{Payload, drop_catching, drop_payload, first_panic};
+use super::record::Record;
+use crate::error::GroupError;
+use crate::panic::{Panicked, drop_catching, drop_payload, first_panic};
+use crate::sync::lock;
 use crate::token::{Cancelled, Cause};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ok,
+    Panicked,
+    Failed,
+    Cancelled,
+}
 
 /// How a run ended, and all that came of it.
 pub(crate) struct Report<R, E> {
     /// What the engine returned. Incomplete unless the verdict is `Ok`.
     pub(crate) result: Option<R>,
-    pub(crate) verdict: Verdict,
     /// What cancelled the run, if anything did.
     pub(crate) cause: Option<Cause>,
+    /// The failure that the run ended with, if it ended with one.
+    ending: Option<Failure<E>>,
+    incomplete: bool,
     record: Record<E>,
-}
-
-/// Why a run did not end with `Ok`.
-pub(crate) enum Stopped<E> {
-    Panicked(Payload),
-    /// Items failed, the first of them with this index and error.
-    Failed {
-        index: Option<usize>,
-        error: E,
-    },
-    /// Something else was the trigger; `late` is an error that is not.
-    Cancelled {
-        cancelled: Cancelled,
-        late: Option<E>,
-    },
-}
-
-/// The failures of a run that keeps all of them.
-pub(crate) struct AllFailures<E> {
-    /// The errors that the run ended with.
-    pub(crate) errors: Vec<(Option<usize>, E)>,
-    /// The other errors: they came late, or the sequential loop would not have come to them.
-    pub(crate) late_errors: Vec<(Option<usize>, E)>,
-    /// How many of the late errors were returned after their item had been cancelled.
-    pub(crate) cancelled: usize,
-    /// The one that the run ended with first, if it ended with a panic.
-    pub(crate) panics: Vec<(Option<usize>, Payload)>,
 }
 
 impl<E> Run<E> {
     /// Ends the run, whose items have all ended, and reports what came of it.
-    pub(crate) fn finish<R>(mut self, result: Option<R>) -> Report<R, E> {
-        if self.record_mut().limit_reached {
-            // In order the token was left active for the items before the failure.
-            let cause = self.record_mut().cause(None).unwrap_or(Cause::Failed);
+    pub(crate) fn finish<R>(self, result: Option<R>) -> Report<R, E> {
+        // In order the token was left active for the items before the failure.
+        let cause = lock(&self.record).cause(None);
+        if let Some(cause) = cause {
             self.cancel(&cause);
         }
         if let Some(orphaned) = self.token.node().release() {
-            self.keep_panic(orphaned);
-            self.mark_incomplete();
+            self.panicked(orphaned);
         }
-        let (policy, incomplete) = (self.policy, self.is_incomplete());
-        let record = std::mem::replace(self.record_mut(), Record::new(policy));
+        let incomplete = self.is_incomplete();
+        let mut record = mem::replace(&mut *lock(&self.record), Record::new(self.policy));
         let report = Report {
             result,
-            verdict: record.verdict(incomplete),
             cause: record.cause(self.token.cause()),
+            ending: record.take_ending(incomplete),
+            incomplete,
             record,
         };
         // The run may be the last owner of its parent, and so of a reason whose drop panics.
         drop_payload(drop_catching(self));
         report
     }
-
-    fn record_mut(&mut self) -> &mut Record<E> {
-        let record = self.record.get_mut();
-        record.unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<R, E> Report<R, E> {
-    /// The result, or the one thing that stopped the run.
-    ///
-    /// Everything else is dropped. If that panics, the run has panicked.
-    pub(crate) fn into_result(self) -> Result<R, Stopped<E>> {
-        match self {
-            Report {
-                result: Some(result),
-                verdict: Verdict::Ok,
-                cause,
-                ..
-            } => {
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self.ending.as_ref().map(Failure::is_panic) {
+            Some(true) => Verdict::Panicked,
+            Some(false) => Verdict::Failed,
+            None if self.incomplete => Verdict::Cancelled,
+            None => Verdict::Ok,
+        }
+    }
+
+    /// The result, or the one thing that stopped the run. The rest is dropped; if that panics, the run
+    /// has panicked.
+    pub(crate) fn into_result(mut self) -> Result<R, GroupError<E>> {
+        match self.result.take() {
+            Some(result) if self.verdict() == Verdict::Ok => {
                 // A cancellation that came too late may have a reason whose drop panics.
-                drop_payload(drop_catching(cause));
+                drop_payload(drop_catching(self.cause));
                 Ok(result)
             }
-            stopped => Err(stopped.into_stopped()),
+            incomplete => Err(self.into_error(incomplete)),
         }
     }
 
     #[cold]
-    fn into_stopped(self) -> Stopped<E> {
-        let Report {
-            result,
-            mut verdict,
-            cause,
-            mut record,
-        } = self;
-        // The values first: a panic of their drop is one of the run, and outranks its errors.
-        if let Some(payload) = drop_catching(result) {
-            verdict = Verdict::Panicked;
-            drop_payload(drop_catching(record.keep(Failure::fatal_panic(payload))));
+    fn into_error(mut self, incomplete: Option<R>) -> GroupError<E> {
+        let (mut failed, mut panic) = (None, None);
+        match self.ending.map(|ending| (ending.index, ending.kind)) {
+            Some((index, Kind::Error(error))) => failed = Some((index, error)),
+            Some((_, Kind::Panic(payload))) => panic = Some(payload),
+            None => {}
         }
-        let stopped = match verdict {
-            Verdict::Panicked => record.take_first_panic(),
-            Verdict::Failed => record.take_error(false),
-            // An error that was tolerated before the cancellation, or that came after it.
-            Verdict::Cancelled | Verdict::Ok => {
-                record.take_error(false).or_else(|| record.take_error(true))
-            }
-        };
-        let (index, kind) = stopped.map(|failure| (failure.index, failure.kind)).unzip();
-        let index = index.flatten();
-        let mut dropped = None;
+        first_panic(&mut panic, drop_catching(incomplete));
         // One by one: two panics of a vector's drop would abort the process.
-        for failure in record.take_failures() {
+        for failure in self.record.take_all() {
             match failure.kind {
-                Kind::Error(error) => first_panic(&mut dropped, drop_catching(error)),
+                Kind::Error(error) => first_panic(&mut panic, drop_catching(error)),
                 Kind::Panic(payload) => drop_payload([payload]),
             }
         }
-        match (verdict, kind, dropped) {
-            (_, Some(Kind::Panic(payload)), dropped) => {
-                drop_payload(dropped.into_iter().chain(drop_catching(cause)));
-                Stopped::Panicked(payload)
+        let result = match (panic, failed) {
+            (Some(payload), failed) => {
+                drop_payload(drop_catching(failed));
+                GroupError::Panicked(Panicked::new(payload))
             }
-            (_, rest, Some(payload)) => {
-                drop_payload(drop_catching(rest).into_iter().chain(drop_catching(cause)));
-                Stopped::Panicked(payload)
+            (None, Some((index, error))) => GroupError::Failed { index, error },
+            (None, None) => {
+                let cause = self.cause.take().unwrap_or(Cause::Released);
+                GroupError::Cancelled(Cancelled::new(cause))
             }
-            (Verdict::Failed, Some(Kind::Error(error)), None) => {
-                drop_payload(drop_catching(cause));
-                Stopped::Failed { index, error }
-            }
-            (_, late, None) => Stopped::Cancelled {
-                cancelled: Cancelled::new(cause.unwrap_or(Cause::Released)),
-                late: late.and_then(Kind::into_error),
-            },
-        }
+        };
+        drop_payload(drop_catching(self.cause));
+        result
     }
 
-    /// The result of a run without a policy. Its error is the item's own, since nothing else can have
-    /// stopped the run.
-    pub(crate) fn into_bare(self) -> Result<R, E> {
+    /// The result of a run without a policy. Only its closures can have cancelled it, so if they
+    /// returned an error, that is the result.
+    pub(crate) fn into_bare(mut self) -> Result<R, E> {
+        if self.verdict() == Verdict::Cancelled {
+            self.ending = self.record.take_ending(false);
+        }
         match self.into_result() {
             Ok(result) => Ok(result),
-            Err(Stopped::Panicked(payload)) => resume_unwind(payload),
-            Err(Stopped::Failed { error, .. }) => Err(error),
-            Err(Stopped::Cancelled { cancelled, late }) => {
-                // Written before `cancelled` is dropped, which must not happen during the unwinding:
-                // the drop of its reason may panic, too.
+            Err(GroupError::Panicked(panicked)) => resume_unwind(panicked.into_payload()),
+            Err(GroupError::Cancelled(cancelled)) => {
+                // It must not be dropped by the unwinding: its reason's drop may panic, too.
                 let cause = cancelled.to_string();
                 drop_payload(drop_catching(cancelled));
-                late.map_or_else(|| panic_for_lack_of_error(&cause), Err)
+                panic!(
+                    "work was skipped because a closure cancelled its own run ({cause}), and there \
+                     is no error to return: return one from the closure, or use an `ErrGroup`, by \
+                     `with_group` or `ErrGroup::scope`"
+                )
             }
+            Err(failed) => failed.into_error().map_or_else(|| unreachable!(), Err),
         }
     }
 
-    /// Takes all failures.
-    pub(crate) fn take_failures(&mut self) -> AllFailures<E> {
-        let mut all = AllFailures {
-            errors: Vec::new(),
-            late_errors: Vec::new(),
-            cancelled: 0,
-            panics: Vec::new(),
-        };
-        let first = match self.verdict {
-            Verdict::Panicked => self.record.take_first_panic(),
-            _ => None,
-        };
-        let rest = self.record.take_failures();
-        for failure in first.into_iter().chain(rest) {
-            let ends_run = self.record.ends_with(&failure);
-            all.cancelled += usize::from(failure.is_late_error());
-            match failure.kind {
-                Kind::Panic(payload) => all.panics.push((failure.index, payload)),
-                Kind::Error(error) if ends_run => all.errors.push((failure.index, error)),
-                Kind::Error(error) => all.late_errors.push((failure.index, error)),
-            }
-        }
-        all
+    /// Takes all failures. The one that the run ended with comes first.
+    pub(crate) fn take_failures(&mut self) -> impl Iterator<Item = Failure<E>> + use<R, E> {
+        self.ending.take().into_iter().chain(self.record.take_all())
     }
-}
-
-/// No policy and no panic: only a closure itself can have cancelled the run before one failed.
-#[cold]
-fn panic_for_lack_of_error(cause: &str) -> ! {
-    panic!(
-        "work was skipped because a closure cancelled its own run ({cause}), and there is no error \
-         to return: return one from the closure, or use an `ErrGroup`, by `with_group` or \
-         `ErrGroup::scope`"
-    )
 }

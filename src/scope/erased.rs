@@ -115,14 +115,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::panic::Payload;
-    use crate::run::{Run, Stopped};
+    use crate::error::GroupError;
+    use crate::run::Run;
     use crate::scope::run_tasks;
 
     fn run<'scope, E: Send, R>(
         threads: usize,
         body: impl FnOnce(&Scope<'scope, E>) -> Result<R, E>,
-    ) -> Result<R, Stopped<E>> {
+    ) -> Result<R, GroupError<E>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let (run, pool) = (Run::bare(), pool.unwrap());
         let result = run_tasks(&run, Some(&pool), body);
@@ -162,7 +162,7 @@ mod tests {
         let result = run(2, |s| tree(s, 3, &leaves, Some(&text)));
         assert!(matches!(
             result,
-            Err(Stopped::Failed {
+            Err(GroupError::Failed {
                 error: "borrowed",
                 ..
             })
@@ -182,11 +182,10 @@ mod tests {
             }
             Ok(())
         });
-        let Err(Stopped::Panicked(payload)) = result else {
+        let Err(GroupError::Panicked(panicked)) = result else {
             unreachable!()
         };
-        let payload: Payload = payload;
-        assert_eq!(payload.downcast_ref(), Some(&"a task"));
+        assert_eq!(panicked.message(), Some("a task"));
         assert!((1..=4).contains(&ended.into_inner()));
     }
 

@@ -20,7 +20,7 @@ use self::erased::{Handle, in_place_scope};
 pub use self::error::TrySpawnError;
 use self::semaphore::Semaphore;
 use crate::engine::user_code::UserCode;
-use crate::run::{Failure, Run};
+use crate::run::{Failure, Kind, Run};
 use crate::token::CancelToken;
 
 /// Runs tasks of different kinds in parallel, and stops at the first failure.
@@ -133,7 +133,7 @@ where
         // be cancelled before that.
         match catch_unwind(AssertUnwindSafe(|| body(scope))) {
             Ok(Ok(value)) => return Some(value),
-            Ok(Err(error)) => _ = run.fail(Failure::fatal_error(None, error)),
+            Ok(Err(error)) => _ = run.fail(Failure::fatal(None, Kind::Error(error))),
             Err(payload) => run.panicked(payload),
         }
         None
@@ -253,7 +253,7 @@ impl<'scope, E: Send> Scope<'scope, E> {
     {
         let Shared { run, semaphore } = self.handle.shared();
         if run.token().is_cancelled() {
-            return run.skip();
+            return run.mark_incomplete();
         }
         let flow = match semaphore {
             None => ControlFlow::Continue(()),
@@ -265,7 +265,7 @@ impl<'scope, E: Send> Scope<'scope, E> {
         };
         match flow {
             ControlFlow::Continue(()) => self.start(f),
-            ControlFlow::Break(()) => run.skip(),
+            ControlFlow::Break(()) => run.mark_incomplete(),
         }
     }
 
@@ -323,15 +323,15 @@ impl<'scope, E: Send> Scope<'scope, E> {
         let Shared { run, semaphore } = self.handle.shared();
         let _permit = semaphore.as_ref().map(Semaphore::permit);
         if run.token().is_cancelled() {
-            run.skip();
+            run.mark_incomplete();
             run.drop_value(f);
             return;
         }
         let _user_code = UserCode::enter();
         match catch_unwind(AssertUnwindSafe(|| f(self))) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => _ = run.fail(Failure::error(None, error)),
-            Err(payload) => _ = run.fail(Failure::panic(None, payload)),
+            Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
+            Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
         }
     }
 }

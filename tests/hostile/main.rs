@@ -9,13 +9,13 @@ mod bomb;
 #[cfg(panic = "unwind")]
 mod bombs;
 mod callbacks;
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the guarantees need more of it")]
+mod common;
 mod deadlines;
 mod drops;
 #[cfg(panic = "unwind")]
 mod found;
-#[path = "../laws/harness.rs"]
-#[expect(dead_code, reason = "the laws need more of it")]
-mod harness;
 mod liar;
 mod liars;
 mod model;
@@ -24,3 +24,5 @@ mod payloads;
 mod races;
 mod sizes;
 mod trees;
+
+use common as harness;

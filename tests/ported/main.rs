@@ -1,12 +1,14 @@
 //! What the suites of neighbours in other languages ask, asked of this crate.
 
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the guarantees need more of it")]
+mod common;
 mod conc;
 mod go;
-#[path = "../laws/harness.rs"]
-#[expect(dead_code, reason = "the laws need more of it")]
-mod harness;
 
 use std::sync::Arc;
+
+use common as harness;
 
 use crate::harness::{on_pools, watched};
 

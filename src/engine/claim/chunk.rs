@@ -118,7 +118,7 @@ where
             let (items, count) = rest.source.pull(max_len, &token)?;
             if token.is_cancelled() {
                 // None of them will run. Said now, so that no other worker pulls an item as the proof.
-                self.run.skip();
+                self.run.mark_incomplete();
             }
             let (collector, others) = rest.collector.take()?.split_at(count);
             rest.collector = Some(others);
@@ -174,7 +174,7 @@ where
             return;
         }
         if source.opt_len().is_some() || source.pull(1, self.run.token()).is_some() {
-            self.run.skip();
+            self.run.mark_incomplete();
         }
     }
 }

@@ -191,7 +191,7 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
             source,
             collector: Some(collector),
         };
-        let mut queue = ClaimQueue::new(rest, limits, run.error_limit(), workers);
+        let mut queue = ClaimQueue::new(rest, limits, run.policy.counted_limit(), workers);
         queue.closed = workers == 0;
         Engine {
             run,

@@ -12,7 +12,9 @@ use rayon::iter::IntoParallelIterator;
 
 use super::source::Sequential;
 use super::{for_each, map, outcome, stream};
-use crate::run::{FailurePolicy, Run, Stopped};
+use crate::error::GroupError;
+use crate::failure_policy::FailurePolicy;
+use crate::run::Run;
 use crate::sync::pool::{WORKERS, become_worker};
 use crate::sync::{Mutex, explore, lock, thread};
 use crate::token::CancelToken;
@@ -34,7 +36,7 @@ fn run(parent: Option<&CancelToken>, error_limit: usize) -> Run<usize> {
 fn end<R>(
     run: Run<usize>,
     body: impl FnOnce(&Run<usize>) -> Option<R>,
-) -> Result<R, Stopped<usize>> {
+) -> Result<R, GroupError<usize>> {
     let result = body(&run);
     run.finish(result).into_result()
 }
@@ -59,10 +61,10 @@ fn assert_ran(ran: &Ran, end: usize) {
     }
 }
 
-fn index<R>(result: Result<R, Stopped<usize>>) -> Option<usize> {
+fn index<R>(result: Result<R, GroupError<usize>>) -> Option<usize> {
     match result {
         Ok(_) => None,
-        Err(Stopped::Failed { index, .. }) => index,
+        Err(GroupError::Failed { index, .. }) => index,
         Err(_) => panic!("nothing else has stopped it"),
     }
 }
@@ -149,9 +151,8 @@ fn tolerated_failures_stop_where_the_loop_would() {
         let run = Run::new(None, policy);
         let values = outcome::outcome((0..12_usize).into_par_iter(), &run, &each);
         let mut report = run.finish(values);
-        let failures = report.take_failures();
+        let failed = report.take_failures().count();
         let result = report.result.unwrap();
-        let failed = failures.errors.len() + failures.late_errors.len();
         assert_eq!(result.values.len() + failed, lock(&ran).len());
         assert_eq!(result.items, 12);
         let workers = WORKERS.load(Ordering::Relaxed);

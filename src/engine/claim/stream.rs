@@ -18,7 +18,7 @@ use super::worker::OnEmpty;
 use super::{ChunkResult, Engine, Limits};
 use crate::engine::collect::PerChunk;
 use crate::engine::user_code::UserCode;
-use crate::run::{Failure, Run};
+use crate::run::{Failure, Kind, Run};
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
 use crate::sync::{backoff, lock, thread};
 use crate::token::CancelToken;
@@ -193,7 +193,7 @@ where
     {
         for value in values {
             if self.run.token().is_cancelled() {
-                self.run.skip();
+                self.run.mark_incomplete();
                 return false;
             }
             if !self.skip_failed(cursor) {
@@ -202,7 +202,7 @@ where
             if let Err(error) = sink(value) {
                 _ = self
                     .run
-                    .fail(Failure::fatal_error(Some(*cursor.index), error));
+                    .fail(Failure::fatal(Some(*cursor.index), Kind::Error(error)));
                 return false;
             }
             *cursor.index += 1;

@@ -9,7 +9,7 @@ use super::{ChunkResult, Collector, Engine, QueueOf};
 use crate::engine::unwind_flag::UnwindFlag;
 use crate::engine::user_code::UserCode;
 use crate::panic::Payload;
-use crate::run::{Failure, Reaction};
+use crate::run::{Failure, Kind, Reaction};
 use crate::sync::lock;
 use crate::sync::pool::Scope;
 use crate::token::CancelToken;
@@ -63,7 +63,7 @@ where
         };
         let mut failed = Vec::new();
         let user_code = UserCode::enter();
-        let loop_end = if self.run.tolerates_failures() {
+        let loop_end = if self.run.policy.tolerates_errors() {
             let loop_end;
             (loop_end, items, collector) = self.run_tolerant(site, items, collector, &mut failed);
             loop_end
@@ -146,7 +146,7 @@ where
         // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
             Ok(()) if is_skipped => {
-                self.run.skip();
+                self.run.mark_incomplete();
                 LoopEnd::Stopped
             }
             Ok(()) => loop_end,
@@ -190,7 +190,7 @@ where
     fn fail(&self, worker: usize, end: usize, rest: &S::Chunk, error: E) -> LoopEnd {
         // The length of the rest is user code, and may panic.
         match catch_unwind(AssertUnwindSafe(|| index_before(end, rest))) {
-            Ok(index) => self.narrow(worker, index, Failure::error(Some(index), error)),
+            Ok(index) => self.narrow(worker, index, Failure::new(Some(index), Kind::Error(error))),
             Err(payload) => {
                 self.run.panicked(payload);
                 self.run.drop_value(error);
@@ -203,7 +203,11 @@ where
     #[cold]
     fn fail_by_panic(&self, site: Site<'_>, rest: &S::Chunk, payload: Payload) -> LoopEnd {
         match catch_unwind(AssertUnwindSafe(|| index_before(site.end, rest))) {
-            Ok(index) => self.narrow(site.worker, index, Failure::panic(Some(index), payload)),
+            Ok(index) => self.narrow(
+                site.worker,
+                index,
+                Failure::new(Some(index), Kind::Panic(payload)),
+            ),
             Err(another) => {
                 self.run.panicked(payload);
                 self.run.panicked(another);

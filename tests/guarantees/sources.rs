@@ -1,4 +1,4 @@
-//! What the lanes read: how far, how often, and what comes of a source that panics.
+//! Guarantee 7: how far and how often the workers read the source, and what a panic of it does.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pool, on_pools, payload_of};
+use crate::common::{on_pool, on_pools, payload_of};
 
 #[cfg(panic = "unwind")]
 #[test]
@@ -36,7 +36,7 @@ fn a_panic_of_the_source_is_the_panic_of_the_run() {
                 std::panic::panic_any("source")
             }
         });
-        let payload = payload_of(|| mapped.in_order().try_map_group(|_, n| Ok::<_, ()>(n)));
+        let payload = payload_of(|| mapped.in_order().try_map(|_, n| Ok::<_, ()>(n)));
         assert_eq!(payload.downcast_ref(), Some(&"source"));
     });
 }
@@ -52,7 +52,7 @@ fn endless_sources_end() {
         );
         let result = (0..usize::MAX).into_par_iter().in_order();
         assert_eq!(
-            result.try_map_group(|_, n| if n < 5000 { Ok(n) } else { Err(n) }),
+            result.try_map(|_, n| if n < 5000 { Ok(n) } else { Err(n) }),
             Err(5000)
         );
 
@@ -91,7 +91,7 @@ fn a_lazy_source_is_not_read_further_ahead_than_the_window() {
             if n > 0 {
                 return Ok(());
             }
-            // Until the other lane has stopped for good.
+            // Wait until the other worker has stopped for good.
             let (mut before, mut still) = (0, 0);
             while still < 50 {
                 thread::sleep(Duration::from_millis(2));
@@ -103,7 +103,7 @@ fn a_lazy_source_is_not_read_further_ahead_than_the_window() {
             Err("enough")
         });
         assert_eq!(result, Err("enough"));
-        assert!(read.into_inner() > 1, "the other lane went ahead");
+        assert!(read.into_inner() > 1, "the other worker read ahead");
     });
 }
 
@@ -115,13 +115,11 @@ fn a_source_may_use_the_pool_itself() {
             let sum = (0..20)
                 .into_par_iter()
                 .in_order()
-                .try_map_group(|_, m| Ok::<_, ()>(m + n));
+                .try_map(|_, m| Ok::<_, ()>(m + n));
             sum.unwrap().into_iter().sum::<usize>()
         };
         let source = (0..300).map(nested);
-        let values = source
-            .par_in_order()
-            .try_map_group(|_, n| Ok::<_, ()>(nested(n)));
+        let values = source.par_in_order().try_map(|_, n| Ok::<_, ()>(nested(n)));
         let expected: Vec<_> = (0..300).map(|n| nested(nested(n))).collect();
         assert_eq!(values, Ok(expected));
 
@@ -140,9 +138,9 @@ fn a_source_may_use_the_pool_itself() {
     });
 }
 
-/// What the user asks rayon for is kept: no thread takes fewer items at once, but for the last.
+/// The minimum length of rayon is obeyed: every chunk except the last has as many items.
 #[test]
-fn a_minimal_length_is_kept() {
+fn a_minimum_length_is_obeyed() {
     on_pools(|_| {
         for least in [1, 100, 5000, usize::MAX] {
             let begun = Mutex::new(vec![None; 1000]);
@@ -153,21 +151,21 @@ fn a_minimal_length_is_kept() {
             });
             assert_eq!(result, Ok(()));
             let begun = begun.into_inner().unwrap();
-            let runs: Vec<_> = begun.chunk_by(|a, b| a == b).map(<[_]>::len).collect();
-            let (last, others) = runs.split_last().unwrap();
-            assert!(*last > 0 && others.iter().all(|run| *run >= least));
+            let chunks: Vec<_> = begun.chunk_by(|a, b| a == b).map(<[_]>::len).collect();
+            let (last, others) = chunks.split_last().unwrap();
+            assert!(*last > 0 && others.iter().all(|chunk| *chunk >= least));
         }
     });
 }
 
 /// An iterator that is not fused may begin again after its end.
 #[test]
-fn a_source_is_not_asked_again_after_its_end() {
+fn a_source_is_not_polled_again_after_its_end() {
     on_pools(|_| {
         for len in [0, 1, 1000] {
             let (mut next, mut ended) = (0, false);
             let source = std::iter::from_fn(|| {
-                assert!(!ended, "asked again");
+                assert!(!ended, "polled again");
                 next += 1;
                 ended = next > len;
                 (!ended).then_some(next)
@@ -177,7 +175,7 @@ fn a_source_is_not_asked_again_after_its_end() {
     });
 }
 
-/// The items that were read with the one that is in hand when the run is cancelled.
+/// Also within the chunk that is being read when the run is cancelled.
 #[test]
 fn a_source_is_not_read_on_after_a_cancellation() {
     on_pools(|_| {
@@ -198,12 +196,12 @@ fn a_source_is_not_read_on_after_a_cancellation() {
     });
 }
 
-/// A panic must not meet another one on its way.
+/// A drop must not panic while another panic unwinds, which would abort the process.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_panic_of_the_source_among_items_that_panic_when_dropped() {
-    struct Thorny(bool);
-    impl Drop for Thorny {
+    struct PanicsOnDrop(bool);
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
             assert!(!self.0, "dropped");
         }
@@ -213,7 +211,7 @@ fn a_panic_of_the_source_among_items_that_panic_when_dropped() {
         let source = std::iter::from_fn(move || {
             next += 1;
             assert!(next < 1000, "source");
-            Some(Thorny(next == 999))
+            Some(PanicsOnDrop(next == 999))
         });
         let payload = payload_of(|| {
             source.par_in_order().err_group(|thing| {
@@ -225,9 +223,9 @@ fn a_panic_of_the_source_among_items_that_panic_when_dropped() {
     });
 }
 
-/// Derived from rayon's tests of `with_min_len`, and made larger than any memory.
+/// Derived from rayon's tests of `with_min_len`, with a chunk larger than any memory.
 #[test]
-fn a_chunk_larger_than_the_memory_may_still_fail_early() {
+fn a_chunk_larger_than_memory_may_still_fail_early() {
     on_pools(|_| {
         let items = || {
             (0..usize::MAX)
@@ -236,7 +234,7 @@ fn a_chunk_larger_than_the_memory_may_still_fail_early() {
                 .in_order()
         };
         let f = |_: &CancelToken, n| if n < 3 { Ok(n) } else { Err(n) };
-        assert_eq!(items().try_map_group(f), Err(3));
+        assert_eq!(items().try_map(f), Err(3));
         let (group, mut sunk) = (ErrGroup::new(), Vec::new());
         let result = items().with_group(&group).try_stream(f, |n| {
             sunk.push(n);

@@ -1,7 +1,8 @@
-//! A cancellation on its way down the tree: what may be seen of it before it has come everywhere.
+//! Guarantee 4: what can be seen of a cancellation before it has reached the whole tree.
 //!
-//! A walk takes a lane with all that hangs on it before it takes the next lane. So a lane with very
-//! many children makes it long enough to be watched from another lane.
+//! The propagation cancels the token of a worker with all its descendants before the token of the
+//! next worker. So a worker token with very many children slows the propagation down enough to be
+//! watched from another worker.
 
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -9,14 +10,15 @@ use std::thread;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, prelude::*};
 
-use crate::harness::on_pool;
+use crate::common::on_pool;
 
-/// How many children a lane has. To flag them takes a thousand times as long as to look.
+/// How many children a worker token has. To cancel them takes a thousand times as long as to check
+/// a token.
 const MANY: usize = 100_000;
 
-/// Runs two items on two lanes. When the walk of a cancellation from outside has reached one of
-/// them, the other one, which it has not, does `meanwhile`. When the run has ended, and while the walk
-/// may still go on, `afterwards` is given the tokens of both.
+/// Runs two items on two workers. When a cancellation from outside has reached the token of one of
+/// them, the other one, which it has not reached, calls `meanwhile`. When the run has ended, and
+/// while the propagation may still go on, `afterwards` gets the tokens of both.
 fn halfway(meanwhile: impl Fn(&CancelToken) + Sync, afterwards: impl Fn(Vec<CancelToken>)) {
     let stop = CancelToken::new();
     let group = ErrGroup::new().token(&stop);
@@ -50,9 +52,9 @@ fn halfway(meanwhile: impl Fn(&CancelToken) + Sync, afterwards: impl Fn(Vec<Canc
     });
 }
 
-/// Law 4: when a run has ended, its token is released, and says what was returned.
+/// When a run has ended, its token is released, and its cause is what was returned.
 #[test]
-fn a_run_that_has_ended_leaves_nothing_to_the_walk() {
+fn the_token_of_an_ended_run_is_cancelled_before_the_propagation_ends() {
     for _ in 0..5 {
         on_pool(2, || {
             let check = |tokens: Vec<CancelToken>| {
@@ -67,13 +69,13 @@ fn a_run_that_has_ended_leaves_nothing_to_the_walk() {
     }
 }
 
-/// CC23: on the return of `cancel` the token is cancelled, whoever was the one.
+/// When `cancel` returns, the token is cancelled, whichever call cancelled it.
 #[test]
-fn a_token_is_cancelled_after_its_cancel() {
+fn a_token_is_cancelled_when_cancel_returns() {
     for _ in 0..5 {
         on_pool(2, || {
             let cancel = |token: &CancelToken| {
-                assert!(!token.cancel(), "it is outside that has cancelled");
+                assert!(!token.cancel(), "the cancellation came from outside");
                 assert!(token.is_cancelled());
                 assert!(matches!(token.cause(), Some(Cause::Parent(_))));
             };

@@ -1,4 +1,4 @@
-//! `on_cancel`: callbacks that run at most once, on the thread that cancels.
+//! Guarantee 6, by `on_cancel`: callbacks run at most once, on the thread that cancels.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Drops, on_pools, payload_of, watched};
+use crate::common::{Drops, on_pools, payload_of, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelRegistration, CancelToken, ErrGroup, GroupError, prelude::*};
 
@@ -73,9 +73,9 @@ fn callbacks_see_the_whole_subtree_cancelled() {
 }
 
 /// Derived from kotlinx testUnregisterInHandler, golang/go TestAfterFuncCalledAsynchronously, .NET
-/// DeregisterFromWithinACallbackIsSafe: a callback may do anything.
+/// DeregisterFromWithinACallbackIsSafe: a callback may use the token in any way.
 #[test]
-fn callbacks_run_unlocked() {
+fn callbacks_run_without_a_lock_held() {
     watched(|| {
         let token = CancelToken::new();
         let own: Arc<Mutex<Option<CancelRegistration>>> = Arc::default();
@@ -97,7 +97,7 @@ fn callbacks_run_unlocked() {
             move || {
                 anything();
                 thread::spawn(anything).join().unwrap();
-                // Its own registration: must not wait for itself.
+                // The drop of its own registration must not wait for itself.
                 drop(own.lock().unwrap().take());
             }
         });
@@ -134,33 +134,34 @@ fn dropping_a_registration_waits_for_a_running_call() {
     });
 }
 
+/// The callback ends only after `unregister` has returned, so a wait would hang.
 #[test]
 fn unregister_does_not_wait_for_a_running_call() {
-    watched(|| {
+    on_pools(|_| {
         let token = CancelToken::new();
-        let (running, finish) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-        let captured = Arc::new(());
+        let ((running, is_running), (release, wait)) = (channel(), channel());
+        let ended = Arc::new(AtomicBool::new(false));
         let registration = token.on_cancel({
-            let (running, finish) = (Arc::clone(&running), Arc::clone(&finish));
-            let captured = Arc::clone(&captured);
+            let ended = Arc::clone(&ended);
             move || {
-                running.wait();
-                finish.wait();
-                drop(captured);
+                running.send(()).unwrap();
+                wait.recv().unwrap();
+                ended.store(true, SeqCst);
             }
         });
         thread::scope(|scope| {
             scope.spawn(|| token.cancel());
-            running.wait();
-            // If it waited, the call would never end.
+            is_running.recv().unwrap();
             assert!(!registration.unregister());
-            finish.wait();
+            assert!(!ended.load(SeqCst));
+            release.send(()).unwrap();
         });
-        assert_eq!(Arc::strong_count(&captured), 1);
+        assert!(ended.load(SeqCst), "the call still ran to its end");
     });
 }
 
-/// A callback is unregistered for good when the drop returns, whatever the race.
+/// Once the drop of the registration has returned, the callback does not run, even in a race with
+/// the cancellation.
 #[test]
 fn a_callback_never_runs_after_its_registration_is_dropped() {
     watched(|| {
@@ -185,7 +186,7 @@ fn a_callback_never_runs_after_its_registration_is_dropped() {
 }
 
 #[test]
-fn a_callback_that_panics_stops_no_other_and_goes_to_the_canceller() {
+fn a_panic_of_a_callback_stops_no_other_callback_and_reaches_the_canceller() {
     let (token, calls) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
     let registrations: Vec<_> = (0..10)
         .map(|number| {
@@ -203,7 +204,7 @@ fn a_callback_that_panics_stops_no_other_and_goes_to_the_canceller() {
     drop(registrations);
 }
 
-/// Whoever waits for the end of an item's run is told of the callback's panic.
+/// The thread that waits for the run gets the panic of the callback.
 #[test]
 fn a_callback_that_panics_for_a_failed_item_is_a_panic_of_the_run() {
     on_pools(|threads| {
@@ -213,7 +214,7 @@ fn a_callback_that_panics_for_a_failed_item_is_a_panic_of_the_run() {
                 .into_par_iter()
                 .with_group(group)
                 .try_for_each(|token, _| {
-                    // It may panic at once, and then the lock must not be held.
+                    // The callback may panic here, so register it before taking the lock.
                     let registration = token.on_cancel(|| panic!("in a callback"));
                     kept.lock().unwrap().push(registration);
                     Err::<(), _>("failed")
@@ -228,7 +229,7 @@ fn a_callback_that_panics_for_a_failed_item_is_a_panic_of_the_run() {
     });
 }
 
-/// The timer cannot be told, and survives.
+/// The timer thread survives the panic, and the run reports it.
 #[test]
 fn a_callback_that_panics_at_a_deadline_is_a_panic_of_the_run() {
     on_pools(|_| {
@@ -237,7 +238,7 @@ fn a_callback_that_panics_at_a_deadline_is_a_panic_of_the_run() {
             let payload = payload_of(|| {
                 [0].par_iter().with_group(&group).try_for_each(|token, _| {
                     let (running, run) = channel();
-                    // From here on, lest the time is over before the item has begun.
+                    // Start the clock here, so that it cannot expire before the item has begun.
                     token.cancel_after(Duration::from_millis(2));
                     let _registration = token.child().on_cancel(move || {
                         running.send(()).unwrap();
@@ -249,15 +250,15 @@ fn a_callback_that_panics_at_a_deadline_is_a_panic_of_the_run() {
             });
             assert_eq!(payload.downcast_ref(), Some(&"at the deadline"));
         }
-        // With no run to be told there is nobody to panic.
+        // Without a run there is no caller to resume the panic in.
         let token = CancelToken::new();
-        let _registration = token.on_cancel(|| panic!("unheard"));
+        let _registration = token.on_cancel(|| panic!("not reported"));
         token.cancel_after(Duration::from_millis(1));
         token.done().recv().unwrap_err();
     });
 }
 
-/// A registration keeps its token's place in the tree, even if every handle is gone.
+/// A registration keeps its token in the tree, even after every handle was dropped.
 #[test]
 fn a_callback_outlives_the_handles_of_its_token() {
     let (token, calls) = (CancelToken::new(), Drops::new(1));
@@ -269,7 +270,7 @@ fn a_callback_outlives_the_handles_of_its_token() {
     calls.assert_each_once();
     drop(registration);
 
-    // And a token that is dropped takes the callback along, unrun.
+    // A token that is dropped drops its callbacks without running them.
     let drops = Drops::new(1);
     let thing = drops.thing(0);
     let token = CancelToken::new();
@@ -278,7 +279,7 @@ fn a_callback_outlives_the_handles_of_its_token() {
     drop(token);
 }
 
-/// A callback that is dropped unrun, and whose drop panics, keeps nobody waiting.
+/// A callback that never ran and whose drop panics must not leave waiters blocked.
 #[test]
 fn a_callback_whose_drop_panics_does_not_stop_the_release() {
     struct Bomb;
@@ -306,9 +307,9 @@ fn a_callback_whose_drop_panics_does_not_stop_the_release() {
     });
 }
 
-/// The timer outlives a payload whose drop panics.
+/// The timer thread survives a payload whose drop panics.
 #[test]
-fn the_timer_survives_what_cannot_be_dropped() {
+fn the_timer_survives_a_payload_whose_drop_panics() {
     struct Bomb(u32);
     impl Drop for Bomb {
         fn drop(&mut self) {

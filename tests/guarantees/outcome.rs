@@ -1,4 +1,4 @@
-//! `outcome`: nothing lost, and everything counted once.
+//! Guarantee 2, by `outcome`: no result is lost, and every item is counted once.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Outcome, prelude::*};
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{Drops, POOLS, Thing, cancelled, cases, on_pool, on_pools, payload_of, shared};
 
-/// Sixty-four items fail at once, a thousand times.
+/// 64 items fail at once, a thousand times.
 #[test]
-fn every_error_is_there_once_and_sorted() {
+fn every_error_is_kept_once_and_sorted() {
     for threads in POOLS {
         on_pool(threads, || {
             let group = ErrGroup::new().keep_going();
@@ -28,8 +27,8 @@ fn every_error_is_there_once_and_sorted() {
                     .with_group(&group);
                 let outcome = items.outcome(|_, n| Err::<(), _>(*n));
                 let expected: Vec<_> = numbers.iter().copied().enumerate().collect();
-                assert_eq!(outcome.errors, expected);
-                assert_eq!((outcome.values.len(), outcome.skipped), (0, 0));
+                assert_eq!(outcome.errors(), expected);
+                assert_eq!((outcome.values().len(), outcome.skipped()), (0, 0));
             }
         });
     }
@@ -37,7 +36,7 @@ fn every_error_is_there_once_and_sorted() {
 
 /// sourcegraph/conc issue 156: the values after the last failed item were lost.
 #[test]
-fn the_values_after_the_last_failure_are_there() {
+fn the_values_after_the_last_failure_are_kept() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         for failing in [0, 1, 500, 998, 999] {
@@ -49,8 +48,8 @@ fn the_values_after_the_last_failure_are_there() {
             let lazy = (0..1000_usize).par_in_order().with_group(&group);
             for outcome in [indexed.outcome(each), lazy.outcome(each)] {
                 let expected = (0..1000).filter(|n| *n != failing).map(|n| (n, n));
-                assert!(outcome.values.iter().copied().eq(expected));
-                assert_eq!(outcome.errors, [(failing, failing)]);
+                assert!(outcome.values().iter().copied().eq(expected));
+                assert_eq!(outcome.errors(), [(failing, failing)]);
             }
         }
     });
@@ -74,22 +73,23 @@ fn three_errors_and_at_most_one_more_for_each_other_thread() {
                 };
                 let items = (0..10_000).into_par_iter().in_order().with_group(&group);
                 let outcome = items.outcome(each);
-                let (errors, started) = (outcome.errors.len(), started.into_inner());
-                assert!((3..3 + threads).contains(&errors), "{errors} on {threads}");
+                let (late, started) = (outcome.late_errors().len(), started.into_inner());
+                assert_eq!(outcome.errors().len(), 3);
+                assert!(late < threads, "{late} on {threads}");
                 assert!(started < 10_000);
-                assert_eq!(outcome.skipped, 10_000 - started);
-                assert!(matches!(outcome.cause, Some(Cause::Failed)));
+                assert_eq!(outcome.skipped(), 10_000 - started);
+                assert!(matches!(outcome.cause(), Some(Cause::Failed)));
                 if threads == 1 && round % 40 == 0 {
-                    assert_eq!((errors, started), (3, 21), "the items 0, 10, 20");
+                    assert_eq!((late, started), (0, 21), "the items 0, 10, 20");
                 }
             }
         });
     }
 }
 
-/// Items that are in hand when the third one fails, and fail too.
+/// Items that are in flight at the third failure fail too.
 #[test]
-fn as_many_errors_as_can_be() {
+fn the_most_errors_that_can_occur() {
     for threads in [2_usize, 4, 8] {
         on_pool(threads, move || {
             let group = ErrGroup::new().max_errors(3);
@@ -99,7 +99,7 @@ fn as_many_errors_as_can_be() {
                 .in_order()
                 .with_group(&group);
             let outcome = items.outcome(|token, n| {
-                // Every thread has one item in hand, and then those but the last lane's wait.
+                // Every thread has an item in flight, and then all except the last one wait.
                 if n < threads {
                     all.wait();
                 }
@@ -113,23 +113,23 @@ fn as_many_errors_as_can_be() {
                 assert!(!token.is_cancelled() || failed.load(SeqCst) > 3);
                 Err::<(), _>(n)
             });
-            assert_eq!(outcome.errors.len(), 3 + threads - 1);
-            let lowest: Vec<_> = outcome.errors[..3].iter().map(|(at, _)| *at).collect();
-            assert_eq!(lowest, [0, 1, 2]);
+            assert_eq!(outcome.errors(), [(0, 0), (1, 1), (2, 2)]);
+            assert_eq!(outcome.late_errors().len(), threads - 1);
         });
     }
 }
 
+/// What an item does.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Succeed,
     Fail,
     Panic,
-    /// Cancels from outside, and succeeds or fails.
-    Stop(bool),
-    /// Cancels its own run.
-    Give(bool),
-    /// Waits for the cancellation, if it has come, and fails because of it.
+    /// Cancels the parent token; fails if `true`.
+    CancelParent(bool),
+    /// Cancels its own run; fails if `true`.
+    CancelRun(bool),
+    /// Fails if its token is cancelled.
     Check,
 }
 
@@ -138,8 +138,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         60 => Just(Act::Succeed),
         6 => Just(Act::Fail),
         1 => Just(Act::Panic),
-        1 => any::<bool>().prop_map(Act::Stop),
-        1 => any::<bool>().prop_map(Act::Give),
+        1 => any::<bool>().prop_map(Act::CancelParent),
+        1 => any::<bool>().prop_map(Act::CancelRun),
         3 => Just(Act::Check),
     ];
     prop_oneof![
@@ -151,6 +151,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 #[derive(Clone, Debug)]
 struct Policy {
     max: usize,
+    /// In microseconds.
     deadline: Option<u64>,
     concurrency: Option<usize>,
 }
@@ -166,15 +167,17 @@ fn policies() -> impl Strategy<Value = Policy> {
     })
 }
 
-/// What an item drops when it does not run.
+/// How often items started, and how they ended.
 struct Tally {
     started: AtomicUsize,
     ok: AtomicUsize,
     err: AtomicUsize,
+    /// Errors of items that saw the cancellation before.
+    cancelled: AtomicUsize,
     panicked: AtomicUsize,
 }
 
-fn account(acts: &[Act], policy: &Policy) {
+fn run_and_check((acts, policy): &(Vec<Act>, Policy), _: usize) {
     for is_lazy in [false, true] {
         let stop = CancelToken::new();
         let mut group = ErrGroup::new()
@@ -191,25 +194,26 @@ fn account(acts: &[Act], policy: &Policy) {
             started: AtomicUsize::new(0),
             ok: AtomicUsize::new(0),
             err: AtomicUsize::new(0),
+            cancelled: AtomicUsize::new(0),
             panicked: AtomicUsize::new(0),
         };
         let drops = Drops::new(acts.len());
         let read = AtomicUsize::new(0);
-        let each = |token: &CancelToken, (act, thing): (&Act, crate::harness::Thing)| {
+        let each = |token: &CancelToken, (act, thing): (&Act, Thing)| {
             tally.started.fetch_add(1, SeqCst);
             let fails = match act {
                 Act::Succeed => false,
                 Act::Fail => true,
                 Act::Panic => {
                     tally.panicked.fetch_add(1, SeqCst);
-                    // Without the message of a `panic!`.
+                    // Unlike `panic!`, this prints no message.
                     std::panic::resume_unwind(Box::new("an act"))
                 }
-                Act::Stop(fails) => {
+                Act::CancelParent(fails) => {
                     stop.cancel();
                     *fails
                 }
-                Act::Give(fails) => {
+                Act::CancelRun(fails) => {
                     token.cancel();
                     *fails
                 }
@@ -217,6 +221,8 @@ fn account(acts: &[Act], policy: &Policy) {
             };
             if fails {
                 tally.err.fetch_add(1, SeqCst);
+                let is_cancelled = usize::from(token.is_cancelled());
+                tally.cancelled.fetch_add(is_cancelled, SeqCst);
                 return Err(thing);
             }
             tally.ok.fetch_add(1, SeqCst);
@@ -241,45 +247,33 @@ fn account(acts: &[Act], policy: &Policy) {
 }
 
 fn check<T, E>(outcome: &Outcome<T, E>, tally: &Tally, read: usize, items: usize) {
-    let (ok, err) = (outcome.values.len(), outcome.errors.len());
-    let panicked = outcome.panics.len();
+    let (ok, late) = (outcome.values().len(), outcome.late_errors().len());
+    let err = outcome.errors().len() + late;
+    let panicked = outcome.panics().len();
     let count = |counter: &AtomicUsize| counter.load(SeqCst);
     assert_eq!((ok, err), (count(&tally.ok), count(&tally.err)));
     assert_eq!(panicked, count(&tally.panicked));
+    assert!((count(&tally.cancelled)..=late).contains(&outcome.cancelled()));
     assert_eq!(ok + err + panicked, count(&tally.started));
-    assert_eq!(ok + err + panicked + outcome.skipped, read);
+    assert_eq!(ok + err + panicked + outcome.skipped(), read);
     let indices: Vec<_> = outcome.iter().map(|(index, _)| index).collect();
     assert!(indices.is_sorted(), "{indices:?}");
-    let panics = outcome.panics.iter().map(|(index, _)| index.unwrap());
+    let panics = outcome.panics().iter().map(|(index, _)| index.unwrap());
     let different: BTreeSet<_> = indices.into_iter().chain(panics).collect();
     assert_eq!(different.len(), ok + err + panicked);
     assert_eq!(outcome.is_complete(), ok == items);
-    assert!(outcome.skipped == 0 || outcome.cause.is_some());
+    assert!(outcome.skipped() == 0 || outcome.cause().is_some());
 }
 
-/// Idea from dotnet's `ParallelLoopResult`: the account is right whatever happens at once.
+/// Idea from dotnet's `ParallelLoopResult`: the counts are right whatever happens concurrently.
 #[test]
-fn values_errors_panics_and_skipped_are_all_the_items() {
-    for threads in [1, 2, 4] {
-        watched(move || {
-            let pool = pool(threads);
-            let mut runner = TestRunner::new(Config {
-                cases: 200,
-                failure_persistence: None,
-                ..Config::default()
-            });
-            let run = runner.run(&(acts(), policies()), |(acts, policy)| {
-                pool.install(|| account(&acts, &policy));
-                Ok(())
-            });
-            run.unwrap_or_else(|error| panic!("{error}"));
-        });
-    }
+fn values_errors_panics_and_skipped_items_add_up() {
+    cases(200, || (acts(), policies()), &[1, 2, 4], run_and_check);
 }
 
-/// Derived from Java's testAllUntil6: what was ready before the time was over is kept.
+/// Derived from Java's testAllUntil6: values that were ready before the deadline are kept.
 #[test]
-fn a_deadline_leaves_what_was_ready() {
+fn a_deadline_keeps_the_values_that_were_ready() {
     for threads in [2, 8] {
         on_pool(threads, || {
             let (group, both) = (ErrGroup::new(), Barrier::new(2));
@@ -289,24 +283,23 @@ fn a_deadline_leaves_what_was_ready() {
                 if n == 0 {
                     return Ok(n);
                 }
-                // From here on, lest the time is over before the items have begun.
+                // Start the clock here, so that it cannot expire before the items have begun.
                 token.cancel_after(Duration::from_millis(20));
                 token.sleep(Duration::MAX).map(|()| n)
             });
-            assert_eq!(outcome.values, [(0, 0)]);
-            assert_eq!(
-                outcome.errors.len(),
-                1,
-                "what the other said of it is kept too"
-            );
-            assert!(matches!(outcome.cause, Some(Cause::Deadline)));
-            assert_eq!(outcome.skipped, 0);
+            assert_eq!(outcome.values(), [(0, 0)]);
+            assert_eq!(outcome.errors().len(), 0);
+            let late = outcome.late_errors();
+            assert_eq!(late.len(), 1, "the error of the other item is kept too");
+            assert_eq!(outcome.cancelled(), 1);
+            assert!(matches!(outcome.cause(), Some(Cause::Deadline)));
+            assert_eq!(outcome.skipped(), 0);
         });
     }
 }
 
 #[test]
-fn a_cancelled_run_keeps_what_its_items_say_and_returns_the_cause() {
+fn a_cancelled_run_keeps_the_results_of_its_items_and_returns_the_cause() {
     on_pool(1, || {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
@@ -316,24 +309,23 @@ fn a_cancelled_run_keeps_what_its_items_say_and_returns_the_cause() {
                 return Ok(n);
             }
             stop.cancel_with("enough");
-            Err("a consequence, or not")
+            Err("possibly a consequence")
         });
-        assert_eq!(outcome.values.len(), 3);
-        assert_eq!(outcome.errors, [(3, "a consequence, or not")]);
-        assert_eq!(outcome.skipped, 6);
-        assert_eq!(outcome.to_string(), "3 ok, 1 failed, 6 skipped: enough");
-        let Err(GroupError::Cancelled(cancelled)) = outcome.into_result() else {
-            unreachable!()
-        };
-        assert!(matches!(
-            cancelled.cause().root(),
-            Cause::Requested(Some(_))
-        ));
+        assert_eq!(outcome.values().len(), 3);
+        assert_eq!(outcome.errors(), []);
+        assert_eq!(outcome.late_errors(), [(3, "possibly a consequence")]);
+        assert_eq!(outcome.skipped(), 6);
+        assert_eq!(
+            outcome.to_string(),
+            "3 ok, 0 failed, 1 cancelled, 6 skipped: enough"
+        );
+        let cause = cancelled(outcome.into_result());
+        assert!(matches!(cause.root(), Cause::Requested(Some(_))));
     });
 }
 
 #[test]
-fn nothing_runs_of_a_run_that_is_cancelled_before() {
+fn no_item_runs_if_the_run_is_cancelled_beforehand() {
     on_pools(|_| {
         let stop = CancelToken::new();
         stop.cancel();
@@ -357,7 +349,7 @@ fn nothing_runs_of_a_run_that_is_cancelled_before() {
 }
 
 #[test]
-fn a_panic_that_is_not_caught_goes_on_in_the_caller() {
+fn a_panic_that_is_not_caught_is_resumed_in_the_caller() {
     on_pools(|_| {
         let drops = Drops::new(100);
         let payload = payload_of(|| {
@@ -379,9 +371,9 @@ fn a_panic_that_is_not_caught_goes_on_in_the_caller() {
     });
 }
 
-/// What is read when the iterator panics was an item too.
+/// The items that were read before the iterator panicked count.
 #[test]
-fn items_that_a_panicking_iterator_gave_are_counted() {
+fn items_from_before_a_panic_of_the_iterator_are_counted() {
     on_pools(|_| {
         let group = ErrGroup::new().catch_panics();
         let source = (0..100).map(|n| if n == 37 { panic!("the source") } else { n });
@@ -389,9 +381,9 @@ fn items_that_a_panicking_iterator_gave_are_counted() {
             .par_in_order()
             .with_group(&group)
             .outcome(|_, n| Ok::<_, ()>(n));
-        assert_eq!(outcome.values.len() + outcome.skipped, 37);
-        assert_eq!(outcome.panics.len(), 1);
-        assert!(outcome.panics[0].0.is_none());
+        assert_eq!(outcome.values().len() + outcome.skipped(), 37);
+        assert_eq!(outcome.panics().len(), 1);
+        assert!(outcome.panics()[0].0.is_none());
         assert!(matches!(
             outcome.into_result(),
             Err(GroupError::Panicked(_))
@@ -400,7 +392,7 @@ fn items_that_a_panicking_iterator_gave_are_counted() {
 }
 
 #[test]
-fn several_errors_are_one_error() {
+fn several_errors_become_one_error() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         let words = ["1", "x", "3", "y", "z"]
@@ -429,7 +421,7 @@ fn several_errors_are_one_error() {
 }
 
 #[test]
-fn results_come_by_position() {
+fn results_are_iterated_by_index() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         let run = || {
@@ -449,13 +441,13 @@ fn results_come_by_position() {
     });
 }
 
-/// What comes of an outcome is what `try_map` says, and a consequence is neither.
+/// `into_result` returns what `try_map` would, and a consequence is not an error of the run.
 #[test]
 fn a_consequence_is_kept_and_does_not_count() {
     on_pools(|_| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
-        let give_up = |token: &CancelToken, _: usize| {
+        let fails_on_cancel = |token: &CancelToken, _: usize| {
             stop.cancel();
             token.check().map_err(|_| "a consequence")
         };
@@ -463,9 +455,10 @@ fn a_consequence_is_kept_and_does_not_count() {
             let outcome = (0..items)
                 .par_in_order()
                 .with_group(&group)
-                .outcome(give_up);
-            if items == 1 && !outcome.errors.is_empty() {
-                assert_eq!(outcome.secondary(), [0]);
+                .outcome(fails_on_cancel);
+            assert_eq!(outcome.errors(), []);
+            if items == 1 {
+                assert_eq!(outcome.late_errors(), [(0, "a consequence")]);
             }
             let result = outcome.into_result();
             assert!(
@@ -476,14 +469,14 @@ fn a_consequence_is_kept_and_does_not_count() {
     });
 }
 
-/// Item 1 fails, then the run is cancelled from outside, then item 0 gives up because of that.
+/// Item 1 fails, then the run is cancelled from outside, then item 0 fails because of that.
 #[test]
 fn a_failure_is_frozen_by_a_cancellation_from_outside() {
     on_pool(8, || {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
         let all_began = Barrier::new(3);
-        let (above, token_above) = shared::<CancelToken>();
+        let (later, later_token) = shared::<CancelToken>();
         let (end, has_ended) = shared();
         let items = (0..3).into_par_iter().in_order().with_group(&group);
         let outcome = items.outcome(|token, n| {
@@ -492,21 +485,22 @@ fn a_failure_is_frozen_by_a_cancellation_from_outside() {
                 return Err("the root");
             }
             if n == 2 {
-                above.lock().unwrap().send(token.clone()).unwrap();
+                later.lock().unwrap().send(token.clone()).unwrap();
                 has_ended.lock().unwrap().recv().unwrap();
-                return Err("above");
+                return Err("later");
             }
-            // The token of what lies above says when the failure is recorded.
-            let above = token_above.lock().unwrap().recv().unwrap();
-            assert!(above.done().recv().is_err());
+            // The token of the later item shows when the failure is recorded.
+            let later = later_token.lock().unwrap().recv().unwrap();
+            assert!(later.done().recv().is_err());
             assert!(!token.is_cancelled());
             stop.cancel();
             end.lock().unwrap().send(()).unwrap();
             token.check().map_err(|_| "a consequence")
         });
-        assert_eq!(outcome.errors.len(), 3);
-        assert_eq!(outcome.secondary(), [0, 2]);
-        assert!(matches!(outcome.cause, Some(Cause::Failed)));
+        assert_eq!(outcome.errors(), [(1, "the root")]);
+        assert_eq!(outcome.late_errors(), [(0, "a consequence"), (2, "later")]);
+        assert_eq!(outcome.cancelled(), 2);
+        assert!(matches!(outcome.cause(), Some(Cause::Failed)));
         let result: Result<Vec<()>, _> = outcome.into_result();
         let Err(GroupError::Failed { index, error }) = result else {
             unreachable!()
@@ -523,7 +517,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Law 5, where what is dropped panics too.
+/// Guarantee 5, where drops panic too.
 #[test]
 fn the_panic_of_an_item_outranks_those_of_drops() {
     on_pool(1, || {
@@ -553,7 +547,7 @@ fn the_panic_of_an_item_outranks_those_of_drops() {
     });
 }
 
-/// Each chunk is made by user code, too.
+/// User code can panic where a chunk begins, too.
 #[test]
 fn items_of_a_chunk_that_panics_are_counted() {
     on_pools(|_| {
@@ -569,13 +563,13 @@ fn items_of_a_chunk_that_panics_are_counted() {
             .in_order()
             .with_group(&group)
             .outcome(|_, n| Ok::<_, ()>(n));
-        assert_eq!(outcome.values.len() + outcome.skipped, 100);
-        assert_eq!(outcome.panics.len(), 1);
+        assert_eq!(outcome.values().len() + outcome.skipped(), 100);
+        assert_eq!(outcome.panics().len(), 1);
     });
 }
 
-/// Law 1: the trigger stays, whatever comes while the items below it run on: a cancellation from
-/// outside, and then a panic that comes too late to count.
+/// Guarantee 1: the trigger stays while the items before it run on, even after a cancellation from
+/// outside and then a panic that is too late to count.
 #[test]
 fn the_cause_stays_when_a_late_panic_comes() {
     on_pool(4, || {
@@ -592,7 +586,7 @@ fn the_cause_stays_when_a_late_panic_comes() {
                     std::panic::resume_unwind(Box::new("too late"))
                 }
                 3 => {
-                    // The failures of 1 and 2 are too many.
+                    // The failures of 1 and 2 reach the limit.
                     while !token.is_cancelled() {
                         std::thread::yield_now();
                     }
@@ -602,52 +596,56 @@ fn the_cause_stays_when_a_late_panic_comes() {
                 _ => Err(n),
             }
         });
-        assert_eq!(outcome.errors, [(1, 1), (2, 2)]);
+        assert_eq!(outcome.errors(), [(1, 1), (2, 2)]);
         assert!(
-            matches!(outcome.cause, Some(Cause::Failed)),
+            matches!(outcome.cause(), Some(Cause::Failed)),
             "{:?}",
-            outcome.cause
+            outcome.cause()
         );
     });
 }
 
-/// A panic that nobody bears cancels what an error had decided, and is the cause.
+/// A panic that is not tolerated cancels the run after an error has, and becomes the cause.
 #[test]
 fn the_cause_is_the_panic_that_came_after_the_error() {
     on_pool(2, || {
-        let (told, tell) = shared::<CancelToken>();
+        let (sender, receiver) = shared::<CancelToken>();
         let group = ErrGroup::new().catch_panics();
         let items = (0..2).into_par_iter().with_max_len(1).in_order();
         let outcome = items.with_group(&group).outcome(|token, n| {
             if n == 1 {
-                told.lock().unwrap().send(token.clone()).unwrap();
+                sender.lock().unwrap().send(token.clone()).unwrap();
                 return Err::<(), _>("an error");
             }
-            // Until the error is recorded.
-            let other = tell.lock().unwrap().recv().unwrap();
+            // Wait until the error is recorded.
+            let other = receiver.lock().unwrap().recv().unwrap();
             other.done().recv().unwrap_err();
             panic!("an item")
         });
-        assert_eq!((outcome.errors.len(), outcome.panics.len()), (1, 1));
+        let errors = outcome.errors().len() + outcome.late_errors().len();
+        assert_eq!((errors, outcome.panics().len()), (1, 1));
         assert!(
-            matches!(outcome.cause, Some(Cause::Panicked)),
+            matches!(outcome.cause(), Some(Cause::Panicked)),
             "{outcome:?}"
         );
     });
 }
 
-/// The fields are public, and whoever has taken the panics out has them.
 #[test]
-fn the_panics_may_be_taken_out() {
+fn the_panics_can_be_read_before_the_result_is_taken() {
     let group = ErrGroup::new().catch_panics();
     let items = [0].into_par_iter().in_order().with_group(&group);
-    let mut outcome = items.outcome(|_, _| -> Result<(), ()> { panic!("an item") });
-    assert_eq!(std::mem::take(&mut outcome.panics).len(), 1);
-    assert!(outcome.into_result().is_err());
+    let outcome = items.outcome(|_, _| -> Result<(), ()> { panic!("an item") });
+    let [(index, panicked)] = outcome.panics() else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((*index, panicked.message()), (Some(0), Some("an item")));
+    let result = outcome.into_result();
+    assert!(matches!(result, Err(GroupError::Panicked(p)) if p.message() == Some("an item")));
 }
 
 #[test]
-fn all_results_are_found_by_iterating() {
+fn iterating_yields_all_results() {
     let group = ErrGroup::new().keep_going();
     let run = || {
         let items = (0..4).into_par_iter().in_order().with_group(&group);
@@ -673,7 +671,7 @@ fn all_results_are_found_by_iterating() {
 }
 
 #[test]
-fn a_cancellation_that_skipped_nothing_is_not_in_the_last_line() {
+fn a_cancellation_that_skipped_nothing_is_not_displayed() {
     let stop = CancelToken::new();
     let group = ErrGroup::new().token(&stop);
     let items = [0].into_par_iter().in_order().with_group(&group);
@@ -682,5 +680,106 @@ fn a_cancellation_that_skipped_nothing_is_not_in_the_last_line() {
         Ok::<_, ()>(n)
     });
     assert_eq!(outcome.to_string(), "1 ok, 0 failed, 0 skipped");
-    assert!(outcome.cause.is_some());
+    assert!(outcome.cause().is_some());
+}
+
+/// Item 0 fails, and then every item in flight is cancelled from outside.
+#[test]
+fn items_that_fail_because_of_the_cancellation_are_displayed_as_cancelled() {
+    for threads in POOLS {
+        on_pool(threads, move || {
+            let stop = CancelToken::new();
+            let group = ErrGroup::new().keep_going().token(&stop);
+            let all = Barrier::new(threads);
+            let items = (0..threads + 1).into_par_iter().with_max_len(1).in_order();
+            let outcome = items.with_group(&group).outcome(|token, n| {
+                if n == 0 {
+                    return Err("own error");
+                }
+                // Every thread has one of these items in flight, and the last one cancels.
+                if all.wait().is_leader() {
+                    stop.cancel_with("stopped");
+                }
+                token.done().recv().unwrap_err();
+                token.check().map_err(|_| "a consequence")
+            });
+            assert_eq!(outcome.errors(), [(0, "own error")]);
+            assert_eq!(outcome.late_errors().len(), threads);
+            assert_eq!(outcome.cancelled(), threads);
+            let line = format!("0 ok, 1 failed, {threads} cancelled, 0 skipped");
+            assert_eq!(outcome.to_string().split(':').next(), Some(&*line));
+            let root = outcome.cause().unwrap().root();
+            assert!(matches!(root, Cause::Requested(Some(_))));
+        });
+    }
+}
+
+#[test]
+fn the_parts_of_an_outcome_can_be_taken() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().keep_going().token(&stop);
+        let run = || {
+            let items = (0..4).into_par_iter().in_order().with_group(&group);
+            items.outcome(|_, n| if n % 2 == 0 { Ok(n) } else { Err(n) })
+        };
+        assert_eq!(run().into_values(), [(0, 0), (2, 2)]);
+        assert_eq!(run().into_errors(), [(1, 1), (3, 3)]);
+
+        // The late errors are among them.
+        let ended = AtomicUsize::new(0);
+        let items = (0..4).into_par_iter().in_order().with_group(&group);
+        let outcome = items.outcome(|_, n| {
+            if n == 3 {
+                while ended.load(SeqCst) < 3 {
+                    std::thread::yield_now();
+                }
+                stop.cancel();
+            }
+            ended.fetch_add(1, SeqCst);
+            Err::<(), _>(n)
+        });
+        assert_eq!(outcome.late_errors().last(), Some(&(3, 3)));
+        assert_eq!(outcome.into_errors(), [(0, 0), (1, 1), (2, 2), (3, 3)]);
+    });
+}
+
+#[test]
+fn an_outcome_without_a_group_ends_with_the_first_error() {
+    on_pools(|_| {
+        let each = |_: &CancelToken, n: usize| if n >= 500 { Err(n) } else { Ok(n) };
+        let indexed = (0..1000_usize).into_par_iter().in_order();
+        let lazy = (0..1000_usize).par_in_order();
+        for outcome in [indexed.outcome(each), lazy.outcome(each)] {
+            let expected = (0..500).map(|n| (n, n));
+            assert!(outcome.values().iter().copied().eq(expected));
+            assert_eq!(outcome.errors(), [(500, 500)]);
+            assert!(matches!(outcome.cause(), Some(Cause::Failed)));
+            assert!(!outcome.is_complete());
+            assert_eq!(outcome.into_result().unwrap_err().index(), Some(500));
+        }
+
+        let items = (0..1000_usize).into_par_iter().in_order();
+        let outcome = items.outcome(|_, n| Ok::<_, ()>(n));
+        assert!(outcome.is_complete() && outcome.cause().is_none());
+        assert!(outcome.into_result().unwrap().into_iter().eq(0..1000));
+    });
+}
+
+#[test]
+fn an_outcome_without_a_group_has_the_cause_if_a_closure_cancels() {
+    on_pools(|threads| {
+        let items = (0..1000_usize).into_par_iter().in_order();
+        let outcome = items.outcome(|token, n| {
+            token.cancel();
+            Ok::<_, ()>(n)
+        });
+        assert!((1..=threads).contains(&outcome.values().len()));
+        assert_eq!(outcome.values().len() + outcome.skipped(), 1000);
+        assert!(matches!(outcome.cause(), Some(Cause::Requested(None))));
+        assert!(matches!(
+            cancelled(outcome.into_result()),
+            Cause::Requested(None)
+        ));
+    });
 }

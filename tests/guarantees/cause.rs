@@ -1,10 +1,9 @@
-//! Law 1: one trigger cancels a run, and what is returned names it.
+//! Guarantee 1: one trigger cancels a run, and what is returned names it.
 
 use std::error::Error;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::harness::{on_pool, on_pools};
+use crate::common::{cancelled, on_pool, on_pools, payload_of};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cancelled, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -31,8 +30,8 @@ fn the_error_of_the_only_failure_is_returned() {
     });
 }
 
-/// Derived from golang/sync errgroup_test.go, TestZeroGroup (BSD licence): the earliest error wins
-/// where the tasks run one after another.
+/// Derived from golang/sync errgroup_test.go, TestZeroGroup (BSD licence): the earliest error is
+/// returned if the tasks run one after another.
 #[test]
 fn in_time_and_in_order_agree_on_one_thread() {
     on_pool(1, || {
@@ -65,7 +64,7 @@ fn of_two_failures_at_once_one_is_returned() {
     });
 }
 
-/// An item that fails because it saw the cancellation is never the one that is returned.
+/// The error of an item that failed because it saw the cancellation is never returned.
 #[test]
 fn a_consequence_is_never_returned() {
     #[derive(Debug, PartialEq)]
@@ -77,7 +76,7 @@ fn a_consequence_is_never_returned() {
     for (threads, tries) in [(1, 2_000), (2, 10_000), (4, 8_000)] {
         on_pool(threads, move || {
             for round in 0..tries {
-                // On one thread those that wait must come after the one that they wait for.
+                // On one thread the items that wait must come after the item they wait for.
                 let root = if threads == 1 { 0 } else { round % threads };
                 let items = (0..threads).into_par_iter().with_max_len(1);
                 let run = |token: &CancelToken, n: usize| {
@@ -142,7 +141,7 @@ fn the_parent_is_cancelled_and_then_an_item_fails() {
         let group = ErrGroup::new().token(&parent);
         let result = [0].par_iter().with_group(&group).try_for_each(|_, _| {
             parent.cancel_with("enough");
-            Err("a consequence, for all anybody knows")
+            Err("possibly a consequence")
         });
         let Err(GroupError::Cancelled(cancelled)) = result else {
             panic!("{result:?}")
@@ -181,60 +180,7 @@ fn the_crates_own_error_is_an_ordinary_failure() {
     });
 }
 
-#[test]
-fn any_error_type_is_returned_as_it_is() {
-    // Not Sync, not Clone, not Error, not 'static.
-    #[derive(Debug, PartialEq)]
-    struct Borrowed<'a>(&'a str, std::cell::Cell<u8>);
-
-    on_pools(|_| {
-        let words = [String::from("one")];
-        let result = words
-            .par_iter()
-            .err_group(|word| Err(Borrowed(word, 7.into())));
-        assert_eq!(result, Err(Borrowed("one", 7.into())));
-
-        let address = AtomicUsize::new(0);
-        let result = [0].par_iter().err_group(|_| {
-            let error: Box<dyn Error + Send + Sync> = "boxed".into();
-            address.store((&raw const *error).cast::<u8>() as usize, Ordering::Relaxed);
-            Err(error)
-        });
-        let error = result.unwrap_err();
-        assert_eq!(
-            (&raw const *error).cast::<u8>() as usize,
-            address.into_inner()
-        );
-
-        let large = [0].par_iter().err_group(|_| Err([7_u64; 12]));
-        assert_eq!(large, Err([7; 12]));
-    });
-}
-
-#[test]
-fn errors_of_several_types_convert() {
-    on_pools(|_| {
-        let parse = |text: &&str| -> Result<i32, Box<dyn Error + Send + Sync>> {
-            let bytes = text
-                .strip_prefix("0x")
-                .map(|hex| i32::from_str_radix(hex, 16));
-            Ok(bytes.unwrap_or_else(|| text.parse())?
-                + std::str::from_utf8(b"1")?.parse::<i32>()?)
-        };
-        let good = ["1", "0x10"]
-            .par_iter()
-            .try_map_group(|_, text| parse(text));
-        assert_eq!(good.unwrap(), [2, 17]);
-        assert!(
-            ["1", "x"]
-                .par_iter()
-                .try_map_group(|_, text| parse(text))
-                .is_err()
-        );
-    });
-}
-
-/// With no policy there is only the item's error to return.
+/// A call without a group can only return an error of an item.
 #[test]
 fn a_closure_that_cancels_its_own_run_returns_its_error() {
     on_pools(|_| {
@@ -244,7 +190,7 @@ fn a_closure_that_cancels_its_own_run_returns_its_error() {
         });
         assert_eq!(result, Err("stopped"));
 
-        let payload = crate::harness::payload_of(|| {
+        let payload = payload_of(|| {
             (0..1000).into_par_iter().try_for_each_group(|token, _| {
                 token.cancel();
                 Ok::<_, ()>(())
@@ -255,81 +201,42 @@ fn a_closure_that_cancels_its_own_run_returns_its_error() {
 }
 
 #[test]
-fn messages_and_sources() {
-    let token = CancelToken::new();
-    token.cancel_with(std::io::Error::other("inner"));
-    let child = token.child();
-    let cancelled = child.check().unwrap_err();
-    assert_eq!(cancelled.to_string(), "cancelled: requested (parent token)");
-    assert_eq!(cancelled.source().unwrap().to_string(), "inner");
-    let error: GroupError<std::io::Error> = cancelled.into();
-    assert_eq!(error.to_string(), "cancelled: requested (parent token)");
-    assert_eq!(error.source().unwrap().to_string(), "inner");
+fn err_group_under_a_policy_returns_the_failure_or_the_cancellation() {
+    on_pools(|_| {
+        let stop = CancelToken::new();
+        let group = ErrGroup::new().token(&stop);
+        let items = || (0..1000_usize).into_par_iter();
+        for failing in [0, 1, 500, 999] {
+            let only_one_fails = |n| if n == failing { Err(n) } else { Ok(()) };
+            let result = items().with_group(&group).err_group(only_one_fails);
+            assert_eq!(result.unwrap_err().into_error(), Some(failing));
 
-    let failed = [0]
-        .par_iter()
-        .with_group(&ErrGroup::new())
-        .try_for_each(|_, _| Err(std::fmt::Error));
-    let failed = failed.unwrap_err();
-    assert_eq!(failed.to_string(), "a task failed");
-    assert!(failed.source().unwrap().is::<std::fmt::Error>());
-    assert_eq!(failed.index(), None);
-
-    let panicked = ErrGroup::new()
-        .catch_panics()
-        .scope(|_| -> Result<(), ()> { panic!("lost") });
-    let Err(GroupError::Panicked(panicked)) = panicked else {
-        panic!("{panicked:?}")
-    };
-    assert_eq!(panicked.to_string(), "panicked: lost");
-    assert_eq!(
-        format!("{panicked:?}"),
-        "Panicked { message: Some(\"lost\"), .. }"
-    );
-}
-
-#[test]
-fn a_rejected_task_says_why() {
-    let (group, mut seen) = (ErrGroup::new().concurrency(1), Vec::new());
-    let result = group.scope(|s| {
-        let (release, wait) = std::sync::mpsc::channel::<()>();
-        s.spawn(move |_| Ok(_ = wait.recv()));
-        let full = s.try_spawn(|_| Ok::<_, ()>(())).unwrap_err();
-        seen.push(format!("{full:?}: {full}"));
-        drop(release);
-        s.token().cancel();
-        let cancelled = s.try_spawn(|_| Ok(())).unwrap_err();
-        seen.push(format!("{cancelled:?}: {cancelled}"));
-        Ok(())
-    });
-    assert!(result.is_ok() || matches!(result, Err(GroupError::Cancelled(_))));
-    let expected = [
-        "Full(..): not spawned: the scope is full",
-        "Cancelled(..): not spawned: the scope is cancelled",
-    ];
-    assert_eq!(seen, expected);
-}
-
-/// `Interrupted` would make the standard library try again, for ever.
-#[test]
-fn a_cancelled_reader_ends_a_copy() {
-    struct Endless(CancelToken);
-    impl std::io::Read for Endless {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            self.0.check()?;
-            self.0.cancel();
-            Ok(buffer.len())
+            let all_from_here_fail = |n| if n >= failing { Err(n) } else { Ok(()) };
+            let indexed = items().in_order().with_group(&group);
+            let lazy = (0..1000).par_in_order().with_group(&group);
+            for result in [
+                indexed.err_group(all_from_here_fail),
+                lazy.err_group(all_from_here_fail),
+            ] {
+                let error = result.unwrap_err();
+                assert_eq!(error.index(), Some(failing));
+                assert_eq!(error.into_error(), Some(failing));
+            }
         }
-    }
+        let ok = |_| Ok::<_, ()>(());
+        assert!(items().with_group(&group).err_group(ok).is_ok());
+        assert!(items().in_order().with_group(&group).err_group(ok).is_ok());
 
-    crate::harness::watched(|| {
-        let error = std::io::copy(&mut Endless(CancelToken::new()), &mut std::io::sink());
-        let error = error.unwrap_err();
-        assert!(error.get_ref().unwrap().is::<Cancelled>());
-
-        let late = CancelToken::new();
-        late.cancel_after(std::time::Duration::ZERO);
-        let error = std::io::copy(&mut Endless(late.child()), &mut std::io::sink()).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        stop.cancel_with("stopped");
+        let never = |_| -> Result<(), ()> { unreachable!() };
+        for result in [
+            items().with_group(&group).err_group(never),
+            items().in_order().with_group(&group).err_group(never),
+            (0..1000).par_in_order().with_group(&group).err_group(never),
+        ] {
+            let cause = cancelled(result);
+            assert!(matches!(cause, Cause::Parent(_)));
+            assert!(matches!(cause.root(), Cause::Requested(Some(_))));
+        }
     });
 }

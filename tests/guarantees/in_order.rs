@@ -1,17 +1,16 @@
-//! Law 7: the answer of the sequential loop, on any number of threads.
+//! Guarantee 7: the result of the sequential loop, on any number of threads.
 
 use std::collections::BTreeSet;
 use std::hint;
 
 use proptest::collection::btree_set;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{pool, watched};
+use crate::common::cases;
 
-/// What an item does, and which one it is.
+/// An item and what it does.
 #[derive(Clone, Copy, Debug)]
 struct Item {
     number: usize,
@@ -33,11 +32,11 @@ impl Item {
 #[derive(Clone, Debug)]
 struct Case {
     items: Vec<Item>,
-    /// The value that the sink does not like.
+    /// The index of the value that the sink refuses.
     refused: Option<usize>,
 }
 
-fn cases() -> impl Strategy<Value = Case> {
+fn any_case() -> impl Strategy<Value = Case> {
     let len = prop_oneof![4 => 0..40_usize, 2 => 0..400_usize, 1 => 0..4000_usize];
     let cost = prop_oneof![
         8 => Just(0_u32),
@@ -67,7 +66,7 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
-/// What the sequential loop says: the values before the first failure, and the failure.
+/// The result of the sequential loop: the values before the first failure, and the failure.
 fn sequential(items: &[Item]) -> (Vec<u64>, Option<(usize, u64)>) {
     let mut values = Vec::new();
     for (index, item) in items.iter().enumerate() {
@@ -103,18 +102,12 @@ fn check(case: &Case) {
     let numbers = || items.par_iter().map(|item| item.number).with_max_len(3);
     let result = numbers()
         .in_order()
-        .try_for_each_group(|_, n| items[n].result().map(drop));
+        .try_for_each(|_, n| items[n].result().map(drop));
     assert_eq!(result.err(), error);
 
     let map = |_: &CancelToken, item: Item| item.result();
-    assert_eq!(
-        items.clone().into_par_iter().in_order().try_map_group(map),
-        whole
-    );
-    assert_eq!(
-        items.iter().copied().par_in_order().try_map_group(map),
-        whole
-    );
+    assert_eq!(items.clone().into_par_iter().in_order().try_map(map), whole);
+    assert_eq!(items.iter().copied().par_in_order().try_map(map), whole);
 
     let result = items
         .par_iter()
@@ -164,21 +157,10 @@ fn check(case: &Case) {
     assert_eq!(seen, taken);
 }
 
-/// Derived from dotnet/runtime BreakTests (MIT licence): the lowest that breaks, whoever is faster.
+/// Derived from dotnet/runtime BreakTests (MIT licence): the lowest failing index is returned,
+/// whichever item fails first.
 fn equals_the_sequential_loop(threads: usize) {
-    watched(move || {
-        let pool = pool(threads);
-        let mut runner = TestRunner::new(Config {
-            cases: 2500,
-            failure_persistence: None,
-            ..Config::default()
-        });
-        let outcome = runner.run(&cases(), |case| {
-            pool.install(|| check(&case));
-            Ok(())
-        });
-        outcome.unwrap_or_else(|error| panic!("{error}"));
-    });
+    cases(2500, any_case, &[threads], |case, _| check(case));
 }
 
 #[test]

@@ -1,28 +1,36 @@
-//! Laws 3 and 8: the call returns when everything has ended and been dropped once; it works
-//! everywhere and blocks no pool.
+//! Guarantee 3: the call returns after every started item has ended, and everything was dropped
+//! once.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
+use std::sync::{Barrier, Mutex};
 
-use crate::harness::{Drops, on_pool, on_pools, payload_of, pool, watched};
+use crate::common::{Drops, Thing, on_pool, on_pools, payload_of};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-/// How a run ends in the tests below.
+/// How a run ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    Well,
+    /// Every item succeeds.
+    Success,
     Error,
     Panic,
+    /// An item cancels the run, and others may be skipped.
     Cancel,
-    Late,
+    /// The last item cancels the run, which skips nothing.
+    LateCancel,
 }
 
-const ENDS: [End; 5] = [End::Well, End::Error, End::Panic, End::Cancel, End::Late];
+const ENDS: [End; 5] = [
+    End::Success,
+    End::Error,
+    End::Panic,
+    End::Cancel,
+    End::LateCancel,
+];
 
-/// Derived from oneTBB TestCancelation4: as many are destroyed as were made.
+/// Derived from oneTBB TestCancelation4: as many objects are destroyed as were created.
 #[test]
 fn items_values_and_errors_are_dropped_once() {
     const LENGTH: usize = 2000;
@@ -37,7 +45,7 @@ fn items_values_and_errors_are_dropped_once() {
                     let group = ErrGroup::new().token(&stop).catch_panics();
                     let things = items.things().into_par_iter();
                     let ended = AtomicUsize::new(0);
-                    let run = |_: &CancelToken, item: crate::harness::Thing| {
+                    let run = |_: &CancelToken, item: Thing| {
                         let number = item.number;
                         let last = ended.fetch_add(1, SeqCst) + 1 == LENGTH;
                         match end {
@@ -47,7 +55,7 @@ fn items_values_and_errors_are_dropped_once() {
                             }
                             End::Panic if number >= at => panic!("on purpose"),
                             End::Cancel if number >= at => _ = stop.cancel(),
-                            End::Late if last => _ = stop.cancel(),
+                            End::LateCancel if last => _ = stop.cancel(),
                             _ => {}
                         }
                         made[0].lock().unwrap().push(number);
@@ -71,13 +79,13 @@ fn items_values_and_errors_are_dropped_once() {
                     };
                     items.assert_each_once();
                     match (&result, end) {
-                        (Ok(_), End::Well | End::Late) => {}
+                        (Ok(_), End::Success | End::LateCancel) => {}
                         (Err(GroupError::Failed { error, .. }), End::Error) => {
                             assert_eq!(errors.of(error.number), 0);
                         }
                         (Err(GroupError::Panicked(_)), End::Panic) => {}
                         (Err(GroupError::Cancelled(_)), End::Cancel) => {}
-                        // The item that cancelled was the last to end.
+                        // The item that cancelled the run was the last one to end.
                         (Ok(values), End::Cancel) => assert!(values.len() == LENGTH || shape == 4),
                         _ => panic!("{end:?} {shape}: {}", result.is_ok()),
                     }
@@ -93,7 +101,7 @@ fn items_values_and_errors_are_dropped_once() {
     });
 }
 
-/// The closure is dropped with the call, and borrows what it likes.
+/// The closure may borrow, and is dropped before the call returns.
 #[test]
 fn closures_borrow_and_are_dropped() {
     on_pools(|_| {
@@ -120,113 +128,9 @@ fn closures_borrow_and_are_dropped() {
     });
 }
 
-/// Derived from oneTBB's stack test: nested runs inside nested runs, on one thread.
+/// A panic, an error and a cancellation leave the threads of the group intact.
 #[test]
-fn nested_runs_need_no_second_thread() {
-    on_pools(|_| {
-        let runs = AtomicUsize::new(0);
-        let result = (0..30).into_par_iter().try_for_each_group(|token, _| {
-            let group = ErrGroup::new().token(token);
-            (0..30)
-                .into_par_iter()
-                .with_group(&group)
-                .try_for_each(|_, n: usize| {
-                    let values = (0..n)
-                        .into_par_iter()
-                        .try_map_group(|_, n| Ok::<_, ()>(n))
-                        .unwrap();
-                    runs.fetch_add(1, SeqCst);
-                    assert_eq!(values.len(), n);
-                    Ok::<_, ()>(())
-                })
-        });
-        assert!(result.is_ok());
-        assert_eq!(runs.into_inner(), 900);
-    });
-}
-
-#[test]
-fn a_run_may_start_anywhere() {
-    watched(|| {
-        let names = || {
-            let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
-            (0..16)
-                .into_par_iter()
-                .with_group(&ErrGroup::new())
-                .try_map(name)
-                .unwrap()
-        };
-        // Outside any pool: on the global one.
-        assert_eq!(names().len(), 16);
-        // In a pool, and from a worker of another: on the innermost.
-        let named = |name: &'static str| {
-            let builder = rayon::ThreadPoolBuilder::new().num_threads(1);
-            builder.thread_name(move |_| name.into()).build().unwrap()
-        };
-        let (one, two) = (named("one"), named("two"));
-        assert!(
-            one.install(names)
-                .iter()
-                .all(|name| name.as_deref() == Some("one"))
-        );
-        let inner = one.install(|| two.install(names));
-        assert!(inner.iter().all(|name| name.as_deref() == Some("two")));
-        // With a group's own threads: on these, from everywhere, also from themselves.
-        let group = ErrGroup::new().concurrency(1);
-        let on_own = || {
-            let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
-            (0..16)
-                .into_par_iter()
-                .with_group(&group)
-                .try_map(name)
-                .unwrap()
-        };
-        let expected = vec![Some("errgroup-0".to_string()); 16];
-        assert_eq!(on_own(), expected);
-        assert_eq!(one.install(on_own), expected);
-        let nested = [0]
-            .par_iter()
-            .with_group(&group)
-            .try_map(|_, _| Ok::<_, ()>(on_own()));
-        assert_eq!(nested.unwrap(), [expected]);
-    });
-}
-
-/// Derived from golang/sync TestGoLimit (BSD licence) and sourcegraph/conc's "limit" tests (MIT).
-#[test]
-fn the_limit_is_reached_and_never_exceeded() {
-    for limit in [1, 2, 3, 8, 32] {
-        on_pool(4, move || {
-            let (active, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-            let group = ErrGroup::new().concurrency(limit);
-            let all = std::sync::Barrier::new(limit);
-            let items = (0..limit * 20)
-                .into_par_iter()
-                .with_max_len(1)
-                .with_group(&group);
-            let result = items.try_for_each(|_, _| {
-                most.fetch_max(active.fetch_add(1, SeqCst) + 1, SeqCst);
-                // Opens only when `limit` items run at once; their number is a multiple of it.
-                all.wait();
-                active.fetch_sub(1, SeqCst);
-                Ok::<_, ()>(())
-            });
-            assert!(result.is_ok());
-            assert_eq!((active.into_inner(), most.into_inner()), (0, limit));
-        });
-    }
-}
-
-#[test]
-fn a_limit_of_zero_is_refused_at_once() {
-    let payload = payload_of(|| ErrGroup::new().concurrency(0));
-    let message = payload.downcast_ref::<&str>().unwrap();
-    assert!(message.contains("at least 1"));
-}
-
-/// A panic, an error and a cancellation leave the group's threads as they were.
-#[test]
-fn a_group_with_threads_of_its_own_survives_every_end() {
+fn a_group_with_its_own_threads_survives_every_end() {
     on_pools(|_| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().concurrency(2).catch_panics();
@@ -241,35 +145,17 @@ fn a_group_with_threads_of_its_own_survives_every_end() {
                     End::Cancel if n == 0 => Ok(_ = child.cancel()),
                     _ => Ok(()),
                 });
-            assert_eq!(result.is_ok(), matches!(end, End::Well | End::Late));
+            assert_eq!(
+                result.is_ok(),
+                matches!(end, End::Success | End::LateCancel)
+            );
         }
     });
 }
 
-/// Derived from rayon issue 1142: the source of a bridge runs rayon itself.
+/// A parallel iterator that reports a wrong length must not break memory safety.
 #[test]
-fn a_bridged_source_may_run_groups() {
-    on_pool(2, || {
-        let source = (0..50).map(|n: usize| {
-            let values = (0..n)
-                .into_par_iter()
-                .try_map_group(|_, n| Ok::<_, ()>(n))
-                .unwrap();
-            values.len()
-        });
-        let result = source.par_bridge().try_map_group(|_, n| {
-            (0..n).into_par_iter().err_group(|_| Ok::<_, ()>(()))?;
-            Ok::<_, ()>(n)
-        });
-        let mut values = result.unwrap();
-        values.sort_unstable();
-        assert!(values.into_iter().eq(0..50));
-    });
-}
-
-/// A user's own parallel iterator that lies about its length must not break memory safety.
-#[test]
-fn a_length_that_lies_panics() {
+fn a_wrong_length_panics() {
     use rayon::iter::plumbing::UnindexedConsumer;
 
     struct Liar {
@@ -296,10 +182,10 @@ fn a_length_that_lies_panics() {
             let payload = payload_of(|| run(items, says));
             let text = payload
                 .downcast_ref::<&str>()
-                .expect("a message of the crate");
+                .expect("a message from this crate");
             assert!(text.contains("length"), "{text}");
         }
-        // Driven as if it did not know its length.
+        // Driven like an iterator that does not know its length.
         struct Unindexed;
         impl ParallelIterator for Unindexed {
             type Item = u32;
@@ -318,9 +204,9 @@ fn a_length_that_lies_panics() {
     });
 }
 
-/// Keys in a map, for what has no order.
+/// The items of a map have no order.
 #[test]
-fn hash_maps_run_once_each() {
+fn each_item_of_a_hash_map_runs_once() {
     on_pools(|_| {
         let map: HashMap<usize, usize> = (0..500).map(|n| (n, 2 * n)).collect();
         let mut values = map
@@ -334,6 +220,30 @@ fn hash_maps_run_once_each() {
                 .err_group(|(k, _)| if k == 7 { Err(k) } else { Ok(()) }),
             Err(7)
         );
-        drop(pool(1));
+    });
+}
+
+/// Derived from Java's StructuredTaskScope tests: the return waits for items that do not look at
+/// the token.
+#[test]
+fn items_that_ignore_the_cancellation_end_before_the_return() {
+    on_pool(2, || {
+        for _ in 0..200 {
+            let (barrier, written) = (Barrier::new(2), Mutex::new(vec![]));
+            let result = (0..2)
+                .into_par_iter()
+                .with_max_len(1)
+                .try_for_each_group(|token, n| {
+                    barrier.wait();
+                    if n == 0 {
+                        return Err("at once");
+                    }
+                    token.done().recv().unwrap_err();
+                    written.lock().unwrap().push(n);
+                    Ok(())
+                });
+            assert_eq!(result, Err("at once"));
+            assert_eq!(written.into_inner().unwrap(), [1]);
+        }
     });
 }

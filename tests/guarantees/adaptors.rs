@@ -1,23 +1,23 @@
-//! Every adaptor of rayon, every call of this crate, against the sequential loop.
+//! Every adaptor of rayon, under each call of this crate, compared with the sequential loop.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crate::harness::{POOLS, on_pools, pool};
+use crate::common::{POOLS, on_pools, pool};
 use proptest::prelude::*;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-/// Something to be checked with the numbers `0..length` in many shapes.
+/// A check of the numbers `0..length`, produced by many different iterators.
 trait Check {
-    /// `ordered` is false where the shape has no order.
+    /// `ordered` is false where the iterator has no order.
     fn check<I>(&self, shape: &str, ordered: bool, items: I)
     where
         I: ParallelIterator<Item = usize>;
 }
 
-/// `length` must be even.
-fn zoo(length: usize, visitor: &impl Check) {
+/// Runs the check with every kind of iterator. `length` must be even.
+fn every_shape(length: usize, visitor: &impl Check) {
     let all: Vec<usize> = (0..length).collect();
     let range = || (0..length).into_par_iter();
     visitor.check("range", true, range());
@@ -160,10 +160,10 @@ fn zoo(length: usize, visitor: &impl Check) {
     );
 }
 
-/// All well: every item once, the values in order.
-struct AllWell(usize);
+/// All items succeed: each runs once, and the values are in order.
+struct AllSucceed(usize);
 
-impl Check for AllWell {
+impl Check for AllSucceed {
     fn check<I: ParallelIterator<Item = usize>>(&self, shape: &str, ordered: bool, items: I) {
         let runs: Vec<_> = (0..self.0).map(|_| AtomicUsize::new(0)).collect();
         let group = ErrGroup::new().token(&CancelToken::new());
@@ -183,7 +183,7 @@ impl Check for AllWell {
     }
 }
 
-/// One item fails: its error, and nothing runs twice.
+/// One item fails: its error is returned, and no item runs twice.
 struct OneFails(usize);
 
 impl Check for OneFails {
@@ -198,7 +198,7 @@ impl Check for OneFails {
     }
 }
 
-/// Cancelled beforehand: nothing runs.
+/// The token is cancelled beforehand: no item runs.
 struct Cancelled;
 
 impl Check for Cancelled {
@@ -216,20 +216,20 @@ impl Check for Cancelled {
 fn every_adaptor_agrees_with_the_sequential_loop() {
     on_pools(|_| {
         for length in [2, 100, 1000] {
-            zoo(length, &AllWell(length));
-            zoo(length, &Cancelled);
+            every_shape(length, &AllSucceed(length));
+            every_shape(length, &Cancelled);
             for failing in [0, 1, length / 2, length - 1] {
-                zoo(length, &OneFails(failing));
+                every_shape(length, &OneFails(failing));
             }
         }
     });
 }
 
-/// It knows its length, and hands over its item by itself, as only few do.
+/// `once` knows its length but consumes its item without a producer, which few iterators do.
 #[test]
-fn an_item_that_comes_alone_has_its_place_too() {
+fn an_item_without_a_producer_has_its_slot_too() {
     on_pools(|_| {
-        AllWell(1).check("once", true, rayon::iter::once(0));
+        AllSucceed(1).check("once", true, rayon::iter::once(0));
         Cancelled.check("once", true, rayon::iter::once(0));
         OneFails(0).check("once", true, rayon::iter::once(0));
     });
@@ -238,8 +238,8 @@ fn an_item_that_comes_alone_has_its_place_too() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// On one thread the result is that of the sequential loop. On more it is the same if all goes
-    /// well, and else an error of one of the items that fail.
+    /// On one thread the result is that of the sequential loop. On more threads it is the same if
+    /// no item fails, and the error of one of the failing items otherwise.
     #[test]
     fn agrees_with_the_sequential_model(
         length in 0_usize..2000,
@@ -252,14 +252,18 @@ proptest! {
                 runs.fetch_add(1, SeqCst);
                 if failing.contains(&n) { Err(n) } else { Ok(3 * n) }
             };
-            let sequential: Result<Vec<_>, _> =
-                (0..length).map(|n| if failing.contains(&n) { Err(n) } else { Ok(3 * n) }).collect();
+            let sequential: Result<Vec<_>, _> = (0..length)
+                .map(|n| if failing.contains(&n) { Err(n) } else { Ok(3 * n) })
+                .collect();
             let range = || (0..length).into_par_iter();
             let result = pool(threads).install(|| match shape {
                 0 => range().try_map_group(f),
                 1 => range().with_max_len(1).try_map_group(f),
                 2 => range().filter(|_| true).try_map_group(f),
-                _ => range().with_group(&ErrGroup::new()).try_map(f).map_err(|e| e.into_error().unwrap()),
+                _ => {
+                    let result = range().with_group(&ErrGroup::new()).try_map(f);
+                    result.map_err(|error| error.into_error().unwrap())
+                }
             });
             match (&result, &sequential) {
                 (Ok(values), Ok(expected)) => prop_assert_eq!(values, expected),

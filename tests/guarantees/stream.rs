@@ -1,30 +1,35 @@
-//! `try_stream`: what reaches the sink, where, and how far the lanes are ahead of it.
+//! Guarantee 7, by `try_stream`: which values reach the sink, on which thread, and how far the
+//! workers run ahead of it.
 
 use std::cell::Cell;
 use std::panic::panic_any;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{
+    Drops, POOLS, cancelled, on_pool, on_pools, payload_of, pool, shared, watched,
+};
 
-/// How many values there may be at once, by documentation: 16 chunks of 1024 for each lane.
+/// The documented limit of values at once: 16 chunks of 1024 for each worker.
 const WINDOW: usize = 16 * 1024;
 
 #[expect(
     clippy::unnecessary_wraps,
-    reason = "it stands for closures that can fail"
+    reason = "it stands for a closure that can fail"
 )]
 fn double(_: &CancelToken, n: usize) -> Result<usize, usize> {
     Ok(2 * n)
 }
 
-/// From outside of pools, from inside, and from inside with threads of the group's own.
+/// Runs `body` outside of pools and inside, each also with the group's own threads, and passes it
+/// the number of threads.
 fn everywhere(body: impl Fn(&ErrGroup, usize) + Send + Sync + 'static) {
     let body = Arc::new(body);
     for threads in POOLS {
@@ -42,7 +47,7 @@ fn everywhere(body: impl Fn(&ErrGroup, usize) + Send + Sync + 'static) {
 }
 
 #[test]
-fn the_sink_is_called_on_the_calling_thread_and_need_not_be_sent() {
+fn the_sink_is_called_on_the_calling_thread_and_need_not_be_send() {
     everywhere(|group, _| {
         let (caller, seen) = (thread::current().id(), Rc::new(Cell::new(0)));
         let stream = (0..10_000).into_par_iter().in_order().with_group(group);
@@ -57,7 +62,7 @@ fn the_sink_is_called_on_the_calling_thread_and_need_not_be_sent() {
     });
 }
 
-/// Counts how many of its kind there are.
+/// A value that counts how many of it exist.
 struct Live(Arc<AtomicUsize>);
 
 impl Drop for Live {
@@ -79,7 +84,7 @@ fn the_look_ahead_is_bounded_and_no_worker_waits_for_the_sink() {
         let stream = (0..400_000).into_par_iter().in_order().with_group(group);
         let result = stream.try_stream(f, |value| {
             if seen == 0 {
-                // Until the lanes have stopped: on the pool's threads other work goes on.
+                // Wait until the workers have stopped; the pool still runs other work.
                 let (mut before, mut still) = (0, 0);
                 while still < 20 {
                     thread::sleep(Duration::from_millis(1));
@@ -145,7 +150,7 @@ fn an_item_that_fails_ends_the_stream_after_the_values_before_it() {
     });
 }
 
-/// The sink has failed at a position that lies below an item that failed before.
+/// The sink fails at an index before that of an item that failed earlier.
 #[test]
 fn of_the_failures_of_items_and_sink_the_lowest_is_returned() {
     everywhere(|group, _| {
@@ -164,7 +169,7 @@ fn of_the_failures_of_items_and_sink_the_lowest_is_returned() {
 
 #[cfg(panic = "unwind")]
 #[test]
-fn a_panic_of_the_sink_stops_the_run_and_goes_on_in_the_caller() {
+fn a_panic_of_the_sink_stops_the_run_and_is_resumed_in_the_caller() {
     everywhere(|group, _| {
         let drops = Drops::new(10_000);
         let payload = payload_of(|| {
@@ -191,8 +196,8 @@ fn a_panic_of_the_sink_stops_the_run_and_goes_on_in_the_caller() {
     });
 }
 
+/// The drops may take long, so running items must see the cancellation first.
 #[cfg(panic = "unwind")]
-/// Their drops may take long, and the items that run are told before.
 #[test]
 fn a_panic_of_the_sink_cancels_before_the_values_are_dropped() {
     struct Value(CancelToken, Arc<AtomicUsize>);
@@ -266,7 +271,7 @@ fn a_cancellation_stops_the_sink_at_once() {
         );
         assert_eq!(seen, 1000);
 
-        // After the last value there is nothing to be skipped.
+        // After the last value nothing is skipped.
         let stop = CancelToken::new();
         let stream = (0..1000).into_par_iter().in_order();
         let result = stream
@@ -290,10 +295,7 @@ fn a_deadline_wakes_a_stream_whose_items_wait() {
             |token, n: usize| token.sleep(Duration::from_secs(3600)).map(|()| n),
             |_| Ok(()),
         );
-        let Err(GroupError::Cancelled(cancelled)) = result else {
-            panic!("{result:?}")
-        };
-        assert!(matches!(cancelled.cause(), Cause::Deadline));
+        assert!(matches!(cancelled(result), Cause::Deadline));
     });
 }
 
@@ -319,7 +321,7 @@ fn streams_nest() {
                 Ok::<_, ()>(sum)
             },
             |sum| {
-                // The sink may use the pool too.
+                // The sink may use the pool, too.
                 assert_eq!(
                     (0..10).into_par_iter().in_order().err_group(|_| Ok(())),
                     Ok::<_, ()>(())
@@ -337,13 +339,13 @@ fn streams_nest() {
     });
 }
 
-/// The caller's pool is not the group's: while it waits its thread does other work of its pool.
+/// The caller is on another pool than the group: while it waits, it runs jobs of its own pool.
 #[test]
-fn a_caller_from_another_pool_goes_on_with_its_own_work() {
+fn a_caller_from_another_pool_runs_jobs_of_its_own_pool() {
     watched(|| {
         let (group, pool) = (ErrGroup::new().concurrency(1), pool(1));
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let receiver = std::sync::Mutex::new(receiver);
+        let (sender, receiver) = channel();
+        let receiver = Mutex::new(receiver);
         pool.install(|| {
             rayon::scope(|scope| {
                 // Runs on the caller's thread, the only one of its pool.
@@ -360,7 +362,7 @@ fn a_caller_from_another_pool_goes_on_with_its_own_work() {
 }
 
 #[test]
-fn values_that_were_not_sunk_are_dropped_once() {
+fn values_that_do_not_reach_the_sink_are_dropped_once() {
     everywhere(|group, _| {
         for failing in [0, 500, 9_999] {
             let drops = Drops::new(10_000);
@@ -381,14 +383,11 @@ fn values_that_were_not_sunk_are_dropped_once() {
     });
 }
 
-/// The failure lies above what the sink will ever have.
+/// The failing item comes after the last value that reaches the sink.
 #[test]
 fn a_failure_that_the_sink_does_not_reach_is_not_the_result() {
     everywhere(|group, threads| {
-        let (stop, failed) = (
-            CancelToken::new(),
-            std::sync::atomic::AtomicBool::new(false),
-        );
+        let (stop, failed) = (CancelToken::new(), AtomicBool::new(false));
         let group = group.clone().token(&stop);
         let stream = (0..100).into_par_iter().in_order().with_group(&group);
         let mut seen = 0;
@@ -412,12 +411,12 @@ fn a_failure_that_the_sink_does_not_reach_is_not_the_result() {
     });
 }
 
-/// A panic must not meet another one on its way.
+/// A drop must not panic while another panic unwinds, which would abort the process.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
-    struct Thorny(bool);
-    impl Drop for Thorny {
+    struct PanicsOnDrop(bool);
+    impl Drop for PanicsOnDrop {
         fn drop(&mut self) {
             if self.0 {
                 self.0 = false;
@@ -428,16 +427,19 @@ fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
     everywhere(|group, _| {
         let payload = payload_of(|| {
             let stream = (0..3).into_par_iter().in_order().with_group(group);
-            stream.try_stream(|_, n| Ok::<_, ()>(Thorny(n == 2)), |_| panic_any("sink"))
+            stream.try_stream(
+                |_, n| Ok::<_, ()>(PanicsOnDrop(n == 2)),
+                |_| panic_any("sink"),
+            )
         });
         assert_eq!(payload.downcast_ref(), Some(&"sink"));
     });
 }
 
-/// The second failure, in a chunk before, makes the first one the last that is borne: what lies behind it,
-/// and a whole chunk after that, is there already, and does not reach the sink.
+/// The second failure in time is in an earlier chunk and makes the first one the last that is
+/// tolerated. The values after it, and a whole later chunk, are ready but do not reach the sink.
 #[test]
-fn the_sink_is_given_nothing_beyond_the_last_failure_that_is_borne() {
+fn the_sink_gets_no_value_after_the_last_tolerated_failure() {
     on_pool(2, || {
         let (third_chunk_done, wait) = shared::<()>();
         let group = ErrGroup::new().max_errors(2);
@@ -463,5 +465,92 @@ fn the_sink_is_given_nothing_beyond_the_last_failure_that_is_borne() {
         );
         assert_eq!(result.unwrap_err().index(), Some(2));
         assert_eq!(sunk, [0, 1, 3, 4, 5, 6, 7, 8]);
+    });
+}
+
+#[test]
+fn a_stream_without_a_group_gives_all_values_in_order_to_the_sink() {
+    fn check() {
+        let (caller, mut seen) = (thread::current().id(), 0);
+        let sink = |value: usize| {
+            assert_eq!(thread::current().id(), caller);
+            assert_eq!(value, 2 * seen);
+            seen += 1;
+            Ok(())
+        };
+        let items = (0..10_000).into_par_iter().in_order();
+        assert_eq!(items.try_stream(double, sink), Ok(()));
+        assert_eq!(seen, 10_000);
+
+        let mut sunk = Vec::new();
+        let sink = |value: usize| {
+            sunk.push(value);
+            Ok(())
+        };
+        assert_eq!((0..1000).par_in_order().try_stream(double, sink), Ok(()));
+        assert!(sunk.into_iter().eq((0..1000).map(|n| 2 * n)));
+    }
+    on_pools(|_| check());
+    watched(check);
+}
+
+#[test]
+fn a_stream_without_a_group_returns_the_bare_error_of_an_item_or_of_the_sink() {
+    fn check() {
+        for failing in [0, 1, 1000, 9_999] {
+            let f = |_: &CancelToken, n: usize| if n >= failing { Err(n) } else { Ok(n) };
+            let mut sunk = Vec::new();
+            let sink = |n: usize| {
+                sunk.push(n);
+                Ok(())
+            };
+            let items = (0..10_000).into_par_iter().in_order();
+            assert_eq!(items.try_stream(f, sink), Err(failing));
+            assert!(sunk.into_iter().eq(0..failing));
+
+            // The source has no end.
+            let mut seen = 0;
+            let sink = |value: usize| {
+                if seen == failing {
+                    return Err(value);
+                }
+                seen += 1;
+                Ok(())
+            };
+            let result = (0..).par_in_order().try_stream(double, sink);
+            assert_eq!(result, Err(2 * failing));
+            assert_eq!(seen, failing);
+        }
+    }
+    on_pools(|_| check());
+    watched(check);
+}
+
+/// It has no error for a cancellation.
+#[test]
+fn a_stream_without_a_group_panics_if_its_closure_cancels_and_no_item_fails() {
+    on_pools(|_| {
+        let payload = payload_of(|| {
+            let items = (0..1000).into_par_iter().in_order();
+            items.try_stream(
+                |token, _| {
+                    token.cancel();
+                    Ok::<_, ()>(())
+                },
+                |()| Ok(()),
+            )
+        });
+        assert!(payload.downcast::<String>().unwrap().contains("with_group"));
+
+        // An error of an item is returned instead.
+        let items = (0..1000).into_par_iter().in_order();
+        let result = items.try_stream(
+            |token, _| -> Result<(), _> {
+                token.cancel();
+                Err("stopped")
+            },
+            |()| Ok(()),
+        );
+        assert_eq!(result, Err("stopped"));
     });
 }

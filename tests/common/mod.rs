@@ -1,5 +1,6 @@
-//! What the tests share: pools of a given size, a watchdog, and values that count their drops.
+//! Shared test helpers: pools of a given size, a watchdog, random cases, and drop counters.
 
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -7,12 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestRunner};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon_errgroup::{Cause, GroupError};
 
-/// Every law is tested on pools of these sizes.
+/// Every guarantee is tested on pools of these sizes.
 pub(crate) const POOLS: [usize; 3] = [1, 2, 8];
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test may take before it counts as hanging.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new()
@@ -21,18 +26,19 @@ pub(crate) fn pool(threads: usize) -> ThreadPool {
         .unwrap()
 }
 
-/// Runs `body` on a thread of its own, and fails if it does not end: a hang is a failure.
+/// Runs `body` on a new thread and fails if it does not return in time, so that a hang is a
+/// failure.
 pub(crate) fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
     let (sender, receiver) = channel();
     thread::spawn(move || sender.send(catch_unwind(AssertUnwindSafe(body))));
-    match receiver.recv_timeout(PATIENCE) {
+    match receiver.recv_timeout(TIMEOUT) {
         Ok(Ok(result)) => result,
         Ok(Err(payload)) => resume_unwind(payload),
         Err(_) => panic!("the test hangs"),
     }
 }
 
-/// Runs `body` inside a pool of `threads`, watched.
+/// Runs `body` inside a pool of `threads`, under the watchdog.
 pub(crate) fn on_pool<R: Send + 'static>(
     threads: usize,
     body: impl FnOnce() -> R + Send + 'static,
@@ -40,7 +46,7 @@ pub(crate) fn on_pool<R: Send + 'static>(
     watched(move || pool(threads).install(body))
 }
 
-/// Runs `body` inside pools of one, two and many threads, and tells it which.
+/// Runs `body` inside a pool of each size in [`POOLS`] and passes it the size.
 pub(crate) fn on_pools(body: impl Fn(usize) + Send + Sync + 'static) {
     let body = Arc::new(body);
     for threads in POOLS {
@@ -49,11 +55,49 @@ pub(crate) fn on_pools(body: impl Fn(usize) + Send + Sync + 'static) {
     }
 }
 
+/// Runs `check` with `count` random cases inside a pool of each of the given sizes. `check` gets
+/// the case and the size, and panics if the case fails; the case is then shrunk.
+pub(crate) fn cases<S>(
+    count: u32,
+    strategy: fn() -> S,
+    pools: &[usize],
+    check: fn(&S::Value, usize),
+) where
+    S: Strategy + 'static,
+    S::Value: Sync,
+{
+    for &threads in pools {
+        watched(move || {
+            let pool = pool(threads);
+            let mut runner = TestRunner::new(Config {
+                cases: count,
+                failure_persistence: None,
+                ..Config::default()
+            });
+            let result = runner.run(&strategy(), |case| {
+                pool.install(|| check(&case, threads));
+                Ok(())
+            });
+            result.unwrap_or_else(|error| panic!("{error}"));
+        });
+    }
+}
+
 /// The payload of the panic that `body` must end with.
+#[track_caller]
 pub(crate) fn payload_of<R>(body: impl FnOnce() -> R) -> Box<dyn std::any::Any + Send> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(_) => panic!("a panic was expected"),
         Err(payload) => payload,
+    }
+}
+
+/// The cause of the cancellation that `result` must be.
+#[track_caller]
+pub(crate) fn cancelled<T: Debug, E: Debug>(result: Result<T, GroupError<E>>) -> Cause {
+    match result {
+        Err(GroupError::Cancelled(cancelled)) => cancelled.cause().clone(),
+        other => panic!("a cancellation was expected, not {other:?}"),
     }
 }
 
@@ -82,6 +126,7 @@ impl Drops {
         self.0[number].load(Ordering::SeqCst)
     }
 
+    #[track_caller]
     pub(crate) fn assert_each_once(&self) {
         for number in 0..self.0.len() {
             assert_eq!(self.of(number), 1, "drops of thing {number}");
@@ -89,9 +134,16 @@ impl Drops {
     }
 }
 
+/// A value whose drop is counted under its number.
 pub(crate) struct Thing {
     pub(crate) number: usize,
     drops: Drops,
+}
+
+impl Debug for Thing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Thing").field(&self.number).finish()
+    }
 }
 
 impl Drop for Thing {
@@ -100,7 +152,7 @@ impl Drop for Thing {
     }
 }
 
-/// A channel whose ends are shared by the items.
+/// A channel whose ends can be shared by the items of a run.
 pub(crate) fn shared<T>() -> (Mutex<Sender<T>>, Mutex<Receiver<T>>) {
     let (sender, receiver) = channel();
     (Mutex::new(sender), Mutex::new(receiver))

@@ -1,4 +1,4 @@
-//! How many tasks of a scope run at once, and who waits for a place.
+//! Guarantee 8 for scopes: how many tasks run at once, and which calls wait for a permit.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -6,15 +6,15 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope};
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, Scope};
 
-use crate::harness::{Drops, on_pool, on_pools, pool, watched};
+use crate::common::{Drops, cancelled, on_pool, on_pools, pool, watched};
 
-/// Law 8. Limit 1, and tasks that spawn tasks: it ends, and there are never two at once.
+/// Limit 1, and tasks that spawn tasks: the scope ends, and two never run at once.
 #[test]
-fn one_at_a_time_and_tasks_that_spawn() {
+fn tasks_that_spawn_run_one_at_a_time() {
     fn branch<'scope>(
-        s: &Scope<'_, '_, 'scope, ()>,
+        s: &Scope<'scope, ()>,
         depth: usize,
         running: &'scope AtomicUsize,
         ran: &'scope AtomicUsize,
@@ -76,9 +76,9 @@ fn a_limit_is_reached_and_never_exceeded() {
     });
 }
 
-/// A submitter that waits for a place is not further ahead than one task.
+/// A thread that spawns is never ahead by more tasks than the limit.
 #[test]
-fn a_submitter_outside_the_pool_waits_for_a_place() {
+fn a_spawn_outside_the_pool_waits_for_a_permit() {
     watched(|| {
         let (spawned, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let result = ErrGroup::new().concurrency(2).scope(|s| {
@@ -96,9 +96,9 @@ fn a_submitter_outside_the_pool_waits_for_a_place() {
     });
 }
 
-/// golang/go issue 27837, pond issue 138: a submitter was left waiting for ever.
+/// golang/go issue 27837, pond issue 138: a submitter was left waiting forever.
 #[test]
-fn a_waiting_submitter_is_released_by_the_cancellation() {
+fn a_waiting_spawn_is_released_by_the_cancellation() {
     for by_deadline in [false, true] {
         for threads in [0, 1, 2] {
             let body = move || {
@@ -109,7 +109,7 @@ fn a_waiting_submitter_is_released_by_the_cancellation() {
                 let result = group.scope(|s| {
                     let stop = &stop;
                     s.spawn(move |s| {
-                        // The place is kept until the submitter is through.
+                        // Keep the permit until the body has spawned everything.
                         is_spawning.recv().unwrap();
                         if by_deadline {
                             s.token().cancel_after(Duration::from_millis(20));
@@ -117,7 +117,7 @@ fn a_waiting_submitter_is_released_by_the_cancellation() {
                             stop.cancel();
                         }
                         _ = s.token().done().recv();
-                        assert_eq!(is_spawning.recv(), Ok("through"));
+                        assert_eq!(is_spawning.recv(), Ok("done"));
                         Ok::<_, ()>(())
                     });
                     spawning.send("waits").unwrap();
@@ -127,13 +127,11 @@ fn a_waiting_submitter_is_released_by_the_cancellation() {
                             unreachable!()
                         });
                     }
-                    spawning.send("through").unwrap();
+                    spawning.send("done").unwrap();
                     Ok(())
                 });
-                let Err(GroupError::Cancelled(cancelled)) = result else {
-                    unreachable!()
-                };
-                assert_eq!(matches!(cancelled.cause(), Cause::Deadline), by_deadline);
+                let cause = cancelled(result);
+                assert_eq!(matches!(cause, Cause::Deadline), by_deadline);
                 drops.assert_each_once();
             };
             if threads == 0 {
@@ -145,9 +143,9 @@ fn a_waiting_submitter_is_released_by_the_cancellation() {
     }
 }
 
-/// Several threads share a scope, and wait for its places.
+/// Several threads share a scope and wait for its permits.
 #[test]
-fn many_submitters_share_a_scope() {
+fn many_threads_spawn_on_one_scope() {
     watched(|| {
         for limit in [1, 3] {
             let ran = AtomicUsize::new(0);
@@ -172,7 +170,7 @@ fn many_submitters_share_a_scope() {
     });
 }
 
-/// Law 8: a body on a worker of another pool does that pool's work while it waits for a place.
+/// A body on a thread of another pool runs jobs of that pool while it waits for a permit.
 #[test]
 fn a_waiting_body_does_not_block_its_own_pool() {
     on_pool(1, || {
@@ -188,12 +186,12 @@ fn a_waiting_body_does_not_block_its_own_pool() {
     });
 }
 
-/// A task has a place, so what it spawns does not wait for one, whichever thread it comes to.
+/// A task has a permit, so a spawn from it never waits, on whatever thread.
 #[test]
-fn a_task_does_not_wait_for_its_own_place() {
+fn a_spawn_from_a_task_does_not_wait_for_its_own_permit() {
     watched(|| {
         let (other, ran) = (pool(1), AtomicUsize::new(0));
-        let count = |_: &Scope<'_, '_, '_, ()>| {
+        let count = |_: &Scope<'_, ()>| {
             ran.fetch_add(1, SeqCst);
             Ok(())
         };
@@ -207,7 +205,7 @@ fn a_task_does_not_wait_for_its_own_place() {
             Ok(())
         });
         assert!(result.is_ok());
-        // On a thread of its own.
+        // On a separate thread.
         let result = group.scope(|s| {
             s.spawn(|s| {
                 thread::scope(|threads| {
@@ -238,10 +236,10 @@ fn a_task_does_not_wait_for_its_own_place() {
     });
 }
 
-/// A worker that waits does other jobs meanwhile. If these waited too, they would be stacked until
-/// the stack is used up.
+/// While a pool thread waits it runs other jobs. If these waited too, they would pile up until the
+/// stack overflows.
 #[test]
-fn waiting_jobs_are_not_stacked() {
+fn waiting_jobs_do_not_pile_up_on_the_stack() {
     for threads in [1, 2] {
         on_pool(threads, || {
             let ran = AtomicUsize::new(0);

@@ -1,188 +1,16 @@
-//! Laws 3, 4 and 6: whom a cancellation reaches, how soon, and what the return waits for.
+//! Guarantee 4: cancellation goes down the tree of tokens and not up, and the token of an ended
+//! run is released.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
-use std::sync::{Barrier, Mutex, OnceLock};
+use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{on_pool, on_pools};
-use crossbeam_channel::{never, select};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-/// Derived from oneTBB's rule (Apache-2.0): executed <= executed at the cancellation + threads.
-#[test]
-fn each_other_worker_begins_at_most_one_item_after_the_trigger() {
-    for threads in [1, 2, 4, 8] {
-        on_pool(threads, move || {
-            for round in 0..500 {
-                let late = AtomicUsize::new(0);
-                let result = (0..4096).into_par_iter().try_for_each_group(|token, n| {
-                    if token.is_cancelled() {
-                        late.fetch_add(1, SeqCst);
-                    }
-                    if n % 1024 == round { Err(()) } else { Ok(()) }
-                });
-                assert_eq!(result, Err(()));
-                assert!(late.into_inner() < threads);
-
-                // From outside, and counted where the items are made as well.
-                let (stop, late, made) =
-                    (CancelToken::new(), AtomicUsize::new(0), AtomicUsize::new(0));
-                let (group, run) = (ErrGroup::new().token(&stop), OnceLock::new());
-                let items = (0..4096).into_par_iter().map(|n| {
-                    let over = run.get().is_some_and(CancelToken::is_cancelled);
-                    made.fetch_add(usize::from(over), SeqCst);
-                    n
-                });
-                let result = items.with_group(&group).try_map(|token, n| {
-                    run.get_or_init(|| token.clone());
-                    late.fetch_add(usize::from(token.is_cancelled()), SeqCst);
-                    if n % 1024 == round {
-                        stop.cancel();
-                    }
-                    Ok::<_, ()>(())
-                });
-                assert!(matches!(result, Err(GroupError::Cancelled(_))));
-                assert!(late.into_inner() < threads);
-                assert!(made.into_inner() <= threads, "one item to learn of it");
-            }
-        });
-    }
-}
-
-/// Derived from .NET's Exception_ImplicitlyCancelsOtherWorkers tests (MIT).
-#[test]
-fn infinite_sources_end() {
-    on_pools(|_| {
-        fn check<I: ParallelIterator>(source: impl Fn() -> I) {
-            let calls = AtomicUsize::new(0);
-            let result = source().err_group(|_| {
-                if calls.fetch_add(1, SeqCst) == 1000 {
-                    Err("enough")
-                } else {
-                    Ok(())
-                }
-            });
-            assert_eq!(result, Err("enough"));
-
-            let (stop, calls) = (CancelToken::new(), AtomicUsize::new(0));
-            let group = ErrGroup::new().token(&stop);
-            let result = source().with_group(&group).try_for_each(|_, _| {
-                if calls.fetch_add(1, SeqCst) == 1000 {
-                    stop.cancel();
-                }
-                Ok::<_, ()>(())
-            });
-            assert!(matches!(result, Err(GroupError::Cancelled(_))));
-
-            let group = ErrGroup::new().timeout(Duration::from_millis(5));
-            let result = source()
-                .with_group(&group)
-                .try_for_each(|_, _| Ok::<_, ()>(()));
-            let Err(GroupError::Cancelled(cancelled)) = result else {
-                panic!("{result:?}")
-            };
-            assert!(matches!(cancelled.cause(), Cause::Deadline));
-        }
-        check(|| rayon::iter::repeat(()));
-        check(|| (0..u64::MAX).into_par_iter());
-        check(|| (0_u64..).par_bridge());
-        check(|| rayon::iter::repeat(1).filter(|n| *n == 1));
-        check(|| rayon::iter::repeat(0).flat_map(|n| [n; 3]));
-    });
-}
-
-/// Derived from oneTBB ParForBodyToCancel2: hangs if the flag is not seen.
-#[test]
-fn running_items_see_a_cancellation_from_outside() {
-    for threads in [1, 2, 8] {
-        on_pool(threads, move || {
-            let (stop, started) = (CancelToken::new(), Barrier::new(threads + 1));
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    started.wait();
-                    stop.cancel();
-                });
-                let group = ErrGroup::new().token(&stop);
-                let items = (0..threads)
-                    .into_par_iter()
-                    .with_max_len(1)
-                    .with_group(&group);
-                let result = items.try_for_each(|token, _| {
-                    started.wait();
-                    while !token.is_cancelled() {
-                        thread::yield_now();
-                    }
-                    Ok::<_, ()>(())
-                });
-                assert!(result.is_ok(), "all items ran");
-            });
-        });
-    }
-}
-
-#[test]
-fn blocked_items_wake_when_another_fails() {
-    on_pool(4, || {
-        let (started, woken) = (Barrier::new(4), AtomicUsize::new(0));
-        let result = (0..4)
-            .into_par_iter()
-            .with_max_len(1)
-            .try_for_each_group(|token, n| {
-                started.wait();
-                match n {
-                    0 => return Err("the root"),
-                    1 => token.sleep(Duration::MAX).unwrap_err(),
-                    2 => {
-                        select! {
-                            recv(never::<()>()) -> _ => unreachable!(),
-                            recv(token.done()) -> _ => {}
-                        }
-                        select! {
-                            recv(never::<()>()) -> _ => unreachable!("it stays ready"),
-                            recv(token.done()) -> _ => token.check().unwrap_err(),
-                        }
-                    }
-                    _ => {
-                        let (sender, receiver) = channel();
-                        let _wake = token.on_cancel(move || sender.send(()).unwrap());
-                        receiver.recv().unwrap();
-                        token.check().unwrap_err()
-                    }
-                };
-                woken.fetch_add(1, SeqCst);
-                Err("a consequence")
-            });
-        assert_eq!(result, Err("the root"));
-        assert_eq!(woken.into_inner(), 3);
-    });
-}
-
-/// Derived from Java's StructuredTaskScope tests: the return waits for those that do not look.
-#[test]
-fn items_that_ignore_the_cancellation_end_before_the_return() {
-    on_pool(2, || {
-        for _ in 0..200 {
-            let (barrier, written) = (Barrier::new(2), Mutex::new(vec![]));
-            let result = (0..2)
-                .into_par_iter()
-                .with_max_len(1)
-                .try_for_each_group(|token, n| {
-                    barrier.wait();
-                    if n == 0 {
-                        return Err("at once");
-                    }
-                    token.done().recv().unwrap_err();
-                    written.lock().unwrap().push(n);
-                    Ok(())
-                });
-            assert_eq!(result, Err("at once"));
-            assert_eq!(written.into_inner().unwrap(), [1]);
-        }
-    });
-}
+use crate::common::{on_pool, on_pools, pool, watched};
 
 /// Derived from oneTBB's nested cancellation, test 4.
 #[test]
@@ -232,7 +60,7 @@ fn an_inner_failure_that_is_passed_on_cancels_the_outer_run() {
         assert_eq!(entered.into_inner(), 14);
     });
     on_pool(4, || {
-        // The others wait inside their inner runs, and pass on what they were woken with.
+        // The others wait inside their inner runs, and return the cancellation that wakes them.
         let (all, inner_causes) = (Barrier::new(4), Mutex::new(vec![]));
         let outer = (0..4)
             .into_par_iter()
@@ -290,9 +118,9 @@ fn a_cancellation_reaches_the_leaves_of_nested_runs() {
     });
 }
 
-/// An inner run that is not given the token is not cancelled.
+/// An inner run that does not get the token is not cancelled.
 #[test]
-fn a_run_of_its_own_goes_on() {
+fn an_independent_run_goes_on() {
     on_pools(|_| {
         let (stop, cleaned) = (CancelToken::new(), AtomicUsize::new(0));
         let group = ErrGroup::new().token(&stop);
@@ -308,7 +136,7 @@ fn a_run_of_its_own_goes_on() {
     });
 }
 
-/// Law 4, and golang/go TestChildFinishesFirst (BSD licence).
+/// Derived from golang/go TestChildFinishesFirst (BSD licence).
 #[test]
 fn a_run_never_cancels_its_parent() {
     on_pools(|_| {
@@ -354,7 +182,7 @@ fn the_token_of_a_run_that_ended_well_is_released() {
             token.done().recv().unwrap_err();
             let ended = token.sleep(Duration::MAX).unwrap_err();
             assert!(matches!(ended.cause(), Cause::Released));
-            assert!(!token.cancel(), "too late");
+            assert!(!token.cancel(), "the token is released");
             assert!(!token.is_cancelled());
         }
         assert!(!registration.unregister());
@@ -363,9 +191,9 @@ fn the_token_of_a_run_that_ended_well_is_released() {
     });
 }
 
-/// The token of an ended run does not stand between a later run and the tokens above.
+/// The token of an ended run does not shield a later run on it from the token's ancestors.
 #[test]
-fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
+fn a_run_on_the_token_of_an_ended_run_obeys_the_ancestors() {
     on_pools(|_| {
         let (top, kept) = (CancelToken::new(), Mutex::new(None));
         let group = ErrGroup::new().token(&top);
@@ -401,11 +229,11 @@ fn a_run_on_the_token_of_an_ended_run_obeys_the_tokens_above() {
     });
 }
 
-/// Derived from .NET's linked sources: runs that share a token fail alone and are cancelled together.
+/// Derived from .NET's linked sources.
 #[test]
 fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
-    crate::harness::watched(|| {
-        let (shared, pool) = (CancelToken::new(), crate::harness::pool(4));
+    watched(|| {
+        let (shared, pool) = (CancelToken::new(), pool(4));
         let (failed, waiting) = (Barrier::new(2), Barrier::new(9));
         thread::scope(|scope| {
             for run in 0..8 {
@@ -423,7 +251,7 @@ fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
                         waiting.wait();
                         return;
                     }
-                    // On the thread itself: seven that wait would fill the pool of four.
+                    // Wait outside the pool: seven waiting items would fill its four threads.
                     waiting.wait();
                     let result = pool.install(|| {
                         rayon::iter::repeat(())
@@ -441,7 +269,7 @@ fn runs_that_share_a_token_fail_alone_and_are_cancelled_together() {
     });
 }
 
-/// A run that was started on the token by another thread ends while the token's own run ends.
+/// Another thread starts runs on the token of a run; they end while that run ends.
 #[test]
 fn runs_that_end_together_do_not_deadlock() {
     on_pools(|_| {
@@ -474,10 +302,10 @@ fn runs_that_end_together_do_not_deadlock() {
     });
 }
 
-/// A run that another thread started on the token of a run goes on when that one has ended, and can
-/// still be stopped by its own items.
+/// A run that another thread started on the token of a run goes on after that run has ended, and
+/// its own items can still stop it.
 #[test]
-fn a_run_outlives_the_run_that_it_hangs_below() {
+fn a_run_outlives_the_run_whose_token_it_uses() {
     on_pool(2, || {
         let (began, begun) = channel();
         let begun = Mutex::new(begun);
@@ -495,7 +323,7 @@ fn a_run_outlives_the_run_that_it_hangs_below() {
                     if n == 0 {
                         began.send(()).unwrap();
                         ended.lock().unwrap().recv().unwrap();
-                        return Err("its own");
+                        return Err("own error");
                     }
                     token.done().recv().unwrap_err();
                     assert!(token.is_cancelled());
@@ -508,6 +336,6 @@ fn a_run_outlives_the_run_that_it_hangs_below() {
         assert_eq!(outer, Ok(()));
         outer_ended.send(()).unwrap();
         let inner = inner.into_inner().unwrap().unwrap().join().unwrap();
-        assert_eq!(inner.unwrap_err().into_error(), Some("its own"));
+        assert_eq!(inner.unwrap_err().into_error(), Some("own error"));
     });
 }

@@ -1,17 +1,17 @@
-//! Deadlines: fired by a timer, without anybody looking.
+//! Guarantee 6, by deadlines: a timer fires them, so no item has to look at the clock.
 
 use std::sync::Arc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::harness::{on_pool, on_pools, watched};
+use crate::common::{cancelled, on_pool, on_pools, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Fatal if deadlines were only looked at: nobody looks, on a pool of one thread.
+/// Would hang if the deadline were only polled: on a pool of one thread, nothing polls it.
 #[test]
 fn a_blocked_item_wakes_at_the_deadline() {
     on_pools(|_| {
@@ -22,14 +22,11 @@ fn a_blocked_item_wakes_at_the_deadline() {
             token.check()
         });
         assert!(start.elapsed() >= Duration::from_millis(5));
-        let Err(GroupError::Cancelled(cancelled)) = result else {
-            panic!("{result:?}")
-        };
-        assert!(matches!(cancelled.cause(), Cause::Deadline));
+        assert!(matches!(cancelled(result), Cause::Deadline));
     });
 }
 
-/// Derived from Java's testJoinWithTimeout1: far away is never, and does not overflow.
+/// Derived from Java's testJoinWithTimeout1: a far deadline never fires and does not overflow.
 #[test]
 fn a_far_deadline_has_no_effect() {
     on_pools(|_| {
@@ -96,7 +93,7 @@ fn the_earlier_of_two_deadlines_counts() {
 
 /// Derived from golang/go TestCause "WithTimeoutCause canceled" (BSD licence).
 #[test]
-fn an_error_before_the_deadline_sticks() {
+fn an_error_before_the_deadline_is_kept() {
     on_pool(2, || {
         let (parent, both) = (CancelToken::new(), Barrier::new(2));
         let group = ErrGroup::new().token(&parent);
@@ -144,17 +141,17 @@ fn many_deadlines_in_any_order() {
             let at = start + Duration::from_millis(number * 7919 % 100);
             token.cancel_at(at);
             let (early, late) = (Arc::clone(&early), Arc::clone(&late));
-            let gone = Arc::new(AtomicBool::new(false));
+            let dropped = Arc::new(AtomicBool::new(false));
             let registration = token.on_cancel({
-                let gone = Arc::clone(&gone);
+                let dropped = Arc::clone(&dropped);
                 move || {
                     early.fetch_add(usize::from(Instant::now() < at), SeqCst);
-                    late.fetch_add(usize::from(gone.load(SeqCst)), SeqCst);
+                    late.fetch_add(usize::from(dropped.load(SeqCst)), SeqCst);
                 }
             });
             if number % 2 == 0 {
                 drop((registration, token));
-                gone.store(true, SeqCst);
+                dropped.store(true, SeqCst);
             } else {
                 kept.push((token, registration));
             }
@@ -165,6 +162,6 @@ fn many_deadlines_in_any_order() {
         }
         drop(kept);
         assert_eq!(early.load(SeqCst), 0, "fired before its time");
-        assert_eq!(late.load(SeqCst), 0, "fired for a token that is gone");
+        assert_eq!(late.load(SeqCst), 0, "fired for a dropped token");
     });
 }

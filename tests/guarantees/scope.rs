@@ -1,4 +1,4 @@
-//! The laws, for tasks of different kinds.
+//! The guarantees for the tasks of a scope.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rayon_errgroup::{
-    CancelToken, Cause, ErrGroup, GroupError, Rejected, Scope, prelude::*, scope,
+    CancelToken, Cause, ErrGroup, GroupError, Scope, TrySpawnError, prelude::*, scope,
 };
 
-use crate::harness::{Drops, POOLS, on_pool, on_pools, payload_of, pool, watched};
+use crate::common::{Drops, POOLS, cancelled, on_pool, on_pools, payload_of, pool, watched};
 
 #[test]
 fn tasks_borrow_and_the_body_has_a_value() {
@@ -30,11 +30,11 @@ fn tasks_borrow_and_the_body_has_a_value() {
             Ok("value")
         });
         assert_eq!((value, left, right.as_str()), (Ok("value"), 1, "r"));
-        assert_eq!(scope(|_| Err::<(), _>("the body's")), Err("the body's"));
+        assert_eq!(scope(|_| Err::<(), _>("the body")), Err("the body"));
     });
 }
 
-/// Derived from golang/go issue 27837: the error that is a consequence hid the useful one.
+/// Derived from golang/go issue 27837: an error that was a consequence hid the useful one.
 #[test]
 fn the_body_does_not_hide_the_root() {
     on_pools(|_| {
@@ -63,20 +63,20 @@ fn the_error_of_the_body_is_the_trigger_if_it_comes_first() {
                 Err("late")
             });
             has_begun.recv().unwrap();
-            Err::<(), _>("the body's")
+            Err::<(), _>("the body")
         });
-        assert_eq!(result.unwrap_err().into_error(), Some("the body's"));
+        assert_eq!(result.unwrap_err().into_error(), Some("the body"));
     });
 }
 
-/// Two tasks wait on the token, a thousand are queued behind them, and the body leaves.
+/// Two tasks wait on the token, a thousand are queued behind them, and the body fails.
 #[test]
-fn a_body_that_leaves_cancels_and_drops_what_has_not_begun() {
+fn a_body_that_fails_cancels_and_drops_tasks_that_have_not_begun() {
     for panics in [false, true] {
         on_pools(move |_| {
             let (drops, ended) = (Drops::new(1000), AtomicUsize::new(0));
             let (all_queued, ran) = (Barrier::new(3), AtomicUsize::new(0));
-            let wait = |s: &Scope<'_, '_, '_, &str>| {
+            let wait = |s: &Scope<'_, &str>| {
                 all_queued.wait();
                 _ = s.token().done().recv();
                 ended.fetch_add(1, SeqCst);
@@ -84,8 +84,8 @@ fn a_body_that_leaves_cancels_and_drops_what_has_not_begun() {
             };
             let group = ErrGroup::new().concurrency(2).catch_panics();
             let result = group.scope(|s| {
-                // A task queues without waiting for places; the other thread steals what it queued
-                // first.
+                // A task spawns without waiting for permits; the other thread steals what it
+                // spawned first.
                 s.spawn(|s| {
                     s.spawn(wait);
                     for thing in drops.things() {
@@ -132,24 +132,21 @@ fn a_cancelled_scope_begins_nothing() {
                     unreachable!()
                 });
             }
-            let task = move |_: &Scope<'_, '_, '_, ()>| {
+            let task = move |_: &Scope<'_, ()>| {
                 drop(last);
                 Ok(())
             };
-            let Err(Rejected::Cancelled(task)) = s.try_spawn(task) else {
+            let Err(TrySpawnError::Cancelled(task)) = s.try_spawn(task) else {
                 unreachable!()
             };
             assert_eq!(drops.of(10), 0, "the closure comes back");
             drop(task);
             Ok(())
         });
-        let Err(GroupError::Cancelled(cancelled)) = result else {
-            unreachable!()
-        };
-        assert!(matches!(cancelled.cause(), Cause::Requested(None)));
+        assert!(matches!(cancelled(result), Cause::Requested(None)));
         drops.assert_each_once();
 
-        // What is given back counts nowhere.
+        // A closure that comes back is not a skipped task.
         let result = ErrGroup::new().scope(|s| {
             s.token().cancel();
             assert!(s.try_spawn(|_| Ok(())).is_err());
@@ -159,7 +156,7 @@ fn a_cancelled_scope_begins_nothing() {
     });
 }
 
-/// The body is the caller's own code: it runs. A scope without tasks skips nothing.
+/// The body always runs, and a scope without tasks skips nothing.
 #[test]
 fn an_empty_scope_is_a_success_whatever_is_cancelled() {
     on_pools(|_| {
@@ -182,7 +179,7 @@ fn an_empty_scope_is_a_success_whatever_is_cancelled() {
 }
 
 #[test]
-fn a_late_cancellation_of_a_scope_is_no_error() {
+fn a_late_cancellation_of_a_scope_is_not_an_error() {
     on_pools(|_| {
         let stop = CancelToken::new();
         let result = ErrGroup::new().token(&stop).scope(|s| {
@@ -221,7 +218,7 @@ fn the_token_of_a_scope_is_released() {
 /// Derived from oneTBB's nested task groups and rayon's scope: a deep chain and a wide tree.
 #[test]
 fn tasks_spawn_tasks() {
-    fn chain<'scope>(s: &Scope<'_, '_, 'scope, ()>, left: usize, ran: &'scope AtomicUsize) {
+    fn chain<'scope>(s: &Scope<'scope, ()>, left: usize, ran: &'scope AtomicUsize) {
         s.spawn(move |s| {
             ran.fetch_add(1, SeqCst);
             if left > 0 {
@@ -241,7 +238,7 @@ fn tasks_spawn_tasks() {
     });
 }
 
-/// Derived from rayon's nested scopes: each waits on the worker of the one above.
+/// Derived from rayon's nested scopes: each waits on a thread that runs the outer one.
 #[test]
 fn scopes_in_scopes_in_items() {
     on_pools(|_| {
@@ -269,7 +266,7 @@ fn scopes_in_scopes_in_items() {
 
 /// Derived from Trio's test_cancel_inheritance.
 #[test]
-fn a_cancellation_reaches_the_scopes_below() {
+fn a_cancellation_reaches_nested_scopes() {
     on_pool(8, || {
         let (stop, began) = (CancelToken::new(), Barrier::new(5));
         let causes = Mutex::new(Vec::new());
@@ -313,7 +310,7 @@ fn a_cancellation_reaches_the_scopes_below() {
 }
 
 #[derive(Debug, PartialEq)]
-struct Odd(u32);
+struct Payload(u32);
 
 #[test]
 fn the_payload_of_a_panic_is_the_same() {
@@ -323,7 +320,7 @@ fn the_payload_of_a_panic_is_the_same() {
                 s.spawn(|_| {
                     scope(|s| {
                         s.spawn(|s| {
-                            s.spawn(|_| std::panic::resume_unwind(Box::new(Odd(42))));
+                            s.spawn(|_| std::panic::resume_unwind(Box::new(Payload(42))));
                             Ok::<_, ()>(())
                         });
                         Ok(())
@@ -332,24 +329,28 @@ fn the_payload_of_a_panic_is_the_same() {
                 Ok(())
             })
         };
-        assert_eq!(*payload_of(nested).downcast::<Odd>().unwrap(), Odd(42));
-        let body = || scope(|_| -> Result<(), ()> { std::panic::resume_unwind(Box::new(Odd(1))) });
-        assert_eq!(*payload_of(body).downcast::<Odd>().unwrap(), Odd(1));
+        assert_eq!(
+            *payload_of(nested).downcast::<Payload>().unwrap(),
+            Payload(42)
+        );
+        let body =
+            || scope(|_| -> Result<(), ()> { std::panic::resume_unwind(Box::new(Payload(1))) });
+        assert_eq!(*payload_of(body).downcast::<Payload>().unwrap(), Payload(1));
         // A panic outranks an error that came first.
         let late = || {
             ErrGroup::new().concurrency(2).scope(|s| {
                 s.spawn(|s| {
                     _ = s.token().done().recv();
-                    std::panic::resume_unwind(Box::new(Odd(2)))
+                    std::panic::resume_unwind(Box::new(Payload(2)))
                 });
                 s.spawn(|_| Err("first"));
                 Ok(())
             })
         };
-        // The first task may be dropped before it begins, if the second is quicker.
+        // The first task may be dropped before it begins, if the second one is faster.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(late));
         match result {
-            Err(payload) => assert_eq!(*payload.downcast::<Odd>().unwrap(), Odd(2)),
+            Err(payload) => assert_eq!(*payload.downcast::<Payload>().unwrap(), Payload(2)),
             Ok(result) => assert_eq!(result.unwrap_err().into_error(), Some("first")),
         }
     });
@@ -393,7 +394,7 @@ fn a_closure_whose_drop_panics_is_a_panic_of_the_run() {
     on_pool(1, || {
         let group = ErrGroup::new().catch_panics();
         let result = group.scope(|s| {
-            // The last one that is spawned is the first to run, on one thread.
+            // On one thread the task that is spawned last runs first.
             let bomb = Bomb;
             s.spawn(move |_| {
                 std::mem::forget(bomb);
@@ -439,7 +440,7 @@ fn tasks_that_start_while_others_cancel() {
 }
 
 #[test]
-fn the_error_needs_only_to_be_sent() {
+fn the_error_only_needs_to_be_send() {
     on_pools(|_| {
         let result = scope(|s| {
             s.spawn(|_| Err(Cell::new(7)));
@@ -455,7 +456,7 @@ fn the_error_needs_only_to_be_sent() {
     });
 }
 
-/// A bare scope has no error for a cancellation, so it says so by a panic.
+/// A scope without a group has no error for a cancellation, so it panics.
 #[test]
 fn a_bare_scope_that_cancels_itself() {
     on_pools(|_| {
@@ -481,7 +482,8 @@ fn a_bare_scope_that_cancels_itself() {
     });
 }
 
-/// Called from no pool, the tasks run on the global one; with a concurrency, on the group's own.
+/// If the call comes from outside every pool, the tasks run on the global pool; with a concurrency,
+/// they run on the pool of the group.
 #[test]
 fn tasks_run_on_the_right_pool() {
     fn name() -> String {
@@ -492,7 +494,7 @@ fn tasks_run_on_the_right_pool() {
         scope(|s| {
             assert!(
                 rayon::current_thread_index().is_none(),
-                "the body stays where it is"
+                "the body runs on the calling thread"
             );
             s.spawn(|_| {
                 names.lock().unwrap().push(rayon::current_thread_index());
@@ -515,7 +517,7 @@ fn tasks_run_on_the_right_pool() {
     });
 }
 
-/// The policy is reusable, also by many at once.
+/// Groups can be used by many threads at once.
 #[test]
 fn groups_side_by_side_share_a_token() {
     for threads in POOLS {

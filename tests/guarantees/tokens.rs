@@ -1,4 +1,4 @@
-//! The tree of tokens.
+//! Guarantee 4: the tree of tokens.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::watched;
+use crate::common::{payload_of, watched};
 use crossbeam_channel::TryRecvError;
 use rayon_errgroup::{CancelToken, Cause, scope};
 
@@ -55,7 +55,7 @@ fn exactly_the_descendants_are_cancelled() {
 
 /// Derived from golang/go TestWithCancelCanceledParent (BSD licence).
 #[test]
-fn a_child_of_a_cancelled_token_is_born_cancelled() {
+fn a_new_child_of_a_cancelled_token_is_cancelled() {
     let parent = CancelToken::new();
     parent.cancel_with("reason");
     for child in [parent.child(), parent.child().child()] {
@@ -71,7 +71,7 @@ fn a_child_of_a_cancelled_token_is_born_cancelled() {
 
 /// Derived from golang/go TestWithCancelSimultaneouslyCanceledParent (BSD licence).
 #[test]
-fn a_child_made_during_the_cancellation_is_not_lost() {
+fn a_child_created_during_the_cancellation_is_cancelled() {
     watched(|| {
         for _ in 0..10_000 {
             let (parent, barrier) = (CancelToken::new(), Barrier::new(2));
@@ -90,7 +90,8 @@ fn a_child_made_during_the_cancellation_is_not_lost() {
     });
 }
 
-/// `true` for exactly one caller, and for every caller the token is cancelled on return.
+/// `cancel` returns `true` for exactly one caller, and for every caller the token is cancelled when
+/// it returns.
 #[test]
 fn one_of_many_callers_cancels() {
     watched(|| {
@@ -117,8 +118,8 @@ fn one_of_many_callers_cancels() {
     });
 }
 
-/// When `cancel` returns, all descendants are cancelled: also those below a token that another
-/// thread is only just cancelling.
+/// When `cancel` returns, all descendants are cancelled, including those of a token that another
+/// thread is cancelling at the same time.
 #[test]
 fn all_descendants_are_cancelled_on_return_even_in_a_race() {
     watched(|| {
@@ -169,7 +170,7 @@ fn interlocked_cancellations_do_not_deadlock() {
     });
 }
 
-/// Derived from tokio-util (MIT): dropping handles anywhere in the tree cuts nobody off.
+/// Derived from tokio-util (MIT): dropping handles anywhere in the tree disconnects no token.
 #[test]
 fn dropped_handles_change_nothing() {
     let grandparent = CancelToken::new();
@@ -193,7 +194,7 @@ fn equality_is_identity() {
     assert_eq!(token, token.clone());
     assert_ne!(token, token.child());
     assert_ne!(token, CancelToken::new());
-    #[expect(clippy::mutable_key_type, reason = "the hash is that of the identity")]
+    #[expect(clippy::mutable_key_type, reason = "tokens hash by identity")]
     let set: HashSet<_> = [token.clone(), token.clone(), token.child()].into();
     assert_eq!(set.len(), 2);
     assert!(set.contains(&token));
@@ -267,19 +268,19 @@ fn a_drop_guard_cancels_unless_disarmed() {
     assert_eq!(token, same);
     assert!(!token.is_cancelled());
     let unwinding = token.clone();
-    crate::harness::payload_of(move || {
+    payload_of(move || {
         let _guard = unwinding.drop_guard();
         panic!("on purpose");
     });
     assert!(matches!(token.cause(), Some(Cause::Dropped)));
 }
 
-/// A callback that panics while a guard is dropped by a panic must not abort the process.
+/// A callback that panics while a panic drops a guard must not abort the process.
 #[test]
 fn a_drop_guard_and_a_callback_may_both_panic() {
     let token = CancelToken::new();
     let _registration = token.on_cancel(|| panic!("second"));
-    let payload = crate::harness::payload_of(|| {
+    let payload = payload_of(|| {
         let _guard = token.clone().drop_guard();
         panic!("first");
     });
@@ -288,7 +289,7 @@ fn a_drop_guard_and_a_callback_may_both_panic() {
 
 /// Derived from .NET's CancellationTokenWaitHandle tests and golang/go TestWithCancel.
 #[test]
-fn one_cancellation_wakes_everybody() {
+fn one_cancellation_wakes_all_waiters() {
     watched(|| {
         let token = CancelToken::new();
         let mut depth = vec![token.clone()];
@@ -312,9 +313,9 @@ fn one_cancellation_wakes_everybody() {
     });
 }
 
-/// Derived from Trio's test_very_deep_cancel_scope_nesting: nothing here recurses.
+/// Derived from Trio's test_very_deep_cancel_scope_nesting: nothing recurses over the tree.
 #[test]
-fn deep_and_wide_trees_need_no_stack() {
+fn deep_and_wide_trees_do_not_overflow_the_stack() {
     fn on_small_stack(body: impl FnOnce() + Send + 'static) {
         watched(|| {
             let small = thread::Builder::new().stack_size(256 * 1024);
@@ -360,7 +361,7 @@ fn deep_and_wide_trees_need_no_stack() {
 }
 
 #[test]
-fn debug_names_the_state_and_asks_nothing_of_the_callbacks() {
+fn debug_shows_the_state_without_the_callbacks() {
     let token = CancelToken::new();
     let registration = token.on_cancel(|| ());
     assert_eq!(
@@ -383,7 +384,7 @@ fn debug_names_the_state_and_asks_nothing_of_the_callbacks() {
     );
 }
 
-/// The reason given to `cancel_with` is dropped with the last token that names it.
+/// The reason given to `cancel_with` is dropped with the last token that refers to it.
 #[test]
 fn reasons_are_dropped_with_their_tokens() {
     #[derive(Debug)]
@@ -405,7 +406,7 @@ fn reasons_are_dropped_with_their_tokens() {
     let child = token.child();
     token.cancel_with(Reason(Arc::clone(&drops)));
     token.cancel_with(Reason(Arc::clone(&drops)));
-    assert_eq!(drops.load(SeqCst), 1, "the second came too late");
+    assert_eq!(drops.load(SeqCst), 1, "the second reason was too late");
     drop(token);
     assert_eq!(drops.load(SeqCst), 1);
     drop(child);

@@ -1,4 +1,5 @@
-//! Law 3 where values are written to their places: by blocks of items, and the rest one by one.
+//! Guarantee 3 for values that are written into their slots, in blocks of items and the rest one
+//! by one.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -6,27 +7,27 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{Drops, Thing, on_pool, on_pools};
+use crate::common::{Drops, Thing, on_pool, on_pools};
 
-/// Two blocks of sixteen, and some.
+/// Up to two blocks of 16, and a rest.
 const LENGTHS: RangeInclusive<usize> = 0..=40;
 
-/// A value that is not where a value of its size would be.
+/// A value with a larger alignment.
 #[repr(align(64))]
 struct Wide(Thing);
 
-/// One stretch, of which the item `at` fails. If the run `bears` that, every fifth item behind it fails
-/// too, and the stretch is begun anew after each.
+/// Runs one leaf in which the item `at` fails. If the run `tolerates` that, every fifth item after
+/// it fails too, and the loop over the leaf restarts after each failure.
 fn stop_anywhere<V: AsRef<Thing> + Send>(
     length: usize,
     at: usize,
     by_panic: bool,
-    bears: bool,
+    tolerates: bool,
     in_order: bool,
     wrap: impl Fn(Thing) -> V + Sync,
 ) {
     let (values, ran) = (Drops::new(length), AtomicUsize::new(0));
-    let fails = |number| number == at || bears && number > at && (number - at) % 5 == 0;
+    let fails = |number| number == at || tolerates && number > at && (number - at) % 5 == 0;
     let run = |number| {
         ran.fetch_add(1, SeqCst);
         if fails(number) {
@@ -36,7 +37,7 @@ fn stop_anywhere<V: AsRef<Thing> + Send>(
         Ok(wrap(values.thing(number)))
     };
     let group = ErrGroup::new().catch_panics();
-    let group = if bears { group.keep_going() } else { group };
+    let group = if tolerates { group.keep_going() } else { group };
     let items = (0..length).into_par_iter().with_min_len(length.max(1));
     let result = if in_order {
         items.in_order().with_group(&group).try_map(|_, n| run(n))
@@ -54,7 +55,11 @@ fn stop_anywhere<V: AsRef<Thing> + Send>(
         Err(GroupError::Panicked(_)) => assert!(by_panic && at < length),
         Err(error) => panic!("{error}"),
     }
-    let last = if bears { length } else { length.min(at + 1) };
+    let last = if tolerates {
+        length
+    } else {
+        length.min(at + 1)
+    };
     assert_eq!(ran.into_inner(), last);
     for number in 0..length {
         let made = number < last && !fails(number);
@@ -74,31 +79,31 @@ impl AsRef<Thing> for Wide {
     }
 }
 
-/// In one stretch there is one order, so more threads would show nothing more.
+/// One leaf runs on one thread, so more pool sizes would test nothing more.
 #[test]
-fn a_stretch_that_stops_anywhere_drops_its_values_once() {
+fn a_leaf_that_stops_anywhere_drops_its_values_once() {
     on_pool(2, || {
         for length in LENGTHS {
             for at in 0..=length {
                 for shape in 0..8 {
-                    let [by_panic, bears, in_order] = [1, 2, 4].map(|bit| shape & bit != 0);
-                    stop_anywhere(length, at, by_panic, bears, in_order, |thing| thing);
-                    stop_anywhere(length, at, by_panic, bears, in_order, Box::new);
-                    stop_anywhere(length, at, by_panic, bears, in_order, Wide);
+                    let [by_panic, tolerates, in_order] = [1, 2, 4].map(|bit| shape & bit != 0);
+                    stop_anywhere(length, at, by_panic, tolerates, in_order, |thing| thing);
+                    stop_anywhere(length, at, by_panic, tolerates, in_order, Box::new);
+                    stop_anywhere(length, at, by_panic, tolerates, in_order, Wide);
                 }
             }
         }
     });
 }
 
-/// Neighbours of every length are one vector again.
+/// Adjacent leaves of every length are joined into one vector.
 #[test]
-fn stretches_of_any_length_are_joined() {
+fn leaves_of_any_length_are_joined() {
     on_pools(|_| {
         for most in LENGTHS.skip(1) {
             let items = || (0..200_u8).into_par_iter().with_max_len(most);
             let stealing = items().try_map_group(|_, n| Ok::<_, ()>(n));
-            let in_order = items().in_order().try_map_group(|_, n| Ok::<_, ()>(n));
+            let in_order = items().in_order().try_map(|_, n| Ok::<_, ()>(n));
             let expected: Vec<u8> = (0..200).collect();
             assert_eq!(stealing.as_ref(), Ok(&expected));
             assert_eq!(in_order.as_ref(), Ok(&expected));
@@ -106,9 +111,9 @@ fn stretches_of_any_length_are_joined() {
     });
 }
 
-/// Nothing is written for them, but they are counted, and dropped.
+/// They occupy no memory, but are counted and dropped.
 #[test]
-fn values_without_a_size_are_counted_and_dropped_once() {
+fn zero_sized_values_are_counted_and_dropped_once() {
     static MADE: AtomicUsize = AtomicUsize::new(0);
     static DROPPED: AtomicUsize = AtomicUsize::new(0);
     struct Nil;
@@ -136,7 +141,7 @@ fn values_without_a_size_are_counted_and_dropped_once() {
                 let failing = failing.filter(|at| *at < length);
                 let items = || (0..length).into_par_iter();
                 let stealing = items().try_map_group(|_, n| run(n));
-                let in_order = items().in_order().try_map_group(|_, n| run(n));
+                let in_order = items().in_order().try_map(|_, n| run(n));
                 for result in [stealing, in_order] {
                     match result {
                         Ok(vector) => assert_eq!((vector.len(), failing), (length, None)),

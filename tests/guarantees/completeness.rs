@@ -1,14 +1,14 @@
-//! Law 2: `Ok` if and only if every item ran to its end and returned `Ok`.
+//! Guarantee 2: `Ok` if and only if every item ran to its end and returned `Ok`.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Drops, on_pool, on_pools};
+use crate::common::{Drops, cancelled, on_pool, on_pools};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-/// Derived from rayon's own order on one thread.
+/// Derived from the order in which rayon runs items on one thread.
 #[test]
 fn one_thread_runs_exactly_the_items_up_to_the_failure() {
     on_pool(1, || {
@@ -22,7 +22,8 @@ fn one_thread_runs_exactly_the_items_up_to_the_failure() {
     });
 }
 
-/// Derived from dotnet/corefx pull request 20259: a cancellation that skips nothing is no error.
+/// Derived from dotnet/corefx pull request 20259: a cancellation that skips nothing is not an
+/// error.
 #[test]
 fn a_late_cancellation_is_not_an_error() {
     on_pools(|_| {
@@ -43,7 +44,7 @@ fn a_late_cancellation_is_not_an_error() {
             assert!(result.is_ok(), "indexed, {length}");
             assert!(stop.is_cancelled());
 
-            // Behind a filter that drops what comes after the last item, too.
+            // Also behind a filter that drops everything after the last item.
             let (stop, ended) = (CancelToken::new(), AtomicUsize::new(0));
             let group = ErrGroup::new().token(&stop);
             let even = items().filter(|n| n % 2 == 0).with_group(&group);
@@ -67,8 +68,8 @@ fn a_late_cancellation_is_not_an_error() {
     });
 }
 
-/// The documented limit behind a filter is counted from the end of the item that ran, however long
-/// it took: here the last two items end one after the other, long after the cancellation.
+/// Behind a filter the documented grace period begins at the end of the item that ran, however
+/// long it took. Here the last two items end one after the other, long after the cancellation.
 #[test]
 fn a_late_cancellation_is_not_an_error_however_long_the_last_item_takes() {
     fn check<I: ParallelIterator<Item = usize>>(items: I) {
@@ -117,7 +118,7 @@ fn a_skipped_item_is_never_success() {
         assert!(matches!(result, Err(GroupError::Cancelled(_))));
         assert_eq!(started.into_inner(), 11);
     });
-    // Wherever the cancellation falls, the result agrees with the number of items that ran.
+    // Whenever the cancellation happens, the result agrees with the number of items that ran.
     on_pools(|_| {
         for at in 0..200 {
             let (stop, ended) = (CancelToken::new(), AtomicUsize::new(0));
@@ -224,29 +225,27 @@ fn a_run_that_is_cancelled_before_it_starts_runs_nothing() {
                 .with_group(&group)
                 .try_for_each(|_, _| -> Result<(), ()> { unreachable!() });
             drops.assert_each_once();
-            let Err(GroupError::Cancelled(cancelled)) = result else {
-                panic!("{result:?}")
-            };
+            let cause = cancelled(result);
             assert!(matches!(
-                (cancelled.cause(), cancelled.cause().root()),
+                (&cause, cause.root()),
                 (Cause::Parent(_), Cause::Requested(Some(_))) | (Cause::Deadline, Cause::Deadline)
             ));
 
-            // Whether there is an item to be skipped can only be learnt by asking for one.
-            let asked = AtomicUsize::new(0);
-            let source = std::iter::repeat_with(|| asked.fetch_add(1, SeqCst));
+            // Pulling an item is the only way to find out whether one would be skipped.
+            let pulled = AtomicUsize::new(0);
+            let source = std::iter::repeat_with(|| pulled.fetch_add(1, SeqCst));
             let result = source
                 .par_bridge()
                 .with_group(&group)
                 .try_map(|_, _| -> Result<(), ()> { unreachable!() });
             assert!(matches!(result, Err(GroupError::Cancelled(_))));
-            assert!(asked.into_inner() <= threads);
+            assert!(pulled.into_inner() <= threads);
         }
     });
 }
 
 #[test]
-fn a_group_starts_afresh_with_each_run() {
+fn a_group_starts_each_run_afresh() {
     on_pools(|_| {
         let (parent, group) = (CancelToken::new(), ErrGroup::new().concurrency(2));
         let group = group.token(&parent);
@@ -260,9 +259,9 @@ fn a_group_starts_afresh_with_each_run() {
     });
 }
 
-/// A filter that lets nothing through leaves no proof that an item was left; the run ends anyway.
+/// A filter that passes nothing gives no proof that an item was skipped; the run ends anyway.
 #[test]
-fn a_cancelled_run_behind_a_filter_that_lets_nothing_through_ends() {
+fn a_cancelled_run_behind_a_filter_that_passes_nothing_ends() {
     on_pools(|_| {
         let group = ErrGroup::new().timeout(Duration::from_millis(1));
         let nothing = (0..u64::MAX).into_par_iter().filter(|_| false);
@@ -276,9 +275,9 @@ fn a_cancelled_run_behind_a_filter_that_lets_nothing_through_ends() {
     });
 }
 
-/// More items than any memory holds are no reason not to begin.
+/// A run begins even if its values would not fit into memory.
 #[test]
-fn an_input_longer_than_the_memory_may_fail_early() {
+fn an_input_longer_than_memory_may_fail_early() {
     on_pools(|_| {
         let result = (0..usize::MAX as u64)
             .into_par_iter()
