@@ -3,7 +3,6 @@
 
 #[cfg(target_os = "linux")]
 mod absurd;
-mod bench;
 #[cfg(panic = "unwind")]
 mod bomb;
 #[cfg(panic = "unwind")]
@@ -11,16 +10,17 @@ mod bombs;
 mod callbacks;
 mod deadlines;
 mod drops;
-#[cfg(panic = "unwind")]
-mod found;
+mod fixture;
 #[path = "../laws/harness.rs"]
 #[expect(dead_code, reason = "the laws need more of it")]
 mod harness;
 mod liar;
 mod liars;
-mod model;
 #[cfg(panic = "unwind")]
 mod payloads;
 mod races;
+mod reference;
+#[cfg(panic = "unwind")]
+mod regressions;
 mod sizes;
 mod trees;

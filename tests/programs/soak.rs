@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::got::is_speechless;
-use crate::model::Faults;
+use crate::guarantees::Faults;
 use crate::strategy::programs;
-use crate::watch::{self, Wrong};
+use crate::watchdog::{self, Wrong};
 
 /// How many programs there are by default: some ten seconds on two cores.
 const CASES: u32 = 6000;
@@ -95,7 +95,7 @@ fn series(cases: u32, seed: u64, tally: &Tally) -> Result<(), String> {
         let program = Arc::new(program);
         let tries = if is_shrinking.load(SeqCst) { TRIES } else { 1 };
         for _ in 0..tries {
-            match watch::run(&program) {
+            match watchdog::run(&program) {
                 Ok(_) if is_shrinking.load(SeqCst) => {}
                 Ok(faults) => tally.add(faults),
                 Err(wrong) => {

@@ -42,7 +42,7 @@ pub(crate) const ENDS: &[End] = &[
 ];
 
 /// What a run is made of, and how often each part of it was dropped.
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) end: End,
     /// The item that ends it.
     pub(crate) at: usize,
@@ -54,9 +54,9 @@ pub(crate) struct Bench {
     made: [Vec<AtomicUsize>; 2],
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) fn new(end: End, at: usize) -> Self {
-        Bench {
+        Fixture {
             end,
             at,
             stop: CancelToken::new(),
@@ -146,15 +146,15 @@ pub(crate) fn both(outcome: Outcome<Thing, Thing>) -> Ended {
 }
 
 /// Runs one cell of the table.
-pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, bench: &Bench) {
-    let cell = format!("{name}, {:?} at {}", bench.end, bench.at);
-    let ended = terminal(bench, group);
+pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, fixture: &Fixture) {
+    let cell = format!("{name}, {:?} at {}", fixture.end, fixture.at);
+    let ended = terminal(fixture, group);
     // When the call has returned: what it has not returned is dropped.
-    bench.items.assert_each_once();
+    fixture.items.assert_each_once();
     let kept = |drops: &Drops, which: usize, things: &[Thing]| {
         for number in 0..LENGTH {
             let kept = things.iter().filter(|thing| thing.number == number).count();
-            let made = bench.made[which][number].load(SeqCst);
+            let made = fixture.made[which][number].load(SeqCst);
             assert!(kept <= made && made <= 1, "{cell}: {number}");
             assert_eq!(drops.of(number) + kept, made, "{cell}: {number}");
         }
@@ -162,10 +162,10 @@ pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, bench: &Be
     let (values, errors, is_right) = match ended {
         Ended::Values(values) => {
             // A cancellation by the last item, or by none of them, skips nothing.
-            let is_right = match bench.end {
+            let is_right = match fixture.end {
                 End::Well => true,
                 End::Inside | End::Outside | End::Deadline => {
-                    bench.made[0].iter().all(|made| made.load(SeqCst) == 1)
+                    fixture.made[0].iter().all(|made| made.load(SeqCst) == 1)
                 }
                 _ => false,
             };
@@ -174,33 +174,33 @@ pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, bench: &Be
         Ended::Error(error) => (
             vec![],
             vec![error],
-            matches!(bench.end, End::Error | End::Errors),
+            matches!(fixture.end, End::Error | End::Errors),
         ),
         Ended::Cancelled => {
             let is_cancelled = matches!(
-                bench.end,
+                fixture.end,
                 End::Inside | End::Outside | End::Deadline | End::Late
             );
             (vec![], vec![], is_cancelled)
         }
         #[cfg(panic = "unwind")]
-        Ended::Panicked => (vec![], vec![], bench.end == End::Panic),
+        Ended::Panicked => (vec![], vec![], fixture.end == End::Panic),
         #[cfg(not(panic = "unwind"))]
         Ended::Panicked => (vec![], vec![], false),
         Ended::Both(values, errors) => (values, errors, true),
     };
     assert!(is_right, "{cell}");
-    kept(&bench.values, 0, &values);
-    kept(&bench.errors, 1, &errors);
+    kept(&fixture.values, 0, &values);
+    kept(&fixture.errors, 1, &errors);
     drop((values, errors));
-    kept(&bench.values, 0, &[]);
-    kept(&bench.errors, 1, &[]);
+    kept(&fixture.values, 0, &[]);
+    kept(&fixture.errors, 1, &[]);
 }
 
 #[cfg(panic = "unwind")]
-pub(crate) fn after_unwinding(name: &str, bench: &Bench) {
-    bench.items.assert_each_once();
-    for (drops, made) in [&bench.values, &bench.errors].into_iter().zip(&bench.made) {
+pub(crate) fn after_unwinding(name: &str, fixture: &Fixture) {
+    fixture.items.assert_each_once();
+    for (drops, made) in [&fixture.values, &fixture.errors].into_iter().zip(&fixture.made) {
         for (number, made) in made.iter().enumerate() {
             assert_eq!(drops.of(number), made.load(SeqCst), "{name}: {number}");
         }

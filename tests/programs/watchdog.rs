@@ -13,7 +13,7 @@ use rayon_errgroup::CancelToken;
 use crate::execute::execute;
 use crate::interpret::World;
 use crate::log::{Alarm, Log, Thing};
-use crate::model::{self, Faults};
+use crate::guarantees::{self, Faults};
 use crate::program::{Program, Threads};
 
 /// How long a program may take that ends; and when it is known that some do not.
@@ -80,5 +80,5 @@ fn examine(program: &Program) -> Result<Faults, String> {
         _ = alarm.send(Alarm::Rest);
     });
     let outside_is_cancelled = outside.is_cancelled();
-    model::check(&log, outside_is_cancelled)
+    guarantees::check(&log, outside_is_cancelled)
 }

@@ -5,13 +5,13 @@
 //! *over*, with all that follows from it, at the next event on the same thread. What a law says of
 //! things that happen at the same time is asked only where these bounds decide it.
 
-mod begin;
 mod cause;
-mod drops;
+mod containment;
 mod ends;
+mod in_order;
 mod limits;
-mod ordered;
 mod outcome;
+mod promptness;
 mod tokens;
 mod triggers;
 
@@ -61,7 +61,7 @@ type Violations = Vec<String>;
 pub(crate) fn check(log: &Log<'_>, outside_is_cancelled: bool) -> Result<Faults, String> {
     let mut violations = mem::take(&mut *lock(&log.wrong));
     let things = mem::take(&mut *lock(&log.things));
-    drops::each_once(&things, &mut violations);
+    containment::each_once(&things, &mut violations);
     let history = History::new(
         mem::take(&mut *lock(&log.runs)),
         mem::take(&mut *lock(&log.traces)),
@@ -80,12 +80,12 @@ pub(crate) fn check(log: &Log<'_>, outside_is_cancelled: bool) -> Result<Faults,
             traces: &history.traces[ran.id],
         };
         let mut found = Vec::new();
-        drops::at_return(seen, &mut found);
+        containment::at_return(seen, &mut found);
         ends::check(seen, &mut found);
         cause::check(seen, &mut found);
-        ordered::check(seen, &mut found);
+        in_order::check(seen, &mut found);
         outcome::check(seen, &mut found);
-        begin::check(seen, &mut found);
+        promptness::check(seen, &mut found);
         limits::check(seen, &mut found);
         tokens::check(seen, &mut found);
         let at = |sentence| format!("run {}: {sentence}; it returned {:?}", ran.id, ran.returned);
