@@ -1,6 +1,7 @@
-//! Law 3 as a table: every terminal, ended in every way, drops each item, value and error once.
+//! Guarantee 3 as a table: every terminal, ended in every way, drops each item, value and error
+//! once.
 //!
-//! `tests/laws/containment.rs` has the two stealing terminals, ended by their items and from outside.
+//! `tests/guarantees/containment.rs` has more on the two terminals of the stealing engine.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,12 +9,12 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, prelude::*, scope};
 
-use crate::fixture::{Fixture, ENDS, End, Ended, LENGTH, both, check};
+use crate::fixture::{ENDS, End, Ended, Fixture, LENGTH, both, check};
 use crate::harness::on_pools;
 
 pub(crate) type Terminal = fn(&Fixture, &ErrGroup) -> Ended;
 
-/// Those that take a policy.
+/// The terminals that take a policy.
 const TERMINALS: &[(&str, Terminal)] = &[
     ("try_for_each", |fixture, group| {
         let items = fixture.things().into_par_iter().with_group(group);
@@ -37,12 +38,20 @@ const TERMINALS: &[(&str, Terminal)] = &[
         )
     }),
     ("in order, try_for_each", |fixture, group| {
-        let items = fixture.things().into_par_iter().in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_par_iter()
+            .in_order()
+            .with_group(group);
         let result = items.try_for_each(|token, item| fixture.work(token, item).map(drop));
         Ended::of(result.map(|()| vec![]))
     }),
     ("in order, try_map", |fixture, group| {
-        let items = fixture.things().into_par_iter().in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_par_iter()
+            .in_order()
+            .with_group(group);
         Ended::of(items.try_map(|token, item| fixture.work(token, item)))
     }),
     ("in order, try_map, in one chunk", |fixture, group| {
@@ -51,7 +60,11 @@ const TERMINALS: &[(&str, Terminal)] = &[
         Ended::of(items.try_map(|token, item| fixture.work(token, item)))
     }),
     ("in order, try_stream", |fixture, group| {
-        let items = fixture.things().into_par_iter().in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_par_iter()
+            .in_order()
+            .with_group(group);
         let mut sunk = vec![];
         let result = items.try_stream(
             |token, item| fixture.work(token, item),
@@ -63,25 +76,45 @@ const TERMINALS: &[(&str, Terminal)] = &[
         Ended::of(result.map(|()| sunk))
     }),
     ("in order, outcome", |fixture, group| {
-        let items = fixture.things().into_par_iter().in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_par_iter()
+            .in_order()
+            .with_group(group);
         both(items.outcome(|token, item| fixture.work(token, item)))
     }),
     ("par_in_order, try_for_each", |fixture, group| {
-        let items = fixture.things().into_iter().par_in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_iter()
+            .par_in_order()
+            .with_group(group);
         let result = items.try_for_each(|token, item| fixture.work(token, item).map(drop));
         Ended::of(result.map(|()| vec![]))
     }),
     ("par_in_order, try_map", |fixture, group| {
-        let items = fixture.things().into_iter().par_in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_iter()
+            .par_in_order()
+            .with_group(group);
         Ended::of(items.try_map(|token, item| fixture.work(token, item)))
     }),
     ("par_in_order, try_stream", |fixture, group| {
-        let items = fixture.things().into_iter().par_in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_iter()
+            .par_in_order()
+            .with_group(group);
         let result = items.try_stream(|token, item| fixture.work(token, item), |_| Ok(()));
         Ended::of(result.map(|()| vec![]))
     }),
     ("par_in_order, outcome", |fixture, group| {
-        let items = fixture.things().into_iter().par_in_order().with_group(group);
+        let items = fixture
+            .things()
+            .into_iter()
+            .par_in_order()
+            .with_group(group);
         both(items.outcome(|token, item| fixture.work(token, item)))
     }),
     ("scope", |fixture, group| {
@@ -101,7 +134,7 @@ const TERMINALS: &[(&str, Terminal)] = &[
     }),
 ];
 
-/// Those that take none.
+/// The terminals that take no policy.
 const BARE: &[(&str, Terminal)] = &[
     ("err_group", |fixture, _| {
         let items = fixture.things().into_par_iter();
@@ -143,9 +176,9 @@ fn whatever_ends_a_run_everything_is_dropped_once() {
         for &(name, terminal) in TERMINALS {
             for &end in ENDS {
                 for at in [0, 150, LENGTH - 1] {
-                    for tolerance in [1, 3, usize::MAX] {
+                    for limit in [1, 3, usize::MAX] {
                         let fixture = Fixture::new(end, at);
-                        let group = fixture.group().max_errors(tolerance).catch_panics();
+                        let group = fixture.group().max_errors(limit).catch_panics();
                         check(name, terminal, &group, &fixture);
                     }
                 }
@@ -163,7 +196,7 @@ fn whatever_ends_a_run_on_threads_of_its_own_everything_is_dropped_once() {
                 let fixture = Fixture::new(end, 150);
                 let group = threads.clone().token(&fixture.stop);
                 let group = match end {
-                    End::Late => group.deadline(Instant::now()),
+                    End::Expired => group.deadline(Instant::now()),
                     End::Deadline => group.timeout(Duration::from_millis(1)),
                     _ => group,
                 };
@@ -177,7 +210,7 @@ fn whatever_ends_a_run_on_threads_of_its_own_everything_is_dropped_once() {
 fn whatever_ends_a_run_without_a_policy_everything_is_dropped_once() {
     on_pools(|_| {
         for &(name, terminal) in BARE {
-            for end in [End::Well, End::Error, End::Errors] {
+            for end in [End::Success, End::Error, End::Errors] {
                 for at in [0, 150, LENGTH - 1] {
                     check(name, terminal, &ErrGroup::new(), &Fixture::new(end, at));
                 }
@@ -186,7 +219,7 @@ fn whatever_ends_a_run_without_a_policy_everything_is_dropped_once() {
     });
 }
 
-/// Where the run panics for want of an error to return, and where it resumes a panic.
+/// A run that panics because it has no error to return, and one that resumes a panic.
 #[cfg(panic = "unwind")]
 #[test]
 fn whatever_unwinds_out_of_a_run_everything_is_dropped_once() {
@@ -207,7 +240,7 @@ fn whatever_unwinds_out_of_a_run_everything_is_dropped_once() {
                 continue; // Its closure has no token to cancel.
             }
             let fixture = Fixture::new(End::Inside, 0);
-            // On many threads it may come too late to skip anything.
+            // On several threads the cancellation may come too late to skip anything.
             let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 drop(terminal(&fixture, &ErrGroup::new()));
             }));

@@ -1,4 +1,5 @@
-//! What a run is made of, how it ends, and the count of what it has made and dropped.
+//! The fixture of `drops.rs`: what a run consumes, how it ends, and counts of everything it made
+//! and dropped.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -13,9 +14,9 @@ pub(crate) const LENGTH: usize = 300;
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    Well,
+    Success,
     Error,
-    /// Every item from there on fails.
+    /// Every item from that index on fails.
     Errors,
     #[cfg(panic = "unwind")]
     Panic,
@@ -25,12 +26,12 @@ pub(crate) enum End {
     Outside,
     /// The run's own deadline passes.
     Deadline,
-    /// The deadline has passed before the run begins.
-    Late,
+    /// The deadline passes before the run begins.
+    Expired,
 }
 
 pub(crate) const ENDS: &[End] = &[
-    End::Well,
+    End::Success,
     End::Error,
     End::Errors,
     #[cfg(panic = "unwind")]
@@ -38,19 +39,19 @@ pub(crate) const ENDS: &[End] = &[
     End::Inside,
     End::Outside,
     End::Deadline,
-    End::Late,
+    End::Expired,
 ];
 
-/// What a run is made of, and how often each part of it was dropped.
+/// The items of a run, how it is to end, and how often each item, value and error was dropped.
 pub(crate) struct Fixture {
     pub(crate) end: End,
-    /// The item that ends it.
+    /// The index of the item that ends the run.
     pub(crate) at: usize,
     pub(crate) stop: CancelToken,
     pub(crate) items: Drops,
     pub(crate) values: Drops,
     pub(crate) errors: Drops,
-    /// How many values and errors there were of each item.
+    /// How many values, and how many errors, each item returned.
     made: [Vec<AtomicUsize>; 2],
 }
 
@@ -70,13 +71,13 @@ impl Fixture {
     pub(crate) fn group(&self) -> ErrGroup {
         let group = ErrGroup::new().token(&self.stop);
         match self.end {
-            End::Late => group.deadline(Instant::now()),
+            End::Expired => group.deadline(Instant::now()),
             End::Deadline => group.timeout(Duration::from_millis(1)),
             _ => group,
         }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the item ends here")]
+    #[expect(clippy::needless_pass_by_value, reason = "the item is dropped here")]
     pub(crate) fn work(&self, token: &CancelToken, item: Thing) -> Result<Thing, Thing> {
         let number = item.number;
         let is_end = number == self.at;
@@ -88,7 +89,7 @@ impl Fixture {
             End::Inside if is_end => _ = token.cancel(),
             End::Outside if is_end => _ = self.stop.cancel(),
             End::Deadline if is_end => _ = token.done().recv(),
-            End::Late => unreachable!(),
+            End::Expired => unreachable!(),
             _ => {}
         }
         Ok(self.made(0, number))
@@ -104,7 +105,7 @@ impl Fixture {
     }
 }
 
-/// What comes of a terminal.
+/// The result of a terminal.
 pub(crate) enum Ended {
     Values(Vec<Thing>),
     Error(Thing),
@@ -149,7 +150,7 @@ pub(crate) fn both(outcome: Outcome<Thing, Thing>) -> Ended {
 pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, fixture: &Fixture) {
     let cell = format!("{name}, {:?} at {}", fixture.end, fixture.at);
     let ended = terminal(fixture, group);
-    // When the call has returned: what it has not returned is dropped.
+    // The call has returned, so everything that it did not return has been dropped.
     fixture.items.assert_each_once();
     let kept = |drops: &Drops, which: usize, things: &[Thing]| {
         for number in 0..LENGTH {
@@ -161,9 +162,9 @@ pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, fixture: &
     };
     let (values, errors, is_right) = match ended {
         Ended::Values(values) => {
-            // A cancellation by the last item, or by none of them, skips nothing.
+            // A cancellation that comes after the last item has begun skips nothing.
             let is_right = match fixture.end {
-                End::Well => true,
+                End::Success => true,
                 End::Inside | End::Outside | End::Deadline => {
                     fixture.made[0].iter().all(|made| made.load(SeqCst) == 1)
                 }
@@ -179,7 +180,7 @@ pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, fixture: &
         Ended::Cancelled => {
             let is_cancelled = matches!(
                 fixture.end,
-                End::Inside | End::Outside | End::Deadline | End::Late
+                End::Inside | End::Outside | End::Deadline | End::Expired
             );
             (vec![], vec![], is_cancelled)
         }
@@ -200,7 +201,10 @@ pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, fixture: &
 #[cfg(panic = "unwind")]
 pub(crate) fn after_unwinding(name: &str, fixture: &Fixture) {
     fixture.items.assert_each_once();
-    for (drops, made) in [&fixture.values, &fixture.errors].into_iter().zip(&fixture.made) {
+    for (drops, made) in [&fixture.values, &fixture.errors]
+        .into_iter()
+        .zip(&fixture.made)
+    {
         for (number, made) in made.iter().enumerate() {
             assert_eq!(drops.of(number), made.load(SeqCst), "{name}: {number}");
         }

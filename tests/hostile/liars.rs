@@ -1,4 +1,4 @@
-//! Iterators that lie about their length, or go on after their end.
+//! Iterators that lie about their length, or continue after their end.
 
 use std::any::Any;
 use std::iter;
@@ -16,7 +16,7 @@ use crate::liar::Liar;
 
 #[expect(
     clippy::unnecessary_wraps,
-    reason = "it is what an item's closure looks like"
+    reason = "the closure of a run returns a result"
 )]
 fn ok(_: &CancelToken, n: usize) -> Result<Box<usize>, ()> {
     Ok(Box::new(n))
@@ -34,7 +34,8 @@ fn message_of<R>(body: impl FnOnce() -> R) -> String {
     text_of(&*payload_of(body))
 }
 
-/// The surplus is dropped before the panic that tells of it: two panics at once would abort.
+/// The surplus value is dropped before the crate panics: a second panic while unwinding would
+/// abort.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_surplus_value_that_cannot_be_dropped() {
@@ -51,21 +52,21 @@ fn a_surplus_value_that_cannot_be_dropped() {
     });
 }
 
-/// A position that cannot be told, of an error that cannot be dropped.
+/// The index of an error cannot be computed, and the error cannot be dropped.
 #[cfg(panic = "unwind")]
 #[test]
-fn an_error_without_a_position_that_cannot_be_dropped() {
+fn an_error_without_an_index_that_cannot_be_dropped() {
     on_pools(|_| {
-        let items = Liar::SAYS_IT_AT_FIRST.in_order();
+        let items = Liar::SAYS_IT_ONCE.in_order();
         let payload = payload_of(|| items.try_for_each_group(|_, _| Err::<(), _>(Bomb("error"))));
         assert_eq!(text_of(&*payload), "asked too late");
     });
 }
 
-/// In one stretch of each length: the first item too many is found out, and not a later one.
+/// A single leaf of each length: the first surplus item is detected, not a later one.
 #[cfg(panic = "unwind")]
 #[test]
-fn no_value_is_written_behind_the_last_place() {
+fn no_value_is_written_past_the_last_slot() {
     on_pools(|threads| {
         for len in 0..=40 {
             let made = AtomicUsize::new(0);
@@ -91,24 +92,24 @@ fn no_value_is_written_behind_the_last_place() {
                     "in order, {len} on {threads}"
                 );
             }
-            // One fails, and is borne: its place is left for the next value.
+            // One item fails and is tolerated: its slot is used by the next value.
             let group = ErrGroup::new().keep_going();
-            let borne = message_of(|| {
+            let tolerated = message_of(|| {
                 items().with_group(&group).try_map(|token, n| match n {
                     10 => Err(()),
                     _ => count(token, n),
                 })
             });
-            assert_eq!(borne, stealing);
-            assert_eq!(made.into_inner(), len + 1, "borne, {len} on {threads}");
+            assert_eq!(tolerated, stealing);
+            assert_eq!(made.into_inner(), len + 1, "tolerated, {len} on {threads}");
         }
     });
 }
 
-/// Values into place: the lie is found out, and no memory is touched that was not written.
+/// Values are written into slots: the wrong length is detected, and no unwritten slot is read.
 #[cfg(panic = "unwind")]
 #[test]
-fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
+fn a_wrong_number_of_items_is_a_panic_where_they_are_collected() {
     on_pools(|threads| {
         fn refused<T: Send>(
             liar: Liar,
@@ -133,7 +134,7 @@ fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
                 assert_eq!(text, expected, "on {threads}");
             }
         }
-        // These have as many as they should, and what they say of it is not asked.
+        // These have the right number of items, and are never asked for it.
         for (name, liar) in [
             ("says nothing", Liar::SAYS_NOTHING),
             ("says less", Liar::SAYS_LESS),
@@ -155,9 +156,9 @@ fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
     });
 }
 
-/// Where nothing is collected every item there is runs, and the lowest that fails is found.
+/// If nothing is collected, every item runs, and the failure with the lowest index is found.
 #[test]
-fn a_wrong_number_of_items_does_not_matter_to_who_visits_them() {
+fn a_wrong_number_of_items_does_not_matter_where_they_are_only_visited() {
     on_pools(|_| {
         for liar in [Liar::MORE, Liar::FEWER] {
             let seen = Mutex::new(vec![0; 200]);
@@ -177,7 +178,7 @@ fn a_wrong_number_of_items_does_not_matter_to_who_visits_them() {
     });
 }
 
-/// And if the length that a stretch says is wrong, either nobody minds, or it is a panic that says so.
+/// A wrong length of a leaf either has no effect, or is a panic whose message names the length.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_wrong_length_is_ignored_or_refused() {
@@ -206,8 +207,8 @@ fn a_wrong_length_is_ignored_or_refused() {
     });
 }
 
-/// An item of a stretch with too few is not taken for skipped by nobody: there is a value or an error
-/// for each that ran, at its position, and what the iterator kept for itself counts as skipped.
+/// A leaf with too few items: there is a value or an error at the index of each item that ran, and
+/// the items that the iterator withheld count as skipped.
 #[test]
 fn an_outcome_of_too_few_items() {
     on_pools(|_| {
@@ -228,7 +229,7 @@ fn an_outcome_of_too_few_items() {
     });
 }
 
-/// A sequential iterator with this size hint.
+/// A sequential iterator with an arbitrary size hint.
 #[derive(Clone)]
 struct Hints<I> {
     items: I,
@@ -317,10 +318,10 @@ fn a_size_hint_that_panics_is_a_panic_of_the_source() {
     });
 }
 
-/// Such as a channel's `try_iter`: there would be more after the end. The sequential loop stops at the
-/// first `None`, and so does whoever answers as it would.
+/// Some iterators, such as a channel's `try_iter`, continue after their end. A sequential loop
+/// stops at the first `None`, and so must every terminal.
 #[test]
-fn an_iterator_that_goes_on_after_its_end() {
+fn an_iterator_that_continues_after_its_end() {
     on_pools(|_| {
         for before in [0, 1, 9, 2000] {
             let asked = AtomicUsize::new(0);
@@ -356,10 +357,10 @@ fn an_iterator_that_goes_on_after_its_end() {
     });
 }
 
-/// An iterator that panics once and would go on is not asked again, since nobody knows what it is worth.
+/// An iterator that panics once and would then continue is not asked again: its state is unknown.
 #[cfg(panic = "unwind")]
 #[test]
-fn an_iterator_that_goes_on_after_its_panic() {
+fn an_iterator_that_continues_after_its_panic() {
     on_pools(|_| {
         for at in [0, 1, 500] {
             for group in [ErrGroup::new(), ErrGroup::new().keep_going()] {

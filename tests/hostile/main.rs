@@ -1,5 +1,6 @@
-//! The public API in bad company: absurd sizes and times, iterators that lie, drops that panic,
-//! callbacks that do everything at once, token trees as deep and as wide as memory allows.
+//! The public API under hostile use: extreme sizes and times, iterators that lie about their
+//! length, drops that panic, callbacks that call back into the crate, and very deep and wide token
+//! trees.
 
 #[cfg(target_os = "linux")]
 mod absurd;
