@@ -1,4 +1,4 @@
-//! What the steps do that take more than a line.
+//! The steps that take more than a line.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use rayon_errgroup::{Rejected, Scope};
 use crate::interpret::{Doing, Frame, Kept, perform};
 use crate::log::{Kind, Thing, lock};
 use crate::program::{Item, Step, Threads, Work};
-use crate::seen::{Event, Registration, TrySpawned, Who};
+use crate::seen::{Actor, Event, Registration, TrySpawned};
 
-/// How long an item waits that need not wait.
-const PATIENCE: Duration = Duration::from_micros(200);
+/// How long an item waits for what may never come.
+const SHORT_WAIT: Duration = Duration::from_micros(200);
 
-/// How long a body may take that waits for nothing.
-const LONG: Duration = Duration::from_secs(10);
+/// How long the body of a cancelled scope may take.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
 
 impl<'p> Doing<'_, '_, '_, 'p> {
     pub(crate) fn cancel_own(&mut self) {
         let Some(token) = self.token else { return };
-        self.note(|| token.cancel(), |won| Event::CancelledOwn { won: *won });
+        self.record(|| token.cancel(), |won| Event::CancelledOwn { won: *won });
         if !token.is_cancelled() {
             self.frame
                 .world
-                .wrong("a token is not cancelled after its cancel");
+                .wrong("a token is not cancelled after `cancel`");
         }
     }
 
     pub(crate) fn meet(&self, items: usize) {
-        wait_until(PATIENCE, || self.frame.begun.load(SeqCst) >= items);
+        wait_until(SHORT_WAIT, || self.frame.begun.load(SeqCst) >= items);
     }
 
-    /// Once a scope is cancelled its body waits for no place, though none is given back.
+    /// The body of a cancelled scope waits for no permit, even if no task gives one back.
     pub(crate) fn wait_for_body(&mut self) {
         let frame = self.frame;
-        // The body itself has nobody to wait for.
-        if self.who != Who::Body
+        // The body does not wait for itself.
+        if self.actor != Actor::Body
             && frame.has_free_body()
             && self.look()
-            && !wait_until(LONG, || frame.body_has_ended.load(SeqCst))
+            && !wait_until(BODY_LIMIT, || frame.body_has_ended.load(SeqCst))
         {
             frame.world.wrong("the body of a cancelled scope waits");
         }
@@ -49,7 +49,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
 
     pub(crate) fn linger(&mut self) -> Result<(), Thing> {
         if let Some(token) = self.token {
-            wait_until(PATIENCE, || token.is_cancelled());
+            wait_until(SHORT_WAIT, || token.is_cancelled());
         }
         let cancelled = self.look();
         self.give_up_if(cancelled)
@@ -79,10 +79,10 @@ impl<'p> Doing<'_, '_, '_, 'p> {
 
     pub(crate) fn unregister(&mut self) {
         for (registration, calls) in mem::take(&mut self.registered) {
-            self.note(
+            self.record(
                 || {
                     let prevented = registration.unregister();
-                    // Waits for a call that has begun.
+                    // The drop waits for a call that has begun.
                     drop(registration);
                     prevented
                 },
@@ -100,13 +100,13 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     pub(crate) fn spawn(&mut self, item: &'p Item) {
         let Some(scope) = self.scope else { return };
         let (number, task) = self.frame.task(item);
-        self.note(|| scope.spawn(task), |()| Event::Spawned(number));
+        self.record(|| scope.spawn(task), |()| Event::Spawned(number));
     }
 
     pub(crate) fn try_spawn(&mut self, item: &'p Item) {
         let Some(scope) = self.scope else { return };
         let (number, task) = self.frame.task(item);
-        let result = self.note(
+        let result = self.record(
             || scope.try_spawn(task),
             |result| {
                 Event::TrySpawned(match result {
@@ -121,7 +121,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
 }
 
 impl<'p> Frame<'p> {
-    /// Whether the body of a scope needs none of the threads that its tasks run on.
+    /// Whether the body of the scope needs none of the threads that run its tasks.
     fn has_free_body(&self) -> bool {
         let policy = self.run.policy;
         let is_outside = policy.is_some_and(|policy| matches!(policy.threads, Threads::Own(_)));
@@ -129,7 +129,7 @@ impl<'p> Frame<'p> {
         matches!(&self.run.work, Work::Scope(body) if is_outside && !body.steps.iter().any(nests))
     }
 
-    /// The closure of a task, and its number.
+    /// The number of a new task, and its closure.
     fn task<'s>(
         &'s self,
         item: &'p Item,
@@ -141,17 +141,17 @@ impl<'p> Frame<'p> {
         let thing = self.thing(Kind::Item);
         let task = move |scope: &Scope<'_, '_, 's, Thing>| {
             let _thing = thing;
-            let (who, token) = (Who::Item(number), Some(scope.token()));
-            perform(self, who, item, token, Some(scope), None).map(drop)
+            let (actor, token) = (Actor::Item(number), Some(scope.token()));
+            perform(self, actor, item, token, Some(scope), None).map(drop)
         };
         (number, task)
     }
 }
 
-/// Waits so long, or until it is so, and says whether it is.
-fn wait_until(limit: Duration, is_so: impl Fn() -> bool) -> bool {
+/// Waits until the condition holds, up to a limit, and returns whether it holds.
+fn wait_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
     let began = Instant::now();
-    while !is_so() {
+    while !condition() {
         if began.elapsed() >= limit {
             return false;
         }

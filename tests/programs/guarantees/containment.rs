@@ -1,4 +1,4 @@
-//! Law 3: containment. Everything has ended, and everything is dropped, each thing once.
+//! Guarantee 3: containment. At the return everything has ended, and each thing is dropped once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,31 +26,33 @@ pub(super) fn at_return(seen: Seen<'_, '_>, found: &mut Violations) {
     let is_within = |moment| start < moment && moment < end;
     for trace in traces {
         if !is_within(trace.span.start) || !is_within(trace.span.end) {
-            let who = trace.who;
-            found.push(format!("containment: {who:?} ran before or after its run"));
+            let actor = trace.actor;
+            found.push(format!(
+                "containment: {actor:?} ran before or after its run"
+            ));
         }
     }
     let alive: BTreeSet<_> = ran.alive.iter().copied().collect();
-    let given = ran.returned.things();
-    if alive != given {
+    let returned = ran.returned.things();
+    if alive != returned {
         found.push(format!(
-            "containment: at the return {alive:?} were not dropped, and {given:?} returned"
+            "containment: at the return {alive:?} were not dropped, and {returned:?} were returned"
         ));
     }
 }
 
 impl Returned {
-    /// What was given to the caller.
+    /// The things that were returned to the caller.
     fn things(&self) -> BTreeSet<usize> {
         let list = match self {
             Returned::Ok(values) => values.clone().unwrap_or_default(),
             Returned::Failed { error, .. } => vec![*error],
             Returned::Panicked(payload) | Returned::Unwound(payload) => vec![*payload],
-            Returned::Cancelled(_) | Returned::Speechless => Vec::new(),
-            Returned::Outcome(account) => {
-                let values = account.values.iter().map(|(_, value)| *value);
-                let errors = account.errors.iter().map(|(_, error)| *error);
-                let panics = account.panics.iter().map(|(_, payload)| *payload);
+            Returned::Cancelled(_) | Returned::NoError => Vec::new(),
+            Returned::Outcome(report) => {
+                let values = report.values.iter().map(|(_, value)| *value);
+                let errors = report.errors.iter().map(|(_, error)| *error);
+                let panics = report.panics.iter().map(|(_, payload)| *payload);
                 values.chain(errors).chain(panics).collect()
             }
         };
