@@ -1,4 +1,4 @@
-//! What the suites of neighbours in other languages ask, asked of this crate.
+//! Tests ported from the suites of similar libraries in other languages.
 
 mod conc;
 mod go;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::harness::{on_pools, watched};
 
-/// Runs `body` outside of pools, and on a worker of pools of one, two and many threads.
+/// Runs `body` outside of pools, and inside pools of one, two and many threads.
 fn everywhere(body: impl Fn() + Send + Sync + 'static) {
     let body = Arc::new(body);
     let outside = Arc::clone(&body);

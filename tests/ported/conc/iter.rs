@@ -1,4 +1,4 @@
-//! conc's `iter`: the same closure on every item of a slice.
+//! conc's `iter`: one closure for every item of a slice.
 
 use std::panic::panic_any;
 use std::sync::Barrier;
@@ -11,7 +11,7 @@ use crate::harness::{on_pools, payload_of};
 #[derive(Debug, PartialEq)]
 struct Bang;
 
-/// Whether the run went well: of every method, over the items of a slice.
+/// Gives `check` a run of each method over the items, which returns whether it succeeded.
 fn runs<E: Send>(
     group: &ErrGroup,
     items: &[i32],
@@ -45,7 +45,7 @@ fn runs<E: Send>(
 
 /// "empty".
 #[test]
-fn of_no_items_the_closure_is_never_called() {
+fn without_items_the_closure_is_never_called() {
     on_pools(|threads| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
@@ -120,10 +120,10 @@ fn items_that_are_only_read_stay_as_they_are() {
     });
 }
 
-/// "error is propagated" and "multiple errors are propagated" of `MapErr`, which leaves a zero for
-/// each item that failed; here there is none.
+/// "error is propagated" and "multiple errors are propagated" of `MapErr`. conc returns a zero for
+/// each item that failed; an `Outcome` has no value for it.
 #[test]
-fn all_errors_of_a_map_are_there_with_the_values_around_them() {
+fn all_errors_of_a_map_are_kept_with_the_values_around_them() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         let outcome = |bad: &[i32]| {
@@ -144,7 +144,7 @@ fn all_errors_of_a_map_are_there_with_the_values_around_them() {
     });
 }
 
-/// "first error is propagated" of the map with a context, which goes no further than the error.
+/// "first error is propagated" of the map with a context, which stops at the error.
 #[test]
 fn a_map_stops_at_the_first_error_and_keeps_the_values_before_it() {
     on_pools(|threads| {
@@ -179,7 +179,7 @@ fn more_items_than_cores_run_at_once() {
     });
 }
 
-/// "safe for reuse": few items leave the limit as it is.
+/// "safe for reuse": a run of few items does not lower the limit.
 #[test]
 fn the_limit_is_the_same_after_a_run_of_few_items() {
     on_pools(|_| {

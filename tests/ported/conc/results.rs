@@ -10,7 +10,7 @@ use super::Reverse;
 use crate::everywhere;
 use crate::harness::{on_pools, watched};
 
-/// The outcome of an indexed iterator and that of a lazy one, of so many items.
+/// The outcomes of an indexed and of a sequential iterator of this many items.
 fn outcomes<E: Send>(
     group: &ErrGroup,
     items: usize,
@@ -35,7 +35,7 @@ fn all_errors_are_returned() {
             assert_eq!(outcome.into_result().unwrap(), [7]);
         }
         for outcome in all(&[Err("one")]) {
-            assert!(outcome.values.is_empty(), "what failed has no value");
+            assert!(outcome.values.is_empty(), "a failed item has no value");
             assert_eq!(outcome.into_result().unwrap_err().into_error(), Some("one"));
         }
         for outcome in all(&[Err("one"), Ok(7), Err("two")]) {
@@ -52,7 +52,7 @@ fn all_errors_are_returned() {
 
 /// conc issue 156: the values after the last failure were lost.
 #[test]
-fn the_values_after_the_last_failure_are_all_there() {
+fn the_values_after_the_last_failure_are_kept() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         for items in [1, 2, 5, 1000] {
@@ -78,7 +78,7 @@ fn the_values_after_the_last_failure_are_all_there() {
     });
 }
 
-/// Result pools used again.
+/// A result pool that is reused.
 #[test]
 fn an_outcome_holds_nothing_of_the_one_before() {
     on_pools(|_| {
@@ -92,7 +92,7 @@ fn an_outcome_holds_nothing_of_the_one_before() {
     });
 }
 
-/// "`WithFirstError`", where the run is in order: the lowest, and no other.
+/// "`WithFirstError`", in order: the error with the lowest index.
 #[test]
 fn of_two_errors_the_first_in_order_is_returned() {
     on_pools(|_| {
@@ -108,7 +108,7 @@ fn of_two_errors_the_first_in_order_is_returned() {
     });
 }
 
-/// The same, where the higher one is the first in time.
+/// The same if the error with the higher index is the first in time.
 #[test]
 fn of_two_errors_the_first_in_order_is_returned_though_it_comes_last() {
     everywhere(|| {
@@ -129,7 +129,7 @@ fn of_two_errors_the_first_in_order_is_returned_though_it_comes_last() {
     });
 }
 
-/// "deterministic order": the values are in the order of the items, whichever ends first.
+/// "deterministic order": the values are in the order of the items, whichever item ends first.
 #[test]
 fn values_are_in_the_order_of_the_items() {
     everywhere(|| {
@@ -144,8 +144,8 @@ fn values_are_in_the_order_of_the_items() {
         let items = || (0..ITEMS).into_par_iter().with_max_len(1);
         let indexed = items().with_group(&group).try_map(f);
         assert_eq!(indexed.unwrap(), expected);
-        let gathered = items().filter(|_| true).with_group(&group).try_map(f);
-        assert_eq!(gathered.unwrap(), expected);
+        let unindexed = items().filter(|_| true).with_group(&group).try_map(f);
+        assert_eq!(unindexed.unwrap(), expected);
         let in_order = items().in_order().with_group(&group).try_map(f);
         assert_eq!(in_order.unwrap(), expected);
         for outcome in outcomes(&group, ITEMS, f) {
@@ -154,7 +154,7 @@ fn values_are_in_the_order_of_the_items() {
     });
 }
 
-/// "limit", for 1, 10 and 100: the values of all are there, too.
+/// "limit", for 1, 10 and 100: no value is lost.
 #[test]
 fn the_limit_of_a_map_is_reached_and_never_exceeded() {
     watched(|| {
