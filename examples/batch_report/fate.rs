@@ -1,4 +1,4 @@
-//! What became of each file.
+//! The result of each file.
 
 use rayon_errgroup::Outcome;
 
@@ -13,7 +13,7 @@ pub(crate) enum Fate {
 impl Fate {
     pub(crate) const ALL: [Fate; 4] = [Fate::Ok, Fate::Failed, Fate::Panicked, Fate::Skipped];
 
-    /// As the outcome calls it.
+    /// The word that the outcome uses.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Fate::Ok => "ok",
@@ -24,7 +24,7 @@ impl Fate {
     }
 }
 
-/// The fate of each item, by position. One that is nowhere in the outcome was skipped.
+/// The fate of each item, by index. An item that is not in the outcome was skipped.
 pub(crate) fn fates<T, E>(outcome: &Outcome<T, E>, items: usize) -> Vec<Fate> {
     let mut fates = vec![Fate::Skipped; items];
     for (index, result) in outcome {
