@@ -128,7 +128,7 @@ fn a_source_that_cannot_be_dropped() {
                 assert!(at < len || ran == len, "every item is accounted for");
                 let bridged = || source().par_bridge().with_group(&group);
                 assert_eq!(caught(bridged().try_map(f)), Some(Blast("source")));
-                let bare = blast(|| source().par_in_order().try_map_group(f));
+                let bare = blast(|| source().par_in_order().try_map(f));
                 assert_eq!(bare, Some(Blast("source")));
             }
         }
@@ -140,7 +140,7 @@ fn a_source_that_cannot_be_dropped() {
 fn a_source_and_a_value_that_cannot_be_dropped() {
     on_pools(|_| {
         let items = Source(0..1, Bomb("source")).par_in_order();
-        let first = blast(|| items.try_map_group(|_, _| Ok::<_, ()>(Bomb("value"))));
+        let first = blast(|| items.try_map(|_, _| Ok::<_, ()>(Bomb("value"))));
         assert_eq!(first, Some(Blast("source")));
     });
     on_pool(1, || {
@@ -148,7 +148,7 @@ fn a_source_and_a_value_that_cannot_be_dropped() {
         let items = vec![None, Some(Bomb("item"))].into_par_iter();
         let items = items.with_max_len(1).in_order();
         let first = blast(|| {
-            items.try_map_group(|token, item| {
+            items.try_map(|token, item| {
                 assert!(item.is_none() && token.cancel());
                 Ok::<_, ()>(Bomb("value"))
             })

@@ -253,7 +253,7 @@ fn a_callback_that_starts_runs() {
                     Ok::<_, ()>(())
                 };
                 (0..100).into_par_iter().try_for_each_group(count).unwrap();
-                (0..100).par_in_order().try_for_each_group(count).unwrap();
+                (0..100).par_in_order().try_for_each(count).unwrap();
                 scope(|s| {
                     (0..100).for_each(|n| s.spawn(move |s| count(s.token(), n)));
                     Ok::<_, ()>(())
@@ -290,7 +290,7 @@ fn a_callback_that_starts_runs() {
                 .with_max_len(1)
                 .try_for_each_group(each)
         });
-        calls_of(&|| (0..100).par_in_order().try_for_each_group(each));
+        calls_of(&|| (0..100).par_in_order().try_for_each(each));
     });
 }
 
@@ -336,7 +336,7 @@ fn callbacks_of_workers() {
             let (calls, kept) = (Drops::new(64), Mutex::new(Vec::new()));
             let tokens = Mutex::new(HashSet::new());
             let items = (0..64).into_par_iter().with_max_len(1).in_order();
-            let result = items.try_for_each_group(|token, n| {
+            let result = items.try_for_each(|token, n| {
                 let calls = calls.clone();
                 let registration = token.on_cancel(move || drop(calls.thing(n)));
                 kept.lock().unwrap().push((n, registration));

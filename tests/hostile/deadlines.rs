@@ -223,7 +223,7 @@ fn a_released_token_has_no_deadline() {
             Ok::<_, ()>(())
         };
         [0].par_iter().try_for_each_group(f).unwrap();
-        [0].par_iter().in_order().try_for_each_group(f).unwrap();
+        [0].par_iter().in_order().try_for_each(f).unwrap();
         let kept = kept.into_inner().unwrap();
         for token in kept.iter().chain(&[kept[0].child(), kept[2].child()]) {
             for at in [earliest(), Instant::now(), latest()] {

@@ -150,9 +150,9 @@ const BARE: &[(&str, Terminal)] = &[
         let items = fixture.things().into_par_iter();
         Ended::of_bare(items.try_map_group(|token, item| fixture.work(token, item)))
     }),
-    ("in order, try_map_group", |fixture, _| {
+    ("in order, try_map", |fixture, _| {
         let items = fixture.things().into_par_iter().in_order();
-        Ended::of_bare(items.try_map_group(|token, item| fixture.work(token, item)))
+        Ended::of_bare(items.try_map(|token, item| fixture.work(token, item)))
     }),
     ("par_in_order, err_group", |fixture, _| {
         let items = fixture.things().into_iter().par_in_order();

@@ -47,7 +47,7 @@ fn a_surplus_value_that_cannot_be_dropped() {
         let run = |n| Ok::<_, ()>((n == 1).then(|| Bomb("surplus")));
         let stealing = blast(|| liar.try_map_group(|_, n| run(n)));
         assert_eq!(stealing, Some(Blast("surplus")));
-        let in_order = blast(|| liar.in_order().try_map_group(|_, n| run(n)));
+        let in_order = blast(|| liar.in_order().try_map(|_, n| run(n)));
         assert_eq!(in_order, stealing);
     });
 }
@@ -58,7 +58,7 @@ fn a_surplus_value_that_cannot_be_dropped() {
 fn an_error_without_an_index_that_cannot_be_dropped() {
     on_pools(|_| {
         let items = Liar::SAYS_IT_ONCE.in_order();
-        let payload = payload_of(|| items.try_for_each_group(|_, _| Err::<(), _>(Bomb("error"))));
+        let payload = payload_of(|| items.try_for_each(|_, _| Err::<(), _>(Bomb("error"))));
         assert_eq!(text_of(&*payload), "asked too late");
     });
 }
@@ -84,7 +84,7 @@ fn no_value_is_written_past_the_last_slot() {
             assert_eq!(stealing, "an iterator gave more items than its length");
             assert_eq!(made.swap(0, SeqCst), len + 1, "{len} on {threads}");
             if len > 0 {
-                let in_order = message_of(|| items().in_order().try_map_group(count));
+                let in_order = message_of(|| items().in_order().try_map(count));
                 assert_eq!(in_order, stealing);
                 assert_eq!(
                     made.swap(0, SeqCst),
@@ -118,8 +118,8 @@ fn a_wrong_number_of_items_is_a_panic_where_they_are_collected() {
             [
                 message_of(|| liar.try_map_group(f)),
                 message_of(|| liar.with_max_len(1).try_map_group(f)),
-                message_of(|| liar.in_order().try_map_group(f)),
-                message_of(|| liar.with_min_len(100).in_order().try_map_group(f)),
+                message_of(|| liar.in_order().try_map(f)),
+                message_of(|| liar.with_min_len(100).in_order().try_map(f)),
             ]
         }
         for (gave, liar) in [
@@ -142,14 +142,14 @@ fn a_wrong_number_of_items_is_a_panic_where_they_are_collected() {
             ("says max", Liar::SAYS_MAX),
         ] {
             let count = |values: Vec<_>| values.len();
-            let in_order = liar.in_order().try_map_group(ok);
+            let in_order = liar.in_order().try_map(ok);
             assert_eq!(in_order.map(count), Ok(100), "{name}");
             assert_eq!(liar.try_map_group(ok).map(count), Ok(100), "{name}");
         }
         assert_eq!(
             Liar::HONEST
                 .in_order()
-                .try_map_group(ok)
+                .try_map(ok)
                 .map(|values| values.len()),
             Ok(100)
         );
@@ -268,7 +268,7 @@ fn a_size_hint_is_no_more_than_a_hint() {
                     hint,
                 };
                 let f = |_: &CancelToken, n| if n == at { Err(n) } else { Ok(n) };
-                let mapped = lines().par_in_order().try_map_group(f);
+                let mapped = lines().par_in_order().try_map(f);
                 let mut sunk = 0;
                 let streamed = lines()
                     .par_in_order()
@@ -335,7 +335,7 @@ fn an_iterator_that_continues_after_its_end() {
             let asked_once = || assert_eq!(asked.load(SeqCst), before + 1);
             let group = ErrGroup::new();
 
-            let values = flickering().par_in_order().try_map_group(ok).unwrap();
+            let values = flickering().par_in_order().try_map(ok).unwrap();
             assert!(values.into_iter().map(|n| *n).eq(0..before));
             asked_once();
             let mut sunk = 0;

@@ -35,7 +35,7 @@ fn payloads_that_cannot_be_dropped() {
             _ => panic!("{result:?}"),
         };
         forget(payload_of(|| items().try_for_each_group(f)));
-        forget(payload_of(|| items().in_order().try_for_each_group(f)));
+        forget(payload_of(|| items().in_order().try_for_each(f)));
         forget(payload_of(|| {
             items().in_order().with_group(&ErrGroup::new()).outcome(f)
         }));

@@ -22,7 +22,7 @@ fn check<I: IndexedParallelIterator<Item = usize>>(source: impl Fn() -> I, len: 
         Ok(values) => assert_eq!(values, expected),
         Err(error) => assert!(!is_ok && error.into_error() >= Some(at)),
     }
-    match source().in_order().try_map_group(f) {
+    match source().in_order().try_map(f) {
         Ok(values) => assert_eq!(values, expected),
         Err(n) => assert_eq!((n, is_ok), (at, false)),
     }
@@ -63,9 +63,7 @@ fn chunks_larger_than_the_input() {
                 let items = || (0..len).into_par_iter().chunks(size);
                 let chunks = if size == 1 { len } else { len.min(1) };
                 let stolen = items().try_map_group(|_, chunk| Ok::<_, ()>(chunk));
-                let claimed = items()
-                    .in_order()
-                    .try_map_group(|_, chunk| Ok::<_, ()>(chunk));
+                let claimed = items().in_order().try_map(|_, chunk| Ok::<_, ()>(chunk));
                 assert_eq!(stolen, claimed);
                 assert_eq!(stolen.as_ref().map(Vec::len), Ok(chunks));
                 assert!(stolen.unwrap().into_iter().flatten().eq(0..len));
@@ -95,8 +93,8 @@ fn fails_early<I: IndexedParallelIterator<Item = usize>>(
         return;
     }
     let in_order = || source().in_order();
-    assert_eq!(in_order().try_map_group(|_, n| early(n)), Err(AT));
-    assert_eq!(in_order().try_map_group(|_, n| early(n).map(drop)), Err(AT));
+    assert_eq!(in_order().try_map(|_, n| early(n)), Err(AT));
+    assert_eq!(in_order().try_map(|_, n| early(n).map(drop)), Err(AT));
     let outcome = in_order().with_group(&group).outcome(|_, n| early(n));
     assert_eq!(outcome.errors[0], (AT, AT));
     let ran = outcome.values.len() + outcome.errors.len();

@@ -176,10 +176,10 @@ impl<'p> Frame<'p> {
                     Got::bare(items.err_group(move |input| f(None, input).map(drop)))
                 }
                 OrderedCall::Plain(Call::Map) => {
-                    Got::bare(items.try_map_group(move |token, input| f(Some(token), input)))
+                    Got::bare(items.try_map(move |token, input| f(Some(token), input)))
                 }
                 _ => Got::bare(
-                    items.try_for_each_group(move |token, input| f(Some(token), input).map(drop)),
+                    items.try_for_each(move |token, input| f(Some(token), input).map(drop)),
                 ),
             };
         };

@@ -31,9 +31,9 @@ fn runs<E: Send>(
     });
     check(&|| items.iter().par_bridge().try_map_group(&f).is_ok());
     check(&|| all().in_order().err_group(bare).is_ok());
-    check(&|| all().in_order().try_for_each_group(unit).is_ok());
-    check(&|| all().in_order().try_map_group(&f).is_ok());
-    check(&|| lazy().try_map_group(&f).is_ok());
+    check(&|| all().in_order().try_for_each(unit).is_ok());
+    check(&|| all().in_order().try_map(&f).is_ok());
+    check(&|| lazy().try_map(&f).is_ok());
     check(&|| all().with_group(group).try_for_each(unit).is_ok());
     check(&|| all().with_group(group).try_map(&f).is_ok());
     check(&|| all().in_order().with_group(group).try_map(&f).is_ok());
@@ -92,7 +92,7 @@ fn items_may_be_written_to() {
 
             let mut numbers = vec![0; len];
             let items = numbers.par_iter_mut().enumerate().in_order();
-            let result = items.try_map_group(|_, (index, number)| {
+            let result = items.try_map(|_, (index, number)| {
                 *number = index + 1;
                 Ok::<_, ()>(0)
             });

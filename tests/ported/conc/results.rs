@@ -103,7 +103,7 @@ fn of_two_errors_the_first_in_order_is_returned() {
             assert_eq!(outcome.errors[0], (3, 3));
             assert!(!outcome.is_complete());
         }
-        let result = (0..1000).into_par_iter().in_order().try_map_group(fail);
+        let result = (0..1000).into_par_iter().in_order().try_map(fail);
         assert_eq!(result, Err(3));
     });
 }
