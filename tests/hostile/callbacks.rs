@@ -8,7 +8,7 @@ use std::thread;
 
 use rayon::prelude::*;
 use rayon_errgroup::{
-    CancelToken, Cause, ErrGroup, GroupError, OnCancel, Rejected, prelude::*, scope,
+    CancelToken, Cause, ErrGroup, GroupError, OnCancel, TrySpawnError, prelude::*, scope,
 };
 
 use crate::harness::{Drops, on_pools, payload_of, watched};
@@ -223,7 +223,7 @@ fn a_callback_that_has_tasks_spawned() {
                             drop(second);
                             Ok(())
                         };
-                        let Err(Rejected::Cancelled(task)) = s.try_spawn(task) else {
+                        let Err(TrySpawnError::Cancelled(task)) = s.try_spawn(task) else {
                             panic!("the scope is cancelled")
                         };
                         drop(task);

@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use crossbeam_channel::{TryRecvError, bounded};
-use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Rejected, Scope, scope};
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope, TrySpawnError, scope};
 
 use crate::everywhere;
 use crate::harness::{Drops, POOLS, on_pools, payload_of, watched};
@@ -160,8 +160,9 @@ fn the_cause_is_a_failure_or_nothing() {
                         match s.try_spawn(|_| *answer) {
                             Ok(()) => {}
                             // As in Go's test, a later task may be accepted or not.
-                            Err(Rejected::Full(_) | Rejected::Cancelled(_)) if answer.is_ok() => {}
-                            Err(rejected) => panic!("{rejected}"),
+                            Err(TrySpawnError::Full(_) | TrySpawnError::Cancelled(_))
+                                if answer.is_ok() => {}
+                            Err(error) => panic!("{error}"),
                         }
                     }
                     Ok(s.token().clone())
@@ -199,12 +200,12 @@ fn a_full_scope_gives_tasks_back_until_one_has_ended() {
                 }
                 for _ in 0..1 << 10 {
                     let refused = s.try_spawn(|_| send());
-                    assert!(matches!(refused, Err(Rejected::Full(_))));
+                    assert!(matches!(refused, Err(TrySpawnError::Full(_))));
                 }
                 receiver.recv().unwrap();
                 s.spawn(|_| send()); // waits for the permit of the task that ends
                 let refused = s.try_spawn(|_| send());
-                assert!(matches!(refused, Err(Rejected::Full(_))));
+                assert!(matches!(refused, Err(TrySpawnError::Full(_))));
                 (0..LIMIT).for_each(|_| receiver.recv().unwrap());
                 Ok(())
             });
@@ -220,7 +221,7 @@ fn a_cancelled_scope_gives_tasks_back() {
     on_pools(|_| {
         let result = ErrGroup::new().scope(|s| {
             assert!(s.token().cancel());
-            let Err(Rejected::Cancelled(task)) = s.try_spawn(|_| Err("it ran")) else {
+            let Err(TrySpawnError::Cancelled(task)) = s.try_spawn(|_| Err("it ran")) else {
                 panic!("it was accepted")
             };
             assert_eq!(task(s), Err("it ran"), "the closure comes back unchanged");
@@ -276,7 +277,10 @@ fn a_task_that_spawns_never_waits() {
         let ran = AtomicUsize::new(0);
         let result = ErrGroup::new().concurrency(1).scope(|s| {
             s.spawn(|s| {
-                assert!(matches!(s.try_spawn(|_| Ok(())), Err(Rejected::Full(_))));
+                assert!(matches!(
+                    s.try_spawn(|_| Ok(())),
+                    Err(TrySpawnError::Full(_))
+                ));
                 for _ in 0..10 {
                     s.spawn(|s| {
                         s.spawn(|_| Ok(_ = ran.fetch_add(1, SeqCst)));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rayon_errgroup::{Rejected, Scope};
+use rayon_errgroup::{Scope, TrySpawnError};
 
 use crate::interpret::{Doing, Frame, Kept, perform};
 use crate::log::{Kind, Thing, lock};
@@ -111,7 +111,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
             |result| {
                 Event::TrySpawned(match result {
                     Ok(()) => TrySpawned::Accepted(number),
-                    Err(Rejected::Full(_)) => TrySpawned::Full,
+                    Err(TrySpawnError::Full(_)) => TrySpawned::Full,
                     Err(_) => TrySpawned::Cancelled,
                 })
             },
