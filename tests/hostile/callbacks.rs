@@ -8,7 +8,7 @@ use std::thread;
 
 use rayon::prelude::*;
 use rayon_errgroup::{
-    CancelToken, Cause, ErrGroup, GroupError, OnCancel, TrySpawnError, prelude::*, scope,
+    CancelRegistration, CancelToken, Cause, ErrGroup, GroupError, TrySpawnError, prelude::*, scope,
 };
 
 use crate::harness::{Drops, on_pools, payload_of, watched};
@@ -64,7 +64,7 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
     watched(|| {
         for round in 0..300 {
             let (family, calls) = (family(), Drops::new(5));
-            let kept: Vec<OnCancel> = (0..5)
+            let kept: Vec<CancelRegistration> = (0..5)
                 .map(|member| {
                     let (family, calls) = (family.clone(), calls.clone());
                     family.clone()[member].on_cancel(move || {
@@ -98,7 +98,7 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
 /// A callback that registers a callback that registers another: each runs at once.
 #[test]
 fn callbacks_that_register_callbacks() {
-    fn register(token: &CancelToken, left: usize, calls: Arc<AtomicUsize>) -> OnCancel {
+    fn register(token: &CancelToken, left: usize, calls: Arc<AtomicUsize>) -> CancelRegistration {
         token.clone().on_cancel({
             let token = token.clone();
             move || {
@@ -129,7 +129,7 @@ fn callbacks_that_unregister_the_others() {
     watched(|| {
         for by_drop in [false, true] {
             let (family, calls) = (family(), Arc::new(AtomicUsize::new(0)));
-            let all: Arc<Mutex<Vec<Option<OnCancel>>>> = Arc::default();
+            let all: Arc<Mutex<Vec<Option<CancelRegistration>>>> = Arc::default();
             let prevented = Arc::new(AtomicUsize::new(0));
             for number in 0..100 {
                 let (all, calls) = (Arc::clone(&all), Arc::clone(&calls));
@@ -141,13 +141,13 @@ fn callbacks_that_unregister_the_others() {
                         calls.fetch_add(1, SeqCst);
                         let taken: Vec<_> =
                             all.lock().unwrap().iter_mut().map(Option::take).collect();
+                        // This includes its own registration: a callback does not wait for itself.
                         for registration in taken.into_iter().flatten() {
-                            if !by_drop {
+                            if by_drop {
+                                drop(registration);
+                            } else {
                                 prevented.fetch_add(registration.unregister().into(), SeqCst);
                             }
-                            // This includes its own registration: a callback does not wait for
-                            // itself.
-                            drop(registration);
                         }
                     }
                 });
@@ -162,11 +162,12 @@ fn callbacks_that_unregister_the_others() {
     });
 }
 
-/// A thread that waits for a callback waits until the callback has returned.
+/// The drop of a registration waits until a running callback has returned, also if two threads
+/// share the registration. `unregister` does not wait.
 #[test]
 fn a_callback_that_is_waited_for_from_two_threads() {
     watched(|| {
-        for _ in 0..200 {
+        for waits in [true, false].repeat(200) {
             let (token, drops) = (CancelToken::new(), Drops::new(1));
             let (entered, enter) = channel();
             let (leave, left) = sync_channel(0);
@@ -179,18 +180,23 @@ fn a_callback_that_is_waited_for_from_two_threads() {
             thread::scope(|threads| {
                 threads.spawn(|| token.cancel());
                 enter.recv().unwrap();
-                for registration in [Arc::clone(&registration), registration] {
-                    let drops = &drops;
-                    threads.spawn(move || {
-                        assert!(!registration.unregister());
-                        if let Some(registration) = Arc::into_inner(registration) {
-                            drop(registration);
-                            drops.assert_each_once();
-                        }
-                    });
+                if waits {
+                    for registration in [Arc::clone(&registration), registration] {
+                        let drops = &drops;
+                        threads.spawn(move || {
+                            if let Some(registration) = Arc::into_inner(registration) {
+                                drop(registration);
+                                drops.assert_each_once();
+                            }
+                        });
+                    }
+                } else {
+                    let registration = Arc::into_inner(registration).unwrap();
+                    assert!(!registration.unregister(), "the callback has begun");
                 }
                 leave.send(()).unwrap();
             });
+            drops.assert_each_once();
         }
     });
 }
@@ -316,7 +322,7 @@ fn callbacks_that_all_panic() {
         assert!(!family[0].cancel(), "no panic is left for a later call");
         assert!(
             registrations
-                .iter()
+                .into_iter()
                 .all(|registration| !registration.unregister())
         );
 

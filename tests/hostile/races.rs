@@ -13,7 +13,7 @@ use crossbeam_channel::TryRecvError;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
-use rayon_errgroup::{CancelToken, Cause, OnCancel};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
 use crate::harness::watched;
 
@@ -77,8 +77,9 @@ struct Known {
     seen: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Fate {
+    /// Registered, or called before it could be unregistered.
     Registered,
     Unregistered,
     /// The registration was dropped. The callback may have run before.
@@ -95,7 +96,7 @@ struct Call {
 struct Actor {
     known: Vec<Known>,
     calls: Vec<Call>,
-    registrations: Vec<(OnCancel, usize)>,
+    registrations: Vec<(CancelRegistration, usize)>,
     /// For each shared token, how often a `cancel` of this thread was the first.
     wins: [usize; SHARED],
 }
@@ -178,15 +179,13 @@ impl Actor {
                 return;
             }
             let at = index.index(self.registrations.len());
-            let call = &mut self.calls[self.registrations[at].1];
+            let (registration, call) = self.registrations.swap_remove(at);
+            let fate = &mut self.calls[call].fate;
             if let Op::DropRegistration = op {
-                drop(self.registrations.swap_remove(at));
-                if call.fate == Fate::Registered {
-                    call.fate = Fate::Dropped;
-                }
-            } else if self.registrations[at].0.unregister() {
-                assert_eq!(call.fate, Fate::Registered);
-                call.fate = Fate::Unregistered;
+                drop(registration);
+                *fate = Fate::Dropped;
+            } else if registration.unregister() {
+                *fate = Fate::Unregistered;
             }
             return;
         }

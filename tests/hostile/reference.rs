@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, Cause, DropGuard, ErrGroup, OnCancel, prelude::*};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause, DropGuard, ErrGroup, prelude::*};
 
 use crate::harness::watched;
 
@@ -86,7 +86,7 @@ struct World {
     callbacks: Vec<Callback>,
     tokens: Vec<(CancelToken, usize)>,
     guards: Vec<(DropGuard, usize)>,
-    registrations: Vec<(OnCancel, usize)>,
+    registrations: Vec<(CancelRegistration, usize)>,
 }
 
 fn pick<T>(from: &[T], index: Index) -> Option<usize> {
@@ -149,12 +149,12 @@ impl World {
             let Some(at) = pick(&self.registrations, index) else {
                 return;
             };
-            let (registration, call) = &self.registrations[at];
-            let was_pending = std::mem::take(&mut self.callbacks[*call].is_pending);
+            let (registration, call) = self.registrations.swap_remove(at);
+            let was_pending = std::mem::take(&mut self.callbacks[call].is_pending);
             if let Op::Unregister = op {
                 assert_eq!(registration.unregister(), was_pending);
             } else {
-                drop(self.registrations.swap_remove(at));
+                drop(registration);
             }
             return;
         }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use rayon_errgroup::{CancelToken, Cause, OnCancel};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
 use crate::harness::watched;
 
@@ -80,7 +80,7 @@ fn a_callback_on_every_token() {
     for (name, shape) in SHAPES {
         on_small_stack(name, move || {
             let (tokens, calls) = (shape(), Arc::new(AtomicUsize::new(0)));
-            let kept: Vec<OnCancel> = tokens
+            let kept: Vec<CancelRegistration> = tokens
                 .iter()
                 .map(|token| {
                     let (calls, own) = (Arc::clone(&calls), token.clone());
@@ -92,8 +92,7 @@ fn a_callback_on_every_token() {
             drop(tokens);
             assert!(top.cancel());
             assert_eq!(calls.load(SeqCst), SIZE + 1);
-            assert!(kept.iter().all(|registration| !registration.unregister()));
-            drop(kept);
+            assert!(kept.into_iter().all(|kept| !kept.unregister()));
             assert_eq!(Arc::strong_count(&calls), 1);
         });
     }
@@ -105,7 +104,7 @@ fn callbacks_that_are_never_called_keep_the_tree_alive() {
     for (name, shape) in SHAPES {
         on_small_stack(name, move || {
             let tokens = shape();
-            let mut kept: Vec<OnCancel> = tokens
+            let mut kept: Vec<CancelRegistration> = tokens
                 .iter()
                 .map(|token| token.on_cancel(|| unreachable!()))
                 .collect();

@@ -11,6 +11,7 @@ use crate::interpret::{Caller, Frame, World};
 use crate::log::{Kind, Thing, lock};
 use crate::program::{Link, Run, Threads, Timeout};
 use crate::seen::{Ran, Registration, Returned, Span, TokenState};
+use crate::steps::wait_unless_prevented;
 
 /// Executes a run, and records what is observed of it. Returns its error, or unwinds as it does.
 pub(crate) fn execute<'p>(
@@ -35,10 +36,17 @@ pub(crate) fn execute<'p>(
     got.ask_for_result();
     let tokens = lock(&frame.tokens).iter().map(TokenState::new).collect();
     let kept = frame.kept.into_inner().unwrap_or_default();
-    let kept = kept.into_iter().map(|kept| Registration {
-        cause: kept.token.cause(),
-        prevented: kept.registration.unregister(),
-        calls: kept.calls,
+    let kept = kept.into_iter().map(|kept| {
+        let cause = kept.token.cause();
+        let mut prevented = kept.registration.unregister();
+        if cause.is_some() {
+            prevented = wait_unless_prevented(prevented, &kept.calls);
+        }
+        Registration {
+            cause,
+            prevented,
+            calls: kept.calls,
+        }
     });
     let kept = kept.collect();
     let returned = got.returned.clone();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rayon_errgroup::{CancelToken, ErrGroup, OnCancel, Scope};
+use rayon_errgroup::{CancelRegistration, CancelToken, ErrGroup, Scope};
 
 use crate::execute::execute;
 use crate::log::{Kind, Log, Thing, Writing, lock, work};
@@ -39,7 +39,7 @@ pub(crate) struct Frame<'p> {
 
 /// A callback that stays registered until the end of the run.
 pub(crate) struct Kept {
-    pub(crate) registration: OnCancel,
+    pub(crate) registration: CancelRegistration,
     pub(crate) calls: Arc<AtomicUsize>,
     pub(crate) token: CancelToken,
 }
@@ -146,7 +146,7 @@ pub(crate) struct Doing<'d, 's, 'run, 'p> {
     pub(crate) token: Option<&'d CancelToken>,
     pub(crate) scope: Option<&'d Scope<'d, 'run, 's, Thing>>,
     writing: Writing,
-    pub(crate) registered: Vec<(OnCancel, Arc<AtomicUsize>)>,
+    pub(crate) registered: Vec<(CancelRegistration, Arc<AtomicUsize>)>,
 }
 
 impl<'p> Doing<'_, '_, '_, 'p> {

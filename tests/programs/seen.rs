@@ -68,7 +68,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Registration {
     pub(crate) calls: Arc<AtomicUsize>,
-    /// Whether `unregister` returned that it prevented the call.
+    /// Whether the call was prevented, by `unregister` or by the drop of the registration.
     pub(crate) prevented: bool,
     /// The cause of the token when the callback was unregistered.
     pub(crate) cause: Option<Cause>,

@@ -63,8 +63,8 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         );
         let counter = Arc::clone(&calls);
         let registration = token.on_cancel(move || {
-            counter.fetch_add(1, SeqCst);
             drop(thing);
+            counter.fetch_add(1, SeqCst);
         });
         if keep {
             lock(&self.frame.kept).push(Kept {
@@ -78,13 +78,17 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     }
 
     pub(crate) fn unregister(&mut self) {
-        for (registration, calls) in mem::take(&mut self.registered) {
+        let registered = mem::take(&mut self.registered).into_iter();
+        for ((registration, calls), by_drop) in registered.zip([true, false].into_iter().cycle()) {
+            let counter = Arc::clone(&calls);
             self.record(
                 || {
-                    let prevented = registration.unregister();
-                    // The drop waits for a call that has begun.
-                    drop(registration);
-                    prevented
+                    if by_drop {
+                        // It waits for a call that has begun, and prevents any other.
+                        drop(registration);
+                        return counter.load(SeqCst) == 0;
+                    }
+                    wait_unless_prevented(registration.unregister(), &counter)
                 },
                 |prevented| {
                     Event::Called(Registration {
@@ -146,6 +150,15 @@ impl<'p> Frame<'p> {
         };
         (number, task)
     }
+}
+
+/// Waits for the end of a call that `unregister` did not prevent: it may still run on another
+/// thread.
+pub(crate) fn wait_unless_prevented(prevented: bool, calls: &AtomicUsize) -> bool {
+    if !prevented {
+        wait_until(BODY_LIMIT, || calls.load(SeqCst) > 0);
+    }
+    prevented
 }
 
 /// Waits until the condition holds, up to a limit, and returns whether it holds.
