@@ -92,10 +92,10 @@ fn report(
     let timeline = Timeline::start();
     let outcome = batch::run(&files, &group, &timeline);
 
-    if !outcome.errors.is_empty() || !outcome.panics.is_empty() {
-        tell(table::failures(&outcome, &files));
+    if let Some(table) = table::failures(&outcome, &files) {
+        tell(table);
     }
-    let readings: usize = outcome.values.iter().map(|(_, readings)| readings).sum();
+    let readings: usize = outcome.values().iter().map(|(_, readings)| readings).sum();
     tell(format_args!("{readings} readings in the valid files."));
     let fates = fates(&outcome, files.len());
     let picture = picture::draw(&outcome.to_string(), &timeline.into_bars(), &fates)?;
@@ -106,7 +106,7 @@ fn report(
 }
 
 fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> u8 {
-    match outcome.cause {
+    match outcome.cause() {
         _ if is_good => 0,
         // The parent is the token that Ctrl-C cancels.
         Some(Cause::Parent(_)) => INTERRUPTED,

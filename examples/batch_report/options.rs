@@ -23,7 +23,7 @@ as with grep and diff, which use 2 for trouble. The demonstration exits with 0 i
 exactly the files that it broke are reported.
 
 Ctrl-C skips the rest and reports what was done until then. A file that is being
-read counts as failed. Press Ctrl-C twice to exit at once. A panic of the validator
+read counts as cancelled. Press Ctrl-C twice to exit at once. A panic of the validator
 counts as a failure; set RUST_BACKTRACE to see where it comes from.";
 
 /// Validate every file of the given folders in parallel, even if some fail, and report on all

@@ -174,6 +174,7 @@ fn color(fate: Fate) -> RGBColor {
     match fate {
         Fate::Ok => RGBColor(0x8c, 0xb8, 0xdc),
         Fate::Failed => RGBColor(0xe0, 0x7b, 0x1f),
+        Fate::Cancelled => RGBColor(0xf0, 0xc2, 0x4e),
         Fate::Panicked => RGBColor(0x8e, 0x1b, 0x4f),
         Fate::Skipped => RGBColor(0xcf, 0xcc, 0xc4),
     }

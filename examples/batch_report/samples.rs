@@ -71,12 +71,13 @@ impl Drop for Samples {
 
 /// Whether exactly the broken files are reported, and none was skipped.
 pub(crate) fn broken_are_found<T, E>(outcome: &Outcome<T, E>) -> bool {
-    let errors = outcome.errors.iter().map(|(index, _)| Some(*index));
-    let panics = outcome.panics.iter().map(|(index, _)| *index);
+    let errors = outcome.errors().iter().chain(outcome.late_errors());
+    let errors = errors.map(|(index, _)| Some(*index));
+    let panics = outcome.panics().iter().map(|(index, _)| *index);
     let mut reported: Vec<_> = errors.chain(panics).collect();
     reported.sort_unstable();
     let broken = BROKEN.iter().map(|(index, _)| Some(*index));
-    outcome.skipped == 0 && reported.into_iter().eq(broken)
+    outcome.skipped() == 0 && reported.into_iter().eq(broken)
 }
 
 /// One day of a weather station. A few days have many readings.

@@ -9,6 +9,7 @@ use crate::program::{Ended, Folder, Program, example, run};
 /// The colors of the picture, by the result of a file.
 const OK: &str = "#8CB8DC";
 const FAILED: &str = "#E07B1F";
+const CANCELLED: &str = "#F0C24E";
 const PANICKED: &str = "#8E1B4F";
 const SKIPPED: &str = "#CFCCC4";
 
@@ -299,10 +300,10 @@ mod stopped {
         input.write_all(&vec![b' '; 1 << 20]).expect("it reads");
         program.interrupt();
         let ended = end(program, input);
-        let last = "0 ok, 1 failed, 2 skipped: interrupted";
+        let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: interrupted";
         ended_with(&ended, 130, last);
-        has_row(&ended, "/dev/stdin", "failed", "cancelled: requested");
-        shows(&picture(&folder), &[(FAILED, 1)], 2);
+        has_row(&ended, "/dev/stdin", "cancelled", "cancelled: requested");
+        shows(&picture(&folder), &[(CANCELLED, 1)], 2);
     }
 
     #[test]
@@ -315,9 +316,10 @@ mod stopped {
             ended_with(&ended, 1, "0 ok, 0 failed, 3 skipped: deadline passed");
             shows(&picture(&folder), &[], 3);
         } else {
-            ended_with(&ended, 1, "0 ok, 1 failed, 2 skipped: deadline passed");
-            has_row(&ended, "/dev/stdin", "failed", "cancelled: deadline");
-            shows(&picture(&folder), &[(FAILED, 1)], 2);
+            let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: deadline passed";
+            ended_with(&ended, 1, last);
+            has_row(&ended, "/dev/stdin", "cancelled", "cancelled: deadline");
+            shows(&picture(&folder), &[(CANCELLED, 1)], 2);
         }
     }
 }

@@ -130,20 +130,28 @@ impl Ended {
     }
 }
 
+/// How many items of an outcome returned a value or an error.
+pub(crate) fn returned<T, E>(outcome: &Outcome<T, E>) -> usize {
+    outcome.values().len() + outcome.errors().len() + outcome.late_errors().len()
+}
+
 pub(crate) fn both(outcome: Outcome<Thing, Thing>) -> Ended {
-    let things = |of: Vec<(usize, Thing)>| {
-        let things = of
-            .into_iter()
-            .inspect(|(at, thing)| assert_eq!(*at, thing.number));
-        things.map(|(_, thing)| thing).collect::<Vec<_>>()
-    };
-    if outcome.panics.is_empty() && outcome.errors.is_empty() && outcome.skipped > 0 {
-        return Ended::Cancelled;
-    }
-    if !outcome.panics.is_empty() {
+    if !outcome.panics().is_empty() {
         return Ended::Panicked;
     }
-    Ended::Both(things(outcome.values), things(outcome.errors))
+    if returned(&outcome) == outcome.values().len() && outcome.skipped() > 0 {
+        return Ended::Cancelled;
+    }
+    let (mut values, mut errors) = (vec![], vec![]);
+    for (index, result) in outcome {
+        let (thing, things) = match result {
+            Ok(value) => (value, &mut values),
+            Err(error) => (error, &mut errors),
+        };
+        assert_eq!(index, thing.number);
+        things.push(thing);
+    }
+    Ended::Both(values, errors)
 }
 
 /// Runs one cell of the table.

@@ -219,13 +219,13 @@ fn an_outcome_of_too_few_items() {
             ran.fetch_add(1, SeqCst);
             if n % 2 == 0 { Ok(n) } else { Err(n) }
         });
-        assert!(outcome.values.iter().all(|(at, n)| at == n));
-        assert!(outcome.errors.iter().all(|(at, n)| at == n));
+        assert!(outcome.values().iter().all(|(at, n)| at == n));
+        assert!(outcome.errors().iter().all(|(at, n)| at == n));
         assert_eq!(
-            outcome.values.len() + outcome.errors.len(),
+            outcome.values().len() + outcome.errors().len(),
             ran.into_inner()
         );
-        assert!(outcome.skipped >= 1 && !outcome.is_complete());
+        assert!(outcome.skipped() >= 1 && !outcome.is_complete());
     });
 }
 
@@ -287,7 +287,7 @@ fn a_size_hint_is_no_more_than_a_hint() {
                 } else {
                     assert_eq!(mapped, Err(at));
                     assert_eq!(streamed.unwrap_err().index(), Some(at));
-                    assert_eq!(outcome.errors, [(at, at)]);
+                    assert_eq!(outcome.errors(), [(at, at)]);
                     assert_eq!(bridged, Err(at));
                 }
                 assert_eq!(sunk, at);
@@ -314,7 +314,7 @@ fn a_size_hint_that_panics_is_a_panic_of_the_source() {
         };
         assert_eq!(panicked.message(), Some("hint"));
         let outcome = lines().par_in_order().with_group(&group).outcome(ok);
-        assert_eq!((outcome.panics.len(), outcome.values.len()), (1, 0));
+        assert_eq!((outcome.panics().len(), outcome.values().len()), (1, 0));
     });
 }
 
@@ -347,7 +347,7 @@ fn an_iterator_that_continues_after_its_end() {
             assert_eq!((count.is_ok(), sunk), (true, before));
             asked_once();
             let outcome = flickering().par_in_order().with_group(&group).outcome(ok);
-            assert_eq!((outcome.values.len(), outcome.skipped), (before, 0));
+            assert_eq!((outcome.values().len(), outcome.skipped()), (before, 0));
             asked_once();
             // rayon's bridge stops there too.
             let bridged = flickering().par_bridge().try_map_group(ok).unwrap();
@@ -377,8 +377,8 @@ fn an_iterator_that_continues_after_its_panic() {
                 assert!(matches!(result, Err(GroupError::Panicked(_))));
                 assert_eq!(asked.load(SeqCst), at + 1);
                 let outcome = source().par_in_order().with_group(&group).outcome(ok);
-                let read = outcome.values.len() + outcome.skipped;
-                assert_eq!((outcome.panics.len(), read), (1, at));
+                let read = outcome.values().len() + outcome.skipped();
+                assert_eq!((outcome.panics().len(), read), (1, at));
                 assert_eq!(asked.load(SeqCst), at + 1);
             }
         }

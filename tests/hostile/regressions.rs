@@ -117,8 +117,8 @@ fn neither_values_nor_an_error_are_lost_to_the_drop_of_a_reason() {
             .with_group(&group)
             .outcome(cancel);
         assert_eq!(
-            (outcome.is_complete(), &outcome.values),
-            (true, &vec![(0, 7)])
+            (outcome.is_complete(), outcome.values()),
+            (true, &[(0, 7)][..])
         );
         // The outcome holds the cause, and so the reason, of a cancellation that came too late.
         assert!(blast(|| drop(outcome)).is_some());
@@ -200,9 +200,13 @@ fn an_outcome_accounts_for_a_chunk_that_was_never_created() {
             .in_order()
             .with_group(&group)
             .outcome(|_, n: i32| Ok::<_, ()>(n));
-        assert_eq!(outcome.panics.len(), 1);
-        assert_eq!(outcome.panics[0].0, None, "no item panicked");
-        assert_eq!(outcome.values.len() + outcome.skipped, 1000, "{outcome}");
+        assert_eq!(outcome.panics().len(), 1);
+        assert_eq!(outcome.panics()[0].0, None, "no item panicked");
+        assert_eq!(
+            outcome.values().len() + outcome.skipped(),
+            1000,
+            "{outcome}"
+        );
     });
 }
 
@@ -234,7 +238,7 @@ fn an_outcome_with_skipped_items_has_no_values_of_all_items() {
         };
         payload_of(|| run(&ErrGroup::new()));
         let outcome = run(&ErrGroup::new().catch_panics());
-        assert!(outcome.skipped > 0 && !outcome.is_complete());
+        assert!(outcome.skipped() > 0 && !outcome.is_complete());
         assert!(matches!(
             outcome.into_result(),
             Err(GroupError::Panicked(_))

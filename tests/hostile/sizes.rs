@@ -6,6 +6,7 @@ use rayon::iter::{repeat, repeat_n};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
+use crate::fixture::returned;
 use crate::harness::{on_pools, payload_of};
 
 const MAX: usize = usize::MAX;
@@ -28,8 +29,7 @@ fn check<I: IndexedParallelIterator<Item = usize>>(source: impl Fn() -> I, len: 
     }
     let outcome = source().in_order().with_group(&group).outcome(f);
     assert_eq!(outcome.is_complete(), is_ok);
-    let ran = outcome.values.len() + outcome.errors.len();
-    assert_eq!(ran + outcome.skipped, len);
+    assert_eq!(returned(&outcome) + outcome.skipped(), len);
     let mut sunk = Vec::new();
     let stream = source().in_order().with_group(&group);
     let result = stream.try_stream(f, |n| {
@@ -96,9 +96,9 @@ fn fails_early<I: IndexedParallelIterator<Item = usize>>(
     assert_eq!(in_order().try_map(|_, n| early(n)), Err(AT));
     assert_eq!(in_order().try_map(|_, n| early(n).map(drop)), Err(AT));
     let outcome = in_order().with_group(&group).outcome(|_, n| early(n));
-    assert_eq!(outcome.errors[0], (AT, AT));
-    let ran = outcome.values.len() + outcome.errors.len();
-    assert_eq!(ran + outcome.skipped, MAX, "every item is accounted for");
+    assert_eq!(outcome.errors()[0], (AT, AT));
+    let sum = returned(&outcome) + outcome.skipped();
+    assert_eq!(sum, MAX, "every item is accounted for");
     let mut sunk = 0;
     let result = in_order().with_group(&group).try_stream(
         |_, n| early(n),
@@ -169,10 +169,10 @@ fn a_cancelled_run_over_the_longest_input_counts_the_skipped_items() {
             }
             if n % 2 == 0 { Ok(()) } else { Err(()) }
         });
-        let ran = outcome.values.len() + outcome.errors.len();
+        let ran = returned(&outcome);
         assert!(ran > 0, "the item that cancelled");
-        assert_eq!(ran + outcome.skipped, MAX);
-        assert!(matches!(outcome.cause, Some(Cause::Parent(_))));
+        assert_eq!(ran + outcome.skipped(), MAX);
+        assert!(matches!(outcome.cause(), Some(Cause::Parent(_))));
     });
 }
 
@@ -204,9 +204,12 @@ fn a_limit_of_at_least_as_many_errors_as_items() {
             assert!(matches!(result, Err(GroupError::Panicked(_))));
             all_ran("a stream");
             let outcome = items().in_order().with_group(&group).outcome(f);
-            assert_eq!((outcome.errors.len(), outcome.panics.len()), (LEN - 1, 1));
+            assert_eq!(
+                (outcome.errors().len(), outcome.panics().len()),
+                (LEN - 1, 1)
+            );
             // Each item is one failure, so only the last can reach the limit.
-            assert_eq!(outcome.cause.is_some(), number == LEN);
+            assert_eq!(outcome.cause().is_some(), number == LEN);
             all_ran("an outcome");
             let result = group.scope(|s| {
                 (0..LEN).for_each(|n| s.spawn(move |s| f(s.token(), n)));

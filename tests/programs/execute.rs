@@ -33,7 +33,7 @@ pub(crate) fn execute<'p>(
     let (took, end) = (began.elapsed(), log.now());
     let mut got = got.unwrap_or_else(|payload| Got::unwound(&frame, payload));
     let alive = log.alive(frame.id);
-    got.ask_for_result();
+    got.ask_for_result(&frame);
     let tokens = lock(&frame.tokens).iter().map(TokenState::new).collect();
     let kept = frame.kept.into_inner().unwrap_or_default();
     let kept = kept.into_iter().map(|kept| {

@@ -95,40 +95,47 @@ impl Got {
         }
     }
 
-    pub(crate) fn outcome(frame: &Frame<'_>, mut outcome: Outcome<Thing, Thing>) -> Self {
+    pub(crate) fn outcome(frame: &Frame<'_>, outcome: Outcome<Thing, Thing>) -> Self {
         let number = |(index, thing): &(usize, Thing)| (*index, thing.id());
-        let is_complete = outcome.is_complete();
-        let mut report = Report {
-            values: outcome.values.iter().map(number).collect(),
-            errors: outcome.errors.iter().map(number).collect(),
-            panics: Vec::new(),
-            skipped: outcome.skipped,
-            cause: outcome.cause.clone(),
-            is_complete,
+        let mut errors: Vec<_> = outcome.errors().iter().map(number).collect();
+        errors.extend(outcome.late_errors().iter().map(number));
+        errors.sort_unstable();
+        for (_, panicked) in outcome.panics() {
+            // A program raises things, and no messages.
+            if let Some(message) = panicked.message() {
+                frame
+                    .world
+                    .wrong(format!("the crate itself panicked: {message:?}"));
+            }
+        }
+        let report = Report {
+            values: outcome.values().iter().map(number).collect(),
+            errors,
+            panics: outcome.panics().iter().map(|(index, _)| *index).collect(),
+            skipped: outcome.skipped(),
+            cause: outcome.cause().cloned(),
+            is_complete: outcome.is_complete(),
             is_ok: false,
         };
-        let mut held = Vec::new();
-        for (index, panicked) in std::mem::take(&mut outcome.panics) {
-            let payload = own(frame, panicked.into_payload());
-            report.panics.push((index, payload.id()));
-            held.push(payload);
-        }
         Got {
             returned: Returned::Outcome(report),
-            held,
+            held: Vec::new(),
             outcome: Some(outcome),
         }
     }
 
     /// Asks an outcome for its result. This drops things, so what is alive has to be recorded
     /// before.
-    pub(crate) fn ask_for_result(&mut self) {
+    pub(crate) fn ask_for_result(&mut self, frame: &Frame<'_>) {
         let (Returned::Outcome(report), Some(outcome)) = (&mut self.returned, self.outcome.take())
         else {
             return;
         };
         let result = outcome.into_result();
-        report.is_ok = result.is_ok() && report.panics.is_empty();
+        report.is_ok = result.is_ok();
+        if let Err(GroupError::Panicked(panicked)) = result {
+            drop(own(frame, panicked.into_payload()));
+        }
     }
 
     pub(crate) fn unwound(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Self {

@@ -134,11 +134,11 @@ fn all_errors_of_a_map_are_kept_with_the_values_around_them() {
             items.outcome(|_, n| if bad.contains(&n) { Err(n) } else { Ok(n + 1) })
         };
         let one = outcome(&[3]);
-        assert_eq!(one.values, [(0, 2), (1, 3), (3, 5), (4, 6)]);
-        assert_eq!(one.errors, [(2, 3)]);
+        assert_eq!(one.values(), [(0, 2), (1, 3), (3, 5), (4, 6)]);
+        assert_eq!(one.errors(), [(2, 3)]);
         let two = outcome(&[3, 4]);
-        assert_eq!(two.values, [(0, 2), (1, 3), (4, 6)]);
-        assert_eq!(two.errors, [(2, 3), (3, 4)]);
+        assert_eq!(two.values(), [(0, 2), (1, 3), (4, 6)]);
+        assert_eq!(two.errors(), [(2, 3), (3, 4)]);
         let error = two.into_result().unwrap_err();
         assert_eq!((error.index(), error.into_error()), (Some(2), Some(3)));
     });
@@ -154,8 +154,8 @@ fn a_map_stops_at_the_first_error_and_keeps_the_values_before_it() {
             .in_order()
             .with_group(&group);
         let outcome = items.outcome(|_, n| if n == 3 || n == 4 { Err(n) } else { Ok(n + 1) });
-        assert_eq!(outcome.values[..2], [(0, 2), (1, 3)]);
-        assert_eq!(outcome.errors[0], (2, 3));
+        assert_eq!(outcome.values()[..2], [(0, 2), (1, 3)]);
+        assert_eq!(outcome.errors()[0], (2, 3));
         if threads == 1 {
             assert_eq!(outcome.to_string(), "2 ok, 1 failed, 2 skipped");
         }

@@ -1,11 +1,11 @@
 //! Guarantee 3: containment. At the return everything has ended, and each thing is dropped once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Seen, Violations};
 use crate::log::Fate;
-use crate::seen::Returned;
+use crate::seen::{Returned, Trace};
 
 pub(super) fn each_once(things: &[Arc<Fate>], found: &mut Violations) {
     for fate in things.iter().filter(|fate| fate.drops() != 1) {
@@ -33,7 +33,7 @@ pub(super) fn at_return(seen: Seen<'_, '_>, found: &mut Violations) {
         }
     }
     let alive: BTreeSet<_> = ran.alive.iter().copied().collect();
-    let returned = ran.returned.things();
+    let returned = ran.returned.things(&seen.items());
     if alive != returned {
         found.push(format!(
             "containment: at the return {alive:?} were not dropped, and {returned:?} were returned"
@@ -42,8 +42,8 @@ pub(super) fn at_return(seen: Seen<'_, '_>, found: &mut Violations) {
 }
 
 impl Returned {
-    /// The things that were returned to the caller.
-    fn things(&self) -> BTreeSet<usize> {
+    /// The things that were returned to the caller, by a run with these items.
+    fn things(&self, items: &BTreeMap<usize, &Trace>) -> BTreeSet<usize> {
         let list = match self {
             Returned::Ok(values) => values.clone().unwrap_or_default(),
             Returned::Failed { error, .. } => vec![*error],
@@ -52,8 +52,10 @@ impl Returned {
             Returned::Outcome(report) => {
                 let values = report.values.iter().map(|(_, value)| *value);
                 let errors = report.errors.iter().map(|(_, error)| *error);
-                let panics = report.panics.iter().map(|(_, payload)| *payload);
-                values.chain(errors).chain(panics).collect()
+                let panics = report.panics.iter().flatten();
+                let payloads = panics.filter_map(|index| items.get(index));
+                let payloads = payloads.map(|trace| trace.ended.thing());
+                values.chain(errors).chain(payloads).collect()
             }
         };
         list.into_iter().collect()

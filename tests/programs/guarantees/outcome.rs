@@ -23,7 +23,7 @@ fn identity(seen: Seen<'_, '_>, report: &Report, found: &mut Violations) {
         match trace.ended {
             Ended::Ok(value) => values.push((*index, value)),
             Ended::Err(error) => errors.push((*index, error)),
-            Ended::Panic(payload) => panics.push((Some(*index), payload)),
+            Ended::Panic(_) => panics.push(Some(*index)),
         }
     }
     if report.values != values {
