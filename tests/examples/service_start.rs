@@ -87,8 +87,8 @@ fn a_probe_that_fails_stops_every_part() {
     );
     has_one(output, "probe: answer 2 is \"up = yes\"");
     has_one(output, "probe: failed");
-    has_one(output, "listener: ended, cancelled: a task failed");
-    has_one(output, "worker 1: ended, cancelled: a task failed");
+    has_one(output, "listener: ended, cancelled: an item or task failed");
+    has_one(output, "worker 1: ended, cancelled: an item or task failed");
 }
 
 #[test]
