@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, ErrGroup, prelude::*, scope};
+use rayon_errgroup::{ErrGroup, prelude::*, scope};
 
 use crate::fixture::{ENDS, End, Ended, Fixture, LENGTH, both, check};
 use crate::harness::on_pools;
@@ -16,6 +16,11 @@ pub(crate) type Terminal = fn(&Fixture, &ErrGroup) -> Ended;
 
 /// The terminals that take a policy.
 const TERMINALS: &[(&str, Terminal)] = &[
+    ("err_group", |fixture, group| {
+        let items = fixture.things().into_par_iter().with_group(group);
+        let result = items.err_group(|item| fixture.work(&fixture.own_token(), item).map(drop));
+        Ended::of(result.map(|()| vec![]))
+    }),
     ("try_for_each", |fixture, group| {
         let items = fixture.things().into_par_iter().with_group(group);
         let result = items.try_for_each(|token, item| fixture.work(token, item).map(drop));
@@ -36,6 +41,12 @@ const TERMINALS: &[(&str, Terminal)] = &[
                 .with_group(group)
                 .try_map(|token, item| fixture.work(token, item)),
         )
+    }),
+    ("in order, err_group", |fixture, group| {
+        let items = fixture.things().into_par_iter().in_order();
+        let items = items.with_group(group);
+        let result = items.err_group(|item| fixture.work(&fixture.own_token(), item).map(drop));
+        Ended::of(result.map(|()| vec![]))
     }),
     ("in order, try_for_each", |fixture, group| {
         let items = fixture
@@ -138,7 +149,7 @@ const TERMINALS: &[(&str, Terminal)] = &[
 const BARE: &[(&str, Terminal)] = &[
     ("err_group", |fixture, _| {
         let items = fixture.things().into_par_iter();
-        let result = items.err_group(|item| fixture.work(&CancelToken::new(), item).map(drop));
+        let result = items.err_group(|item| fixture.work(&fixture.own_token(), item).map(drop));
         Ended::of_bare(result.map(|()| vec![]))
     }),
     ("try_for_each_group", |fixture, _| {
@@ -154,9 +165,25 @@ const BARE: &[(&str, Terminal)] = &[
         let items = fixture.things().into_par_iter().in_order();
         Ended::of_bare(items.try_map(|token, item| fixture.work(token, item)))
     }),
+    ("in order, try_stream", |fixture, _| {
+        let items = fixture.things().into_par_iter().in_order();
+        let mut sunk = vec![];
+        let result = items.try_stream(
+            |token, item| fixture.work(token, item),
+            |value| {
+                sunk.push(value);
+                Ok(())
+            },
+        );
+        Ended::of_bare(result.map(|()| sunk))
+    }),
+    ("in order, outcome", |fixture, _| {
+        let items = fixture.things().into_par_iter().in_order();
+        both(items.outcome(|token, item| fixture.work(token, item)))
+    }),
     ("par_in_order, err_group", |fixture, _| {
         let items = fixture.things().into_iter().par_in_order();
-        let result = items.err_group(|item| fixture.work(&CancelToken::new(), item).map(drop));
+        let result = items.err_group(|item| fixture.work(&fixture.own_token(), item).map(drop));
         Ended::of_bare(result.map(|()| vec![]))
     }),
     ("scope without a policy", |fixture, _| {

@@ -77,6 +77,16 @@ impl Fixture {
         }
     }
 
+    /// A token for closures that get none. The run never cancels it, so it has a deadline of its own
+    /// where `work` waits for one.
+    pub(crate) fn own_token(&self) -> CancelToken {
+        let token = CancelToken::new();
+        if self.end == End::Deadline {
+            token.cancel_after(Duration::from_millis(1));
+        }
+        token
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "the item is dropped here")]
     pub(crate) fn work(&self, token: &CancelToken, item: Thing) -> Result<Thing, Thing> {
         let number = item.number;

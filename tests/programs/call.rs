@@ -120,7 +120,11 @@ impl<'p> Frame<'p> {
             (Call::Map, None) => {
                 Got::bare(items.try_map_group(move |token, input| f(Some(token), input)))
             }
-            (Call::ErrGroup | Call::ForEach, Some(group)) => {
+            (Call::ErrGroup, Some(group)) => {
+                let items = items.with_group(group);
+                Got::of(self, items.err_group(move |input| f(None, input).map(drop)))
+            }
+            (Call::ForEach, Some(group)) => {
                 let items = items.with_group(group);
                 Got::of(
                     self,
@@ -178,8 +182,16 @@ impl<'p> Frame<'p> {
                 OrderedCall::Plain(Call::Map) => {
                     Got::bare(items.try_map(move |token, input| f(Some(token), input)))
                 }
-                _ => Got::bare(
+                OrderedCall::Plain(Call::ForEach) => Got::bare(
                     items.try_for_each(move |token, input| f(Some(token), input).map(drop)),
+                ),
+                OrderedCall::Stream(sink) => Got::bare(items.try_stream(
+                    move |token, input| f(Some(token), input),
+                    self.sink(sink.as_ref()),
+                )),
+                OrderedCall::Outcome => Got::outcome(
+                    self,
+                    items.outcome(move |token, input| f(Some(token), input)),
                 ),
             };
         };
@@ -189,7 +201,10 @@ impl<'p> Frame<'p> {
                 self,
                 items.try_map(move |token, input| f(Some(token), input)),
             ),
-            OrderedCall::Plain(_) => Got::of(
+            OrderedCall::Plain(Call::ErrGroup) => {
+                Got::of(self, items.err_group(move |input| f(None, input).map(drop)))
+            }
+            OrderedCall::Plain(Call::ForEach) => Got::of(
                 self,
                 items.try_for_each(move |token, input| f(Some(token), input).map(drop)),
             ),

@@ -45,28 +45,8 @@ fn runs(depth: u32) -> BoxedStrategy<Run> {
         6 => Just(Mood::Wild),
     ];
     mood.prop_flat_map(move |mood| (maybe_policies(mood), works(depth, mood)))
-        .prop_map(|(policy, work)| Run { policy, work }.with_needed_policy())
+        .prop_map(|(policy, work)| Run { policy, work })
         .boxed()
-}
-
-impl Run {
-    /// Adds a policy where the call needs one.
-    fn with_needed_policy(mut self) -> Self {
-        let needs_policy = matches!(
-            self.work,
-            Work::Ordered(_, OrderedCall::Stream(_) | OrderedCall::Outcome, _)
-        );
-        if needs_policy {
-            self.policy.get_or_insert(Policy {
-                link: Link::None,
-                timeout: Timeout::None,
-                threads: Threads::Current,
-                catch_panics: false,
-                max_errors: 1,
-            });
-        }
-        self
-    }
 }
 
 fn maybe_policies(mood: Mood) -> BoxedStrategy<Option<Policy>> {

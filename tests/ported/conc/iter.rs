@@ -34,6 +34,9 @@ fn runs<E: Send>(
     check(&|| all().in_order().try_for_each(unit).is_ok());
     check(&|| all().in_order().try_map(&f).is_ok());
     check(&|| lazy().try_map(&f).is_ok());
+    check(&|| all().in_order().outcome(&f).is_complete());
+    check(&|| lazy().try_stream(&f, |_| Ok(())).is_ok());
+    check(&|| all().with_group(group).err_group(bare).is_ok());
     check(&|| all().with_group(group).try_for_each(unit).is_ok());
     check(&|| all().with_group(group).try_map(&f).is_ok());
     check(&|| all().in_order().with_group(group).try_map(&f).is_ok());
