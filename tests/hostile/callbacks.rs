@@ -225,7 +225,7 @@ fn a_callback_that_has_tasks_spawned() {
                             drop(first);
                             unreachable!("the scope is cancelled")
                         });
-                        let task = |_: &rayon_errgroup::Scope<'_, '_, '_, &str>| {
+                        let task = |_: &rayon_errgroup::Scope<'_, &str>| {
                             drop(second);
                             Ok(())
                         };

@@ -120,7 +120,7 @@ fn the_token_is_done_after_every_scope_and_cancelled_after_a_failure() {
         for answers in DOOMED {
             for group in [None, Some(&with_parent), Some(&with_threads)] {
                 let mut token = None;
-                let body = |s: &Scope<'_, '_, '_, _>| {
+                let body = |s: &Scope<'_, _>| {
                     let open = s.token().done().try_recv();
                     assert_eq!(open, Err(TryRecvError::Empty), "not done while it runs");
                     token = Some(s.token().clone());

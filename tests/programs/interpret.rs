@@ -99,7 +99,7 @@ pub(crate) fn perform<'s, 'p>(
     actor: Actor,
     item: &'p Item,
     token: Option<&CancelToken>,
-    scope: Option<&Scope<'_, '_, 's, Thing>>,
+    scope: Option<&Scope<'s, Thing>>,
     given: Option<Thing>,
 ) -> Result<Thing, Thing> {
     let log = frame.world.log;
@@ -140,16 +140,16 @@ pub(crate) fn perform<'s, 'p>(
 }
 
 /// An item that is running.
-pub(crate) struct Doing<'d, 's, 'run, 'p> {
+pub(crate) struct Doing<'d, 's, 'p> {
     pub(crate) frame: &'s Frame<'p>,
     pub(crate) actor: Actor,
     pub(crate) token: Option<&'d CancelToken>,
-    pub(crate) scope: Option<&'d Scope<'d, 'run, 's, Thing>>,
+    pub(crate) scope: Option<&'d Scope<'s, Thing>>,
     writing: Writing,
     pub(crate) registered: Vec<(CancelRegistration, Arc<AtomicUsize>)>,
 }
 
-impl<'p> Doing<'_, '_, '_, 'p> {
+impl<'p> Doing<'_, '_, 'p> {
     /// Runs `body`, and records the event and its time span.
     pub(crate) fn record<R>(
         &mut self,

@@ -19,7 +19,7 @@ const SHORT_WAIT: Duration = Duration::from_micros(200);
 /// How long the body of a cancelled scope may take.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
 
-impl<'p> Doing<'_, '_, '_, 'p> {
+impl<'p> Doing<'_, '_, 'p> {
     pub(crate) fn cancel_own(&mut self) {
         let Some(token) = self.token else { return };
         self.record(|| token.cancel(), |won| Event::CancelledOwn { won: *won });
@@ -139,11 +139,11 @@ impl<'p> Frame<'p> {
         item: &'p Item,
     ) -> (
         usize,
-        impl FnOnce(&Scope<'_, '_, 's, Thing>) -> Result<(), Thing> + Send + use<'s, 'p>,
+        impl FnOnce(&Scope<'s, Thing>) -> Result<(), Thing> + Send + use<'s, 'p>,
     ) {
         let number = self.tasks.fetch_add(1, SeqCst);
         let thing = self.thing(Kind::Item);
-        let task = move |scope: &Scope<'_, '_, 's, Thing>| {
+        let task = move |scope: &Scope<'s, Thing>| {
             let _thing = thing;
             let (actor, token) = (Actor::Item(number), Some(scope.token()));
             perform(self, actor, item, token, Some(scope), None).map(drop)

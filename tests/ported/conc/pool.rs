@@ -57,7 +57,7 @@ fn the_limit_is_reached_and_never_exceeded() {
     watched(|| {
         for limit in [1, 10, 100] {
             let (all, active) = (Barrier::new(limit), AtomicUsize::new(0));
-            let task = |_: &Scope<'_, '_, '_, _>| {
+            let task = |_: &Scope<'_, _>| {
                 let now = active.fetch_add(1, SeqCst) + 1;
                 all.wait();
                 active.fetch_sub(1, SeqCst);
