@@ -1,4 +1,4 @@
-//! Runs a program under watch: one that does not end is a violation too.
+//! Runs a program with a time limit: a program that does not end is a violation too.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use rayon::ThreadPoolBuilder;
 use rayon_errgroup::CancelToken;
 
 use crate::execute::execute;
+use crate::guarantees::{self, Faults};
 use crate::interpret::World;
 use crate::log::{Alarm, Log, Thing};
-use crate::model::{self, Faults};
 use crate::program::{Program, Threads};
 
-/// How long a program may take that ends; and when it is known that some do not.
-const PATIENCE: Duration = Duration::from_secs(30);
-const LESS: Duration = Duration::from_secs(3);
+/// How long a program may take before it counts as hung.
+const LIMIT: Duration = Duration::from_secs(30);
+/// The same after a first hang, so that shrinking does not take too long.
+const LIMIT_AFTER_HANG: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(crate) enum Wrong {
@@ -26,16 +27,20 @@ pub(crate) enum Wrong {
     Hang,
 }
 
-/// Whether a program has hung already.
+/// Whether a program has hung before.
 static HUNG: AtomicBool = AtomicBool::new(false);
 
-/// Runs a program, and holds what was seen of it against the laws.
+/// Runs a program, and checks its log against the guarantees.
 pub(crate) fn run(program: &Arc<Program>) -> Result<Faults, Wrong> {
     let (sender, receiver) = channel();
     let own = Arc::clone(program);
     thread::spawn(move || _ = sender.send(examine(&own)));
-    let patience = if HUNG.load(SeqCst) { LESS } else { PATIENCE };
-    match receiver.recv_timeout(patience) {
+    let limit = if HUNG.load(SeqCst) {
+        LIMIT_AFTER_HANG
+    } else {
+        LIMIT
+    };
+    match receiver.recv_timeout(limit) {
         Ok(result) => result.map_err(Wrong::Violation),
         Err(RecvTimeoutError::Timeout) => {
             HUNG.store(true, SeqCst);
@@ -48,7 +53,7 @@ pub(crate) fn run(program: &Arc<Program>) -> Result<Faults, Wrong> {
 }
 
 fn examine(program: &Program) -> Result<Faults, String> {
-    let (alarm, told) = channel();
+    let (alarm, alarms) = channel();
     let moment = program.cancel_at.map_or(usize::MAX, |moment| moment + 1);
     let log = Log::new(Some((moment, alarm.clone())));
     let outside = CancelToken::new();
@@ -62,7 +67,7 @@ fn examine(program: &Program) -> Result<Faults, String> {
     let has_threads = policy.is_some_and(|policy| matches!(policy.threads, Threads::Own(_)));
     thread::scope(|scope| {
         scope.spawn(move || {
-            if let Ok(Alarm::Cancel) = told.recv() {
+            if let Ok(Alarm::Cancel) = alarms.recv() {
                 world.cancel_outside();
             }
         });
@@ -77,8 +82,8 @@ fn examine(program: &Program) -> Result<Faults, String> {
         if ended.is_err_and(|payload| !payload.is::<Thing>()) {
             world.wrong("the interpreter panicked");
         }
-        _ = alarm.send(Alarm::Rest);
+        _ = alarm.send(Alarm::Stop);
     });
     let outside_is_cancelled = outside.is_cancelled();
-    model::check(&log, outside_is_cancelled)
+    guarantees::check(&log, outside_is_cancelled)
 }

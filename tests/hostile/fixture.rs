@@ -1,4 +1,5 @@
-//! What a run is made of, how it ends, and the count of what it has made and dropped.
+//! The fixture of `drops.rs`: what a run consumes, how it ends, and counts of everything it made
+//! and dropped.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -13,9 +14,9 @@ pub(crate) const LENGTH: usize = 300;
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    Well,
+    Success,
     Error,
-    /// Every item from there on fails.
+    /// Every item from that index on fails.
     Errors,
     #[cfg(panic = "unwind")]
     Panic,
@@ -25,12 +26,12 @@ pub(crate) enum End {
     Outside,
     /// The run's own deadline passes.
     Deadline,
-    /// The deadline has passed before the run begins.
-    Late,
+    /// The deadline passes before the run begins.
+    Expired,
 }
 
 pub(crate) const ENDS: &[End] = &[
-    End::Well,
+    End::Success,
     End::Error,
     End::Errors,
     #[cfg(panic = "unwind")]
@@ -38,25 +39,25 @@ pub(crate) const ENDS: &[End] = &[
     End::Inside,
     End::Outside,
     End::Deadline,
-    End::Late,
+    End::Expired,
 ];
 
-/// What a run is made of, and how often each part of it was dropped.
-pub(crate) struct Bench {
+/// The items of a run, how it is to end, and how often each item, value and error was dropped.
+pub(crate) struct Fixture {
     pub(crate) end: End,
-    /// The item that ends it.
+    /// The index of the item that ends the run.
     pub(crate) at: usize,
     pub(crate) stop: CancelToken,
     pub(crate) items: Drops,
     pub(crate) values: Drops,
     pub(crate) errors: Drops,
-    /// How many values and errors there were of each item.
+    /// How many values, and how many errors, each item returned.
     made: [Vec<AtomicUsize>; 2],
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) fn new(end: End, at: usize) -> Self {
-        Bench {
+        Fixture {
             end,
             at,
             stop: CancelToken::new(),
@@ -70,13 +71,23 @@ impl Bench {
     pub(crate) fn group(&self) -> ErrGroup {
         let group = ErrGroup::new().token(&self.stop);
         match self.end {
-            End::Late => group.deadline(Instant::now()),
+            End::Expired => group.deadline(Instant::now()),
             End::Deadline => group.timeout(Duration::from_millis(1)),
             _ => group,
         }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the item ends here")]
+    /// A token for closures that get none. The run never cancels it, so it has a deadline of its own
+    /// where `work` waits for one.
+    pub(crate) fn own_token(&self) -> CancelToken {
+        let token = CancelToken::new();
+        if self.end == End::Deadline {
+            token.cancel_after(Duration::from_millis(1));
+        }
+        token
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the item is dropped here")]
     pub(crate) fn work(&self, token: &CancelToken, item: Thing) -> Result<Thing, Thing> {
         let number = item.number;
         let is_end = number == self.at;
@@ -88,7 +99,7 @@ impl Bench {
             End::Inside if is_end => _ = token.cancel(),
             End::Outside if is_end => _ = self.stop.cancel(),
             End::Deadline if is_end => _ = token.done().recv(),
-            End::Late => unreachable!(),
+            End::Expired => unreachable!(),
             _ => {}
         }
         Ok(self.made(0, number))
@@ -104,7 +115,7 @@ impl Bench {
     }
 }
 
-/// What comes of a terminal.
+/// The result of a terminal.
 pub(crate) enum Ended {
     Values(Vec<Thing>),
     Error(Thing),
@@ -129,43 +140,51 @@ impl Ended {
     }
 }
 
+/// How many items of an outcome returned a value or an error.
+pub(crate) fn returned<T, E>(outcome: &Outcome<T, E>) -> usize {
+    outcome.values().len() + outcome.errors().len() + outcome.late_errors().len()
+}
+
 pub(crate) fn both(outcome: Outcome<Thing, Thing>) -> Ended {
-    let things = |of: Vec<(usize, Thing)>| {
-        let things = of
-            .into_iter()
-            .inspect(|(at, thing)| assert_eq!(*at, thing.number));
-        things.map(|(_, thing)| thing).collect::<Vec<_>>()
-    };
-    if outcome.panics.is_empty() && outcome.errors.is_empty() && outcome.skipped > 0 {
-        return Ended::Cancelled;
-    }
-    if !outcome.panics.is_empty() {
+    if !outcome.panics().is_empty() {
         return Ended::Panicked;
     }
-    Ended::Both(things(outcome.values), things(outcome.errors))
+    if returned(&outcome) == outcome.values().len() && outcome.skipped() > 0 {
+        return Ended::Cancelled;
+    }
+    let (mut values, mut errors) = (vec![], vec![]);
+    for (index, result) in outcome {
+        let (thing, things) = match result {
+            Ok(value) => (value, &mut values),
+            Err(error) => (error, &mut errors),
+        };
+        assert_eq!(index, thing.number);
+        things.push(thing);
+    }
+    Ended::Both(values, errors)
 }
 
 /// Runs one cell of the table.
-pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, bench: &Bench) {
-    let cell = format!("{name}, {:?} at {}", bench.end, bench.at);
-    let ended = terminal(bench, group);
-    // When the call has returned: what it has not returned is dropped.
-    bench.items.assert_each_once();
+pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, fixture: &Fixture) {
+    let cell = format!("{name}, {:?} at {}", fixture.end, fixture.at);
+    let ended = terminal(fixture, group);
+    // The call has returned, so everything that it did not return has been dropped.
+    fixture.items.assert_each_once();
     let kept = |drops: &Drops, which: usize, things: &[Thing]| {
         for number in 0..LENGTH {
             let kept = things.iter().filter(|thing| thing.number == number).count();
-            let made = bench.made[which][number].load(SeqCst);
+            let made = fixture.made[which][number].load(SeqCst);
             assert!(kept <= made && made <= 1, "{cell}: {number}");
             assert_eq!(drops.of(number) + kept, made, "{cell}: {number}");
         }
     };
     let (values, errors, is_right) = match ended {
         Ended::Values(values) => {
-            // A cancellation by the last item, or by none of them, skips nothing.
-            let is_right = match bench.end {
-                End::Well => true,
+            // A cancellation that comes after the last item has begun skips nothing.
+            let is_right = match fixture.end {
+                End::Success => true,
                 End::Inside | End::Outside | End::Deadline => {
-                    bench.made[0].iter().all(|made| made.load(SeqCst) == 1)
+                    fixture.made[0].iter().all(|made| made.load(SeqCst) == 1)
                 }
                 _ => false,
             };
@@ -174,33 +193,36 @@ pub(crate) fn check(name: &str, terminal: Terminal, group: &ErrGroup, bench: &Be
         Ended::Error(error) => (
             vec![],
             vec![error],
-            matches!(bench.end, End::Error | End::Errors),
+            matches!(fixture.end, End::Error | End::Errors),
         ),
         Ended::Cancelled => {
             let is_cancelled = matches!(
-                bench.end,
-                End::Inside | End::Outside | End::Deadline | End::Late
+                fixture.end,
+                End::Inside | End::Outside | End::Deadline | End::Expired
             );
             (vec![], vec![], is_cancelled)
         }
         #[cfg(panic = "unwind")]
-        Ended::Panicked => (vec![], vec![], bench.end == End::Panic),
+        Ended::Panicked => (vec![], vec![], fixture.end == End::Panic),
         #[cfg(not(panic = "unwind"))]
         Ended::Panicked => (vec![], vec![], false),
         Ended::Both(values, errors) => (values, errors, true),
     };
     assert!(is_right, "{cell}");
-    kept(&bench.values, 0, &values);
-    kept(&bench.errors, 1, &errors);
+    kept(&fixture.values, 0, &values);
+    kept(&fixture.errors, 1, &errors);
     drop((values, errors));
-    kept(&bench.values, 0, &[]);
-    kept(&bench.errors, 1, &[]);
+    kept(&fixture.values, 0, &[]);
+    kept(&fixture.errors, 1, &[]);
 }
 
 #[cfg(panic = "unwind")]
-pub(crate) fn after_unwinding(name: &str, bench: &Bench) {
-    bench.items.assert_each_once();
-    for (drops, made) in [&bench.values, &bench.errors].into_iter().zip(&bench.made) {
+pub(crate) fn after_unwinding(name: &str, fixture: &Fixture) {
+    fixture.items.assert_each_once();
+    for (drops, made) in [&fixture.values, &fixture.errors]
+        .into_iter()
+        .zip(&fixture.made)
+    {
         for (number, made) in made.iter().enumerate() {
             assert_eq!(drops.of(number), made.load(SeqCst), "{name}: {number}");
         }

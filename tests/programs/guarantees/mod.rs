@@ -1,17 +1,17 @@
-//! The laws, for any program: what was seen of it is held against them.
+//! Checks what was observed of a program against the guarantees.
 //!
-//! Moments are in the order of one counter. An item's closure ends before the crate records how, so
-//! the moment of a failure is known from two sides: it *starts* with the end of the closure, and is
-//! *over*, with all that follows from it, at the next event on the same thread. What a law says of
-//! things that happen at the same time is asked only where these bounds decide it.
+//! All moments come from one counter. An item's closure ends before the crate records the result,
+//! so the moment of a failure is known only within bounds: it *starts* when the closure ends, and
+//! it is *over*, with all its consequences, at the next event on the same thread. Where events
+//! overlap, a guarantee is checked only if these bounds decide it.
 
-mod begin;
 mod cause;
-mod drops;
+mod containment;
 mod ends;
+mod in_order;
 mod limits;
-mod ordered;
 mod outcome;
+mod promptness;
 mod tokens;
 mod triggers;
 
@@ -23,9 +23,9 @@ use rayon_errgroup::Cause;
 
 use self::triggers::Triggers;
 use crate::log::{Log, lock};
-use crate::seen::{Ended, Event, Moment, Outside, Ran, Returned, Trace, TrySpawned, Who};
+use crate::seen::{Actor, Ended, Event, Moment, Outside, Ran, Returned, Trace, TrySpawned};
 
-/// How many of which were injected.
+/// How many faults of each kind a program injected.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) runs: usize,
@@ -35,19 +35,19 @@ pub(crate) struct Faults {
     pub(crate) deadlines: usize,
 }
 
-/// All that was seen.
+/// Everything that was observed of a program.
 struct History<'p> {
-    /// By number.
+    /// The runs, by number.
     runs: Vec<Ran<'p>>,
-    /// By the number of their run.
+    /// The items that ran, by the number of their run.
     traces: Vec<Vec<Trace>>,
     triggers: Vec<Triggers>,
-    /// The moments of each thread.
+    /// The moments of each thread, in ascending order.
     moments: HashMap<ThreadId, Vec<Moment>>,
     outside: Vec<Outside>,
 }
 
-/// What is held against the laws: a run, and what was seen of it.
+/// One run, and what was observed of it.
 #[derive(Clone, Copy)]
 struct Seen<'h, 'p> {
     history: &'h History<'p>,
@@ -55,13 +55,13 @@ struct Seen<'h, 'p> {
     traces: &'h [Trace],
 }
 
-/// A sentence for each violation.
+/// One sentence for each violation.
 type Violations = Vec<String>;
 
 pub(crate) fn check(log: &Log<'_>, outside_is_cancelled: bool) -> Result<Faults, String> {
     let mut violations = mem::take(&mut *lock(&log.wrong));
     let things = mem::take(&mut *lock(&log.things));
-    drops::each_once(&things, &mut violations);
+    containment::each_once(&things, &mut violations);
     let history = History::new(
         mem::take(&mut *lock(&log.runs)),
         mem::take(&mut *lock(&log.traces)),
@@ -71,7 +71,7 @@ pub(crate) fn check(log: &Log<'_>, outside_is_cancelled: bool) -> Result<Faults,
         violations.push("down, not up: the outside token".into());
     }
     if history.outside.iter().filter(|cancel| cancel.won).count() > 1 {
-        violations.push("one trigger: two calls of cancel were the one".into());
+        violations.push("one trigger: two calls of cancel were the first".into());
     }
     for ran in &history.runs {
         let seen = Seen {
@@ -80,12 +80,12 @@ pub(crate) fn check(log: &Log<'_>, outside_is_cancelled: bool) -> Result<Faults,
             traces: &history.traces[ran.id],
         };
         let mut found = Vec::new();
-        drops::at_return(seen, &mut found);
+        containment::at_return(seen, &mut found);
         ends::check(seen, &mut found);
         cause::check(seen, &mut found);
-        ordered::check(seen, &mut found);
+        in_order::check(seen, &mut found);
         outcome::check(seen, &mut found);
-        begin::check(seen, &mut found);
+        promptness::check(seen, &mut found);
         limits::check(seen, &mut found);
         tokens::check(seen, &mut found);
         let at = |sentence| format!("run {}: {sentence}; it returned {:?}", ran.id, ran.returned);
@@ -125,14 +125,14 @@ impl<'p> History<'p> {
         history
     }
 
-    /// The last moment of this thread before another.
+    /// The last moment of this thread before the given one.
     fn before(&self, thread: ThreadId, moment: Moment) -> Option<Moment> {
         let own = self.moments.get(&thread)?;
         let next = own.partition_point(|own| *own < moment);
         next.checked_sub(1).map(|last| own[last])
     }
 
-    /// When all that followed from the end of an item was over.
+    /// The moment at which all consequences of the end of an item are over.
     fn over(&self, trace: &Trace) -> Moment {
         let returned = self.runs[trace.run].span.end;
         let own = &self.moments[&trace.thread];
@@ -146,7 +146,7 @@ impl<'p> History<'p> {
         let events = all().flat_map(|trace| &trace.events);
         let own = events.filter(|(_, event)| matches!(event, Event::CancelledOwn { won: true }));
         let deadline = |ran: &&Ran<'_>| {
-            let mut causes = ran.tokens.iter().filter_map(|left| left.cause.as_ref());
+            let mut causes = ran.tokens.iter().filter_map(|token| token.cause.as_ref());
             let returned = matches!(ran.returned, Returned::Cancelled(Cause::Deadline));
             returned || causes.any(|cause| matches!(cause, Cause::Deadline))
         };
@@ -165,26 +165,26 @@ impl<'h> Seen<'h, '_> {
         &self.history.triggers[self.ran.id]
     }
 
-    /// The items and tasks that ran, by position.
+    /// The items and tasks that ran, by index.
     fn items(self) -> BTreeMap<usize, &'h Trace> {
-        let items = self.traces.iter().filter_map(|trace| match trace.who {
-            Who::Item(index) => Some((index, trace)),
+        let items = self.traces.iter().filter_map(|trace| match trace.actor {
+            Actor::Item(index) => Some((index, trace)),
             _ => None,
         });
         items.collect()
     }
 
-    /// The calls of the sink.
-    fn sunk(self) -> BTreeMap<usize, &'h Trace> {
-        let calls = self.traces.iter().filter_map(|trace| match trace.who {
-            Who::Sink(call) => Some((call, trace)),
+    /// The calls of the sink, by number.
+    fn sink_calls(self) -> BTreeMap<usize, &'h Trace> {
+        let calls = self.traces.iter().filter_map(|trace| match trace.actor {
+            Actor::Sink(call) => Some((call, trace)),
             _ => None,
         });
         calls.collect()
     }
 
     fn body(self) -> Option<&'h Trace> {
-        self.traces.iter().find(|trace| trace.who == Who::Body)
+        self.traces.iter().find(|trace| trace.actor == Actor::Body)
     }
 
     /// How many tasks were spawned.
@@ -199,7 +199,7 @@ impl<'h> Seen<'h, '_> {
         events.filter(|(_, event)| is_spawn(event)).count()
     }
 
-    /// How many items or tasks there were to run, if there was an end of them.
+    /// How many items or tasks there were to run, unless the source is endless.
     fn count(self) -> Option<usize> {
         if self.ran.run.is_scope() {
             Some(self.spawned())

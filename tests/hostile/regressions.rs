@@ -1,4 +1,4 @@
-//! What was not as it should be, once: each of these failed, or hung.
+//! Regressions: each of these tests once failed or hung.
 
 use std::panic::panic_any;
 use std::sync::Barrier;
@@ -12,7 +12,7 @@ use crate::harness::{on_pool, on_pools, payload_of, watched};
 use crate::liar::Liar;
 use crate::payloads::Reason;
 
-/// An error whose drop panics, if it is armed.
+/// An error whose drop panics if it is armed.
 #[derive(Debug)]
 struct Fuse(bool);
 
@@ -24,7 +24,8 @@ impl Drop for Fuse {
     }
 }
 
-/// Law 5, and `catch_panics`: the panic of an item is the result, whatever the drop of an error does.
+/// Guarantee 5, with and without `catch_panics`: the panic of an item is the result, even if the
+/// drop of an error panics too.
 #[test]
 fn the_panic_of_an_item_is_not_replaced_by_that_of_the_drop_of_an_error() {
     on_pool(2, || {
@@ -63,8 +64,8 @@ fn an_error_that_came_too_late_and_cannot_be_dropped_is_a_caught_panic() {
     });
 }
 
-/// Two errors, neither of which can be dropped: the second is dropped by the run, which is a panic then,
-/// and so nobody is given the first.
+/// Neither of two errors can be dropped. The run drops the second, which panics, so the panic and
+/// not the first error is the result.
 #[test]
 fn two_errors_that_cannot_be_dropped_are_one_caught_panic() {
     on_pool(2, || {
@@ -100,7 +101,7 @@ fn the_panic_of_an_item_is_not_replaced_by_that_of_the_drop_of_a_reason() {
     });
 }
 
-/// The same where values or an error are the result.
+/// The same if the result is values or an error.
 #[test]
 fn neither_values_nor_an_error_are_lost_to_the_drop_of_a_reason() {
     on_pools(|_| {
@@ -116,10 +117,10 @@ fn neither_values_nor_an_error_are_lost_to_the_drop_of_a_reason() {
             .with_group(&group)
             .outcome(cancel);
         assert_eq!(
-            (outcome.is_complete(), &outcome.values),
-            (true, &vec![(0, 7)])
+            (outcome.is_complete(), outcome.values()),
+            (true, &[(0, 7)][..])
         );
-        // It holds the cause, and so the reason, of a cancellation that came too late.
+        // The outcome holds the cause, and so the reason, of a cancellation that came too late.
         assert!(blast(|| drop(outcome)).is_some());
         let fail = |token: &CancelToken, n: usize| {
             token.cancel_with(Reason(Bomb("a reason")));
@@ -129,23 +130,23 @@ fn neither_values_nor_an_error_are_lost_to_the_drop_of_a_reason() {
     });
 }
 
-/// An item's panic, and then one of `len`, which is asked for the item's position outside of any catch.
+/// An item panics, and then `len` panics too, when it is asked for the index of that item.
 #[test]
 fn a_stream_ends_although_the_length_of_a_chunk_panics() {
     watched(|| {
         let group = ErrGroup::new().catch_panics().concurrency(2);
-        let stream = Liar::SAYS_IT_AT_FIRST.in_order().with_group(&group);
+        let stream = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
         let result = stream.try_stream(|_, _| -> Result<(), ()> { panic_any(0) }, |()| Ok(()));
         assert!(matches!(result, Err(GroupError::Panicked(_))));
     });
 }
 
-/// The same without a hang: the first panic in time is that of the item.
+/// The same without a stream: the panic of the item is the first in time.
 #[test]
 fn the_panic_of_an_item_is_not_replaced_by_that_of_the_length() {
     on_pools(|_| {
         let group = ErrGroup::new().catch_panics();
-        let items = Liar::SAYS_IT_AT_FIRST.in_order().with_group(&group);
+        let items = Liar::SAYS_IT_ONCE.in_order().with_group(&group);
         let result = items.try_for_each(|_, _| -> Result<(), ()> { panic_any("an item") });
         let Err(GroupError::Panicked(panicked)) = result else {
             panic!("{result:?}")
@@ -154,7 +155,7 @@ fn the_panic_of_an_item_is_not_replaced_by_that_of_the_length() {
     });
 }
 
-/// More items than the chunk said, and all of them fail and are borne.
+/// A chunk has more items than it said, and all of them fail and are tolerated.
 #[test]
 fn a_stream_ends_although_a_chunk_has_more_items_than_it_says() {
     for liar in [Liar::MORE, Liar::SAYS_LESS, Liar::SAYS_NOTHING] {
@@ -165,7 +166,7 @@ fn a_stream_ends_although_a_chunk_has_more_items_than_it_says() {
                 let stream = liar.in_order().with_group(&group);
                 match stream.try_stream(|_, n| Err::<(), _>(n), |()| Ok(())) {
                     Err(GroupError::Failed { index, .. }) => assert_eq!(index, Some(0)),
-                    // Or the lie was found out.
+                    // The wrong length was detected.
                     Err(GroupError::Panicked(_)) => {}
                     other => panic!("{other:?}"),
                 }
@@ -174,7 +175,7 @@ fn a_stream_ends_although_a_chunk_has_more_items_than_it_says() {
     }
 }
 
-/// A chunk that says it is larger than anything.
+/// A chunk says that its length is `usize::MAX`.
 #[test]
 fn a_stream_ends_although_a_chunk_says_that_it_is_larger_than_anything() {
     watched(|| {
@@ -184,10 +185,10 @@ fn a_stream_ends_although_a_chunk_says_that_it_is_larger_than_anything() {
     });
 }
 
-/// "values, errors, panics and skipped add up to the number of items", for `map_init` too, whose first
-/// closure is called when a chunk is made.
+/// Values, errors, panics and skipped items add up to the number of items. This holds for
+/// `map_init` too, whose first closure is called when a chunk is created.
 #[test]
-fn an_outcome_accounts_for_a_chunk_that_was_never_made() {
+fn an_outcome_accounts_for_a_chunk_that_was_never_created() {
     on_pool(1, || {
         let group = ErrGroup::new().catch_panics();
         let chunks = AtomicUsize::new(0);
@@ -199,13 +200,17 @@ fn an_outcome_accounts_for_a_chunk_that_was_never_made() {
             .in_order()
             .with_group(&group)
             .outcome(|_, n: i32| Ok::<_, ()>(n));
-        assert_eq!(outcome.panics.len(), 1);
-        assert_eq!(outcome.panics[0].0, None, "it is not an item's own");
-        assert_eq!(outcome.values.len() + outcome.skipped, 1000, "{outcome}");
+        assert_eq!(outcome.panics().len(), 1);
+        assert_eq!(outcome.panics()[0].0, None, "no item panicked");
+        assert_eq!(
+            outcome.values().len() + outcome.skipped(),
+            1000,
+            "{outcome}"
+        );
     });
 }
 
-/// Items that never run are no success, even if their chunk denied that it has them.
+/// A run that skips items is not complete, even if their chunk says that it is empty.
 #[test]
 fn an_outcome_of_chunks_that_say_they_are_empty_is_not_complete() {
     on_pools(|_| {
@@ -223,7 +228,7 @@ fn an_outcome_of_chunks_that_say_they_are_empty_is_not_complete() {
     });
 }
 
-/// As `try_map` finds the same iterator out. Law 2: a skipped item is never success.
+/// Guarantee 2: a skipped item is never success. `try_map` detects the same iterator.
 #[test]
 fn an_outcome_with_skipped_items_has_no_values_of_all_items() {
     on_pools(|_| {
@@ -233,7 +238,7 @@ fn an_outcome_with_skipped_items_has_no_values_of_all_items() {
         };
         payload_of(|| run(&ErrGroup::new()));
         let outcome = run(&ErrGroup::new().catch_panics());
-        assert!(outcome.skipped > 0 && !outcome.is_complete());
+        assert!(outcome.skipped() > 0 && !outcome.is_complete());
         assert!(matches!(
             outcome.into_result(),
             Err(GroupError::Panicked(_))
@@ -241,9 +246,10 @@ fn an_outcome_with_skipped_items_has_no_values_of_all_items() {
     });
 }
 
-/// The error in time, a late one and a panic: the run drops two errors, and each drop panics.
+/// The first error in time, a late error and a panic: the run drops both errors, and both drops
+/// panic.
 #[test]
-fn two_errors_that_nobody_wants_and_that_cannot_be_dropped_do_not_abort() {
+fn two_discarded_errors_that_cannot_be_dropped_do_not_abort() {
     on_pool(3, || {
         let (all, late) = (Barrier::new(3), AtomicUsize::new(0));
         let group = ErrGroup::new().catch_panics();
@@ -254,8 +260,8 @@ fn two_errors_that_nobody_wants_and_that_cannot_be_dropped_do_not_abort() {
                 token.done().recv().unwrap_err();
             }
             if n == 2 {
-                // The late error is recorded when its item has ended, and nobody can see when that is:
-                // without it the test is passed for nothing.
+                // The late error is recorded after its item has ended, which cannot be observed. If
+                // the panic comes first, this test passes without testing anything.
                 while late.load(SeqCst) == 0 {
                     std::hint::spin_loop();
                 }
@@ -271,7 +277,7 @@ fn two_errors_that_nobody_wants_and_that_cannot_be_dropped_do_not_abort() {
     });
 }
 
-/// All errors are kept, and then a panic makes them useless.
+/// All errors are kept until a panic replaces them as the result.
 #[test]
 fn errors_that_are_kept_and_cannot_be_dropped_do_not_abort() {
     on_pools(|_| {
@@ -288,10 +294,10 @@ fn errors_that_are_kept_and_cannot_be_dropped_do_not_abort() {
     });
 }
 
-/// Without a policy there is no error to return, and the reason is dropped before the panic that says so.
+/// A run without a policy has no error to return, so it panics. The reason is dropped before that.
 ///
-/// One item cancels, as a second reason would be dropped in the closure that gives it. The others wait
-/// for it, so that each thread begins one at most and some are skipped.
+/// Only one item cancels: a second reason would be dropped in its own closure. The other items wait
+/// for the cancellation, so each thread begins at most one of them, and some are skipped.
 #[test]
 fn the_reason_of_a_run_without_a_policy_is_not_dropped_by_its_panic() {
     on_pools(|threads| {

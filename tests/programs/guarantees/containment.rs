@@ -1,11 +1,11 @@
-//! Law 3: containment. Everything has ended, and everything is dropped, each thing once.
+//! Guarantee 3: containment. At the return everything has ended, and each thing is dropped once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Seen, Violations};
 use crate::log::Fate;
-use crate::seen::Returned;
+use crate::seen::{Returned, Trace};
 
 pub(super) fn each_once(things: &[Arc<Fate>], found: &mut Violations) {
     for fate in things.iter().filter(|fate| fate.drops() != 1) {
@@ -26,32 +26,36 @@ pub(super) fn at_return(seen: Seen<'_, '_>, found: &mut Violations) {
     let is_within = |moment| start < moment && moment < end;
     for trace in traces {
         if !is_within(trace.span.start) || !is_within(trace.span.end) {
-            let who = trace.who;
-            found.push(format!("containment: {who:?} ran before or after its run"));
+            let actor = trace.actor;
+            found.push(format!(
+                "containment: {actor:?} ran before or after its run"
+            ));
         }
     }
     let alive: BTreeSet<_> = ran.alive.iter().copied().collect();
-    let given = ran.returned.things();
-    if alive != given {
+    let returned = ran.returned.things(&seen.items());
+    if alive != returned {
         found.push(format!(
-            "containment: at the return {alive:?} were not dropped, and {given:?} returned"
+            "containment: at the return {alive:?} were not dropped, and {returned:?} were returned"
         ));
     }
 }
 
 impl Returned {
-    /// What was given to the caller.
-    fn things(&self) -> BTreeSet<usize> {
+    /// The things that were returned to the caller, by a run with these items.
+    fn things(&self, items: &BTreeMap<usize, &Trace>) -> BTreeSet<usize> {
         let list = match self {
             Returned::Ok(values) => values.clone().unwrap_or_default(),
             Returned::Failed { error, .. } => vec![*error],
             Returned::Panicked(payload) | Returned::Unwound(payload) => vec![*payload],
-            Returned::Cancelled(_) | Returned::Speechless => Vec::new(),
-            Returned::Outcome(account) => {
-                let values = account.values.iter().map(|(_, value)| *value);
-                let errors = account.errors.iter().map(|(_, error)| *error);
-                let panics = account.panics.iter().map(|(_, payload)| *payload);
-                values.chain(errors).chain(panics).collect()
+            Returned::Cancelled(_) | Returned::NoError => Vec::new(),
+            Returned::Outcome(report) => {
+                let values = report.values.iter().map(|(_, value)| *value);
+                let errors = report.errors.iter().map(|(_, error)| *error);
+                let panics = report.panics.iter().flatten();
+                let payloads = panics.filter_map(|index| items.get(index));
+                let payloads = payloads.map(|trace| trace.ended.thing());
+                values.chain(errors).chain(payloads).collect()
             }
         };
         list.into_iter().collect()

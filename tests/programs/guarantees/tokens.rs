@@ -1,4 +1,4 @@
-//! Law 4: down, not up, and what is left of a token when its run has ended.
+//! Guarantee 4: down, not up. Also the state of a token after its run has ended.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -7,62 +7,63 @@ use rayon_errgroup::Cause;
 
 use super::{Seen, Violations};
 use crate::program::Timeout;
-use crate::seen::{Left, Registration, Returned};
+use crate::seen::{Registration, Returned, TokenState};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
-    left(seen, found);
+    states(seen, found);
     kept(seen, found);
     in_time(seen, found);
 }
 
-fn left(seen: Seen<'_, '_>, found: &mut Violations) {
+fn states(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
     let is_stopped = history.may_be_stopped(ran.id, ran.span.end);
     let (triggers, errors) = (seen.triggers(), ran.run.max_errors());
     let is_failed = triggers.failures.len() >= errors || !triggers.aborts.is_empty();
-    let mut causes = ran.tokens.iter().map(|left| format!("{:?}", left.cause));
+    let mut causes = ran.tokens.iter().map(|token| format!("{:?}", token.cause));
     if let (Returned::Ok(_), Some(first)) = (&ran.returned, causes.next())
         && causes.any(|cause| cause != first)
     {
-        found.push("tokens: those of one run differ after a success".into());
+        found.push("tokens: the causes of one run differ after a success".into());
     }
-    for left in &ran.tokens {
-        if !left.is_done {
+    for token in &ran.tokens {
+        if !token.is_done {
             found.push("tokens: one was not released".into());
         }
-        if left.is_cancelled && !is_stopped && !is_failed {
-            found.push("tokens: cancelled after a run that nobody has cancelled".into());
+        if token.is_cancelled && !is_stopped && !is_failed {
+            found.push("tokens: cancelled, but nothing cancelled the run".into());
         }
-        if !left.is_cancelled && is_failed {
+        if !token.is_cancelled && is_failed {
             found.push("tokens: not cancelled after a failure".into());
         }
-        if left.is_cancelled != left.cause.is_some() {
-            found.push("tokens: cancelled without a cause, or the reverse".into());
+        if token.is_cancelled != token.cause.is_some() {
+            found.push("tokens: cancelled without a cause, or a cause without cancellation".into());
         }
-        if !agrees(seen, left) {
-            found.push(format!("tokens: the cause is {:?}", left.cause));
+        if !agrees(seen, token) {
+            found.push(format!("tokens: the cause is {:?}", token.cause));
         }
     }
 }
 
 /// Whether the token names the trigger that was returned.
-fn agrees(seen: Seen<'_, '_>, left: &Left) -> bool {
+fn agrees(seen: Seen<'_, '_>, token: &TokenState) -> bool {
     let ran = seen.ran;
     let is_stopped = seen.history.may_be_stopped(ran.id, ran.span.end);
     let in_order = ran.run.is_ordered();
-    let cause = left.cause.as_ref();
+    let cause = token.cause.as_ref();
     match &ran.returned {
-        Returned::Failed { .. } if seen.may_be_speechless() => true,
+        Returned::Failed { .. } if seen.may_have_no_error() => true,
         Returned::Failed { .. } if ran.run.max_errors() == 1 => {
-            // A lane below the failure hears of what else comes.
+            // A worker before the failure still sees later cancellations.
             matches!(cause, Some(Cause::Failed)) || (in_order && is_stopped)
         }
-        // It was borne, and then nothing else can have been what cancelled it.
+        // The error may be a tolerated one; then nothing else cancelled the run.
         Returned::Failed { .. } => {
             let triggers = seen.triggers();
-            let too_many = triggers.failures.len() >= ran.run.max_errors();
-            let is_out = too_many || triggers.aborts.iter().any(|failure| !failure.is_panic);
-            is_stopped || is_out == matches!(cause, Some(Cause::Failed))
+            let limit_reached = triggers.failures.len() >= ran.run.max_errors();
+            let is_failed =
+                limit_reached || triggers.aborts.iter().any(|failure| !failure.is_panic);
+            is_stopped || is_failed == matches!(cause, Some(Cause::Failed))
         }
         Returned::Cancelled(returned) => {
             let same = format!("{:?}", Some(returned)) == format!("{cause:?}");
@@ -70,11 +71,11 @@ fn agrees(seen: Seen<'_, '_>, left: &Left) -> bool {
         }
         Returned::Panicked(_) | Returned::Unwound(_) => is_stopped || !ran.tokens.is_empty(),
         Returned::Ok(_) => cause.is_none() || is_stopped,
-        Returned::Outcome(_) | Returned::Speechless => true,
+        Returned::Outcome(_) | Returned::NoError => true,
     }
 }
 
-/// A callback that was kept runs once, if the token is cancelled.
+/// A callback that stays registered runs once if the token is cancelled.
 fn kept(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
     let is_stopped = history.may_be_stopped(ran.id, ran.span.end);
@@ -102,10 +103,10 @@ fn in_time(seen: Seen<'_, '_>, found: &mut Violations) {
     let Timeout::Short(microseconds) = policy.timeout else {
         return;
     };
-    let mut causes = ran.tokens.iter().filter_map(|left| left.cause.as_ref());
+    let mut causes = ran.tokens.iter().filter_map(|token| token.cause.as_ref());
     let is_over = matches!(ran.returned, Returned::Cancelled(Cause::Deadline))
         || causes.any(|cause| matches!(cause, Cause::Deadline));
     if is_over && ran.took < Duration::from_micros(microseconds) {
-        found.push("deadline: before its time".into());
+        found.push("deadline: too early".into());
     }
 }

@@ -1,4 +1,4 @@
-//! Laws 2 and 5: completeness, and panics that outrank values.
+//! Guarantees 2 and 5: completeness, and panics that outrank values.
 
 use super::{Seen, Violations};
 use crate::program::{Source, Work};
@@ -10,11 +10,11 @@ pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     panics(seen, found);
 }
 
-/// Whether it says that all went well.
+/// Whether the result says that every item succeeded.
 fn is_success(returned: &Returned) -> bool {
     match returned {
         Returned::Ok(_) => true,
-        Returned::Outcome(account) => account.is_complete,
+        Returned::Outcome(report) => report.is_complete,
         _ => false,
     }
 }
@@ -24,36 +24,38 @@ fn is_ok(trace: &Trace) -> bool {
 }
 
 impl Seen<'_, '_> {
-    /// Whether every item ran to its end and returned `Ok`, and what the run is for did too.
-    pub(super) fn all_went_well(self) -> bool {
+    /// Whether every item, and every call of a sink and a body, ran to its end and returned `Ok`.
+    pub(super) fn is_complete(self) -> bool {
         let items = self.items();
         self.traces.iter().all(is_ok)
             && self.count() == Some(items.len())
-            && (!self.ran.run.is_stream() || self.sunk().len() == items.len())
+            && (!self.ran.run.is_stream() || self.sink_calls().len() == items.len())
     }
 }
 
 fn complete(seen: Seen<'_, '_>, found: &mut Violations) {
     let ran = seen.ran;
-    match (seen.all_went_well(), is_success(&ran.returned)) {
-        (false, true) => found.push("completeness: a success that was none".into()),
+    match (seen.is_complete(), is_success(&ran.returned)) {
+        (false, true) => found.push("completeness: success, but not every item succeeded".into()),
         (true, false) => {
-            // It may give up behind a filter, without knowing whether an item would come through.
+            // After a filter a cancelled run may give up without knowing whether an item is left.
             let is_filter = matches!(ran.run.work, Work::Each(Source::Filter, ..));
             if !is_filter || !seen.history.may_be_stopped(ran.id, ran.span.end) {
-                found.push("completeness: all went well, and it was no success".into());
+                found.push(
+                    "completeness: every item succeeded, but the result is no success".into(),
+                );
             }
         }
         _ => {}
     }
-    if let Returned::Outcome(account) = &ran.returned
-        && account.is_complete != account.is_ok
+    if let Returned::Outcome(report) = &ran.returned
+        && report.is_complete != report.is_ok
     {
-        found.push("completeness: an outcome and its result".into());
+        found.push("completeness: an outcome and its result differ".into());
     }
 }
 
-/// The values are those of the items, in their order, if they have one.
+/// The values are those of the items, in the same order if the source has one.
 fn values(seen: Seen<'_, '_>, found: &mut Violations) {
     let Returned::Ok(Some(values)) = &seen.ran.returned else {
         return;
@@ -87,35 +89,35 @@ fn panics(seen: Seen<'_, '_>, found: &mut Violations) {
         Returned::Panicked(payload) if catches => Some(*payload),
         Returned::Outcome(_) if catches => return,
         Returned::Unwound(_) | Returned::Panicked(_) => {
-            found.push("panics: caught and not, or resumed and caught".into());
+            found.push("panics: caught without `catch_panics`, or resumed with it".into());
             return;
         }
         _ => None,
     };
     let max_errors = ran.run.policy.map_or(1, |policy| policy.max_errors);
     if ran.run.is_ordered() && catches && max_errors > 1 {
-        borne(seen, &raised, payload, max_errors, found);
+        tolerated(seen, &raised, payload, max_errors, found);
         return;
     }
     match payload {
         None if raised.is_empty() => {}
-        None => found.push("panics: one was raised and is lost".into()),
+        None => found.push("panics: one was raised and lost".into()),
         Some(payload) => {
             let Some((_, own)) = raised.iter().find(|(raised, _)| *raised == payload) else {
-                found.push("panics: a payload that nobody raised".into());
+                found.push("panics: a payload that was not raised".into());
                 return;
             };
             let earlier = |(_, other): &&(usize, &Trace)| history.over(other) <= own.span.end;
             if let Some((earlier, _)) = raised.iter().find(earlier) {
-                found.push(format!("panics: that of {earlier} was earlier"));
+                found.push(format!("panics: payload {earlier} was raised earlier"));
             }
         }
     }
 }
 
-/// In order, caught panics count as failures: the lowest is returned, and none above the position
-/// where the sequential loop stops.
-fn borne(
+/// In order, tolerated panics count as failures: the one with the lowest index is returned, and
+/// none after the item at which the sequential loop stops.
+fn tolerated(
     seen: Seen<'_, '_>,
     raised: &[(usize, &Trace)],
     payload: Option<usize>,
@@ -126,16 +128,16 @@ fn borne(
     if let Some(payload) = payload
         && !raised.iter().any(|(raised, _)| *raised == payload)
     {
-        found.push("panics: a payload that nobody raised".into());
+        found.push("panics: a payload that was not raised".into());
     }
-    // A sink that fails, or whatever else stops the run, freezes what there was until then.
+    // If the sink fails or something else cancels the run, only the failures until then count.
     if ran.run.is_stream() || history.may_be_stopped(ran.id, ran.span.end) {
         return;
     }
     let items = seen.items();
     let failing = items.iter().filter(|(_, trace)| !is_ok(trace));
-    let reached = failing.take(max_errors);
-    let lowest = reached
+    let counted = failing.take(max_errors);
+    let lowest = counted
         .into_iter()
         .find_map(|(_, trace)| match trace.ended {
             Ended::Panic(payload) => Some(payload),

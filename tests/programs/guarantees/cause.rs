@@ -1,21 +1,21 @@
-//! Law 1: cause. One trigger, and it is the one that is returned.
+//! Guarantee 1: cause. One trigger cancels a run, and the result names it.
 
 use rayon_errgroup::Cause;
 
 use super::triggers::Failure;
 use super::{Seen, Violations};
 use crate::program::Link;
-use crate::seen::{Ended, Event, Moment, Returned, Trace, Who};
+use crate::seen::{Actor, Ended, Event, Moment, Returned, Trace};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     match &seen.ran.returned {
         Returned::Failed { index, error } => failed(seen, *index, *error, found),
         Returned::Cancelled(cause) => cancelled(seen, cause, found),
-        Returned::Speechless => speechless(seen, found),
+        Returned::NoError => no_error(seen, found),
         _ => {}
     }
-    for left in &seen.ran.tokens {
-        if let Some(cause) = &left.cause
+    for token in &seen.ran.tokens {
+        if let Some(cause) = &token.cause
             && !is_possible(seen, cause)
         {
             found.push(format!("cause: a token says {cause:?}"));
@@ -24,8 +24,9 @@ pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
 }
 
 impl Seen<'_, '_> {
-    /// Whether the trigger may have been a `cancel` of an item, in a run that has no error to say so.
-    pub(super) fn may_be_speechless(self) -> bool {
+    /// Whether the trigger may be a `cancel` by an item of a run without a policy, which has no
+    /// error for it.
+    pub(super) fn may_have_no_error(self) -> bool {
         self.ran.run.policy.is_none() && !self.triggers().own.is_empty()
     }
 }
@@ -41,31 +42,31 @@ fn failed(seen: Seen<'_, '_>, index: Option<usize>, error: usize, found: &mut Vi
         return;
     }
     if index.is_some() {
-        found.push("cause: a position where there is none".into());
+        found.push("cause: an index in a run that has no order".into());
     }
-    if seen.may_be_speechless() {
+    if seen.may_have_no_error() {
         return;
     }
     let end = trace.span.end;
-    if history.must_be_cancelled(ran.id, trace.who, end) {
+    if history.must_be_cancelled(ran.id, trace.actor, end) {
         found.push("cause: an error that came after the cancellation".into());
     }
     if seen.looks().any(|look| look < end) {
         found.push("cause: an error that came after the cancellation was seen".into());
     }
-    // The body's replaces those that were borne.
+    // The error of a body replaces the tolerated ones.
     let failures = &seen.triggers().failures;
     let mut earlier = failures
         .iter()
         .filter(|failure| !failure.is_panic && failure.over <= end);
-    if trace.who != Who::Body && earlier.next().is_some() {
+    if trace.actor != Actor::Body && earlier.next().is_some() {
         found.push("cause: not the earliest error".into());
     }
 }
 
 impl<'h> Seen<'h, '_> {
-    /// When there were too many failures, as far as is certain.
-    pub(super) fn too_many_at(self) -> Option<Moment> {
+    /// The moment at which the failures certainly reached the limit.
+    pub(super) fn limit_reached_at(self) -> Option<Moment> {
         let failures = self.triggers().failures.iter();
         let mut over: Vec<_> = failures.map(|failure| failure.over).collect();
         over.sort_unstable();
@@ -73,7 +74,7 @@ impl<'h> Seen<'h, '_> {
         over.get(last).copied()
     }
 
-    /// When items saw that they were cancelled.
+    /// The moments at which items saw that they were cancelled.
     fn looks(self) -> impl Iterator<Item = usize> + 'h {
         let events = self.traces.iter().flat_map(|trace| &trace.events);
         events.filter_map(|(span, event)| match event {
@@ -83,30 +84,31 @@ impl<'h> Seen<'h, '_> {
     }
 }
 
-/// The trigger was none of its failures.
+/// Checks a run whose trigger was not one of its failures.
 fn cancelled(seen: Seen<'_, '_>, cause: &Cause, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
     if !is_possible(seen, cause) || matches!(cause, Cause::Failed | Cause::Panicked) {
-        found.push("cause: nobody has cancelled it so".into());
+        found.push("cause: there was no such trigger".into());
     }
     let triggers = seen.triggers();
     let aborts = triggers.aborts.iter().map(|failure| failure.over);
-    for over in seen.too_many_at().into_iter().chain(aborts) {
-        // A stream whose sink has not had the values below the failure goes by what came since.
+    for over in seen.limit_reached_at().into_iter().chain(aborts) {
+        // If a stream is cancelled before its sink has all values before the failure, the
+        // cancellation is the result.
         if !ran.run.is_stream() && !history.may_be_stopped(ran.id, over) {
             found.push("cause: it had failed before it was cancelled".into());
         }
     }
 }
 
-fn speechless(seen: Seen<'_, '_>, found: &mut Violations) {
+fn no_error(seen: Seen<'_, '_>, found: &mut Violations) {
     let has_error = seen
         .triggers()
         .failures
         .iter()
         .any(|f: &Failure| !f.is_panic)
         || seen.triggers().aborts.iter().any(|f| !f.is_panic);
-    if !seen.may_be_speechless() || has_error || seen.all_went_well() {
+    if !seen.may_have_no_error() || has_error || seen.is_complete() {
         found.push("cause: no error was returned".into());
     }
 }
@@ -125,9 +127,9 @@ pub(super) fn is_possible(seen: Seen<'_, '_>, cause: &Cause) -> bool {
             triggers.aborts.iter().any(is_panic)
                 || (counted && triggers.failures.iter().any(is_panic))
         }
-        Cause::Parent(above) => match (ran.link, ran.caller) {
+        Cause::Parent(root) => match (ran.link, ran.caller) {
             (Link::Outside, _) => {
-                matches!(**above, Cause::Requested(None)) && !history.outside.is_empty()
+                matches!(**root, Cause::Requested(None)) && !history.outside.is_empty()
             }
             (Link::Enclosing, Some((caller, _))) => {
                 let caller = Seen {
@@ -135,7 +137,7 @@ pub(super) fn is_possible(seen: Seen<'_, '_>, cause: &Cause) -> bool {
                     ran: &history.runs[caller],
                     traces: &history.traces[caller],
                 };
-                is_possible(caller, above) || is_possible(caller, cause)
+                is_possible(caller, root) || is_possible(caller, cause)
             }
             _ => false,
         },

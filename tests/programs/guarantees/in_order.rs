@@ -1,4 +1,4 @@
-//! Law 7: in order. What the sequential loop would have done, from what the items did.
+//! Guarantee 7: in order. Derives from what the items did what the sequential loop would have done.
 
 use std::collections::BTreeMap;
 
@@ -11,37 +11,37 @@ pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     if !seen.ran.run.is_ordered() {
         return;
     }
-    sunk(seen, found);
+    sink_order(seen, found);
     let Seen { history, ran, .. } = seen;
     let aborts = &seen.triggers().aborts;
     if history.may_be_stopped(ran.id, ran.span.end) || aborts.iter().any(|f| f.is_panic) {
         stopped(seen, found);
     } else {
-        undisturbed(seen, found);
+        uninterrupted(seen, found);
     }
 }
 
-/// The sink is given the values in order, and none after one that it did not want.
-fn sunk(seen: Seen<'_, '_>, found: &mut Violations) {
+/// The sink gets the values in order, and none after one that it failed for.
+fn sink_order(seen: Seen<'_, '_>, found: &mut Violations) {
     let ok = seen.ok_items();
-    let sunk = seen.sunk();
-    for ((at, (call, trace)), (item, value)) in sunk.iter().enumerate().zip(&ok) {
+    let calls = seen.sink_calls();
+    for ((at, (call, trace)), (item, value)) in calls.iter().enumerate().zip(&ok) {
         let is_value = match trace.ended {
-            Ended::Ok(sunk) => sunk == *value,
-            _ => at + 1 == sunk.len(),
+            Ended::Ok(own) => own == *value,
+            _ => at + 1 == calls.len(),
         };
-        let trace_of = &seen.items()[item];
-        if at != *call || !is_value || trace_of.span.end > trace.span.start {
+        let item = &seen.items()[item];
+        if at != *call || !is_value || item.span.end > trace.span.start {
             found.push(format!("in order: call {call} of the sink"));
         }
     }
-    if sunk.len() > ok.len() {
+    if calls.len() > ok.len() {
         found.push("in order: the sink was called too often".into());
     }
 }
 
 impl Seen<'_, '_> {
-    /// The values of the items that had one.
+    /// The values of the items that returned one, by index.
     fn ok_items(self) -> BTreeMap<usize, usize> {
         let items = self.items();
         let ok = items.iter().filter_map(|(index, trace)| match trace.ended {
@@ -51,7 +51,7 @@ impl Seen<'_, '_> {
         ok.collect()
     }
 
-    /// The lowest error of an item, and its position.
+    /// The lowest index of an item that returned an error, and the error.
     fn lowest_error(self) -> Option<(usize, usize)> {
         let items = self.items();
         items.iter().find_map(|(index, trace)| match trace.ended {
@@ -60,30 +60,30 @@ impl Seen<'_, '_> {
         })
     }
 
-    /// The error of the sink, and the position of the value that it was given.
+    /// The index of the value for which the sink failed, and the error.
     fn sink_error(self) -> Option<(usize, usize)> {
-        let (call, trace) = self.sunk().pop_last()?;
-        let position = self.ok_items().into_keys().nth(call)?;
+        let (call, trace) = self.sink_calls().pop_last()?;
+        let index = self.ok_items().into_keys().nth(call)?;
         match trace.ended {
-            Ended::Err(error) => Some((position, error)),
+            Ended::Err(error) => Some((index, error)),
             _ => None,
         }
     }
 }
 
-/// Nothing but errors, and panics that count as such.
-fn undisturbed(seen: Seen<'_, '_>, found: &mut Violations) {
+/// Checks a run that only its failures can have stopped.
+fn uninterrupted(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { ran, .. } = seen;
     let items = seen.items();
     let bound = bound_of(seen.triggers().failures.iter(), ran.run.max_errors());
     let sink_error = seen.sink_error();
-    let stop = sink_error.map_or(bound, |(position, _)| bound.min(position));
-    let through = ran.count.map(|count| count.min(stop.saturating_add(1)));
-    match through {
-        Some(through) if items.range(..through).count() != through => {
-            found.push("in order: an item below the end of the loop did not run".into());
+    let stop = sink_error.map_or(bound, |(index, _)| bound.min(index));
+    let end = ran.count.map(|count| count.min(stop.saturating_add(1)));
+    match end {
+        Some(end) if items.range(..end).count() != end => {
+            found.push("in order: an item before the end of the loop did not run".into());
         }
-        None if stop == usize::MAX => found.push("in order: an end of what has none".into()),
+        None if stop == usize::MAX => found.push("in order: an endless loop ended".into()),
         _ => {}
     }
     let expected = sink_error.or(seen.lowest_error());
@@ -91,25 +91,25 @@ fn undisturbed(seen: Seen<'_, '_>, found: &mut Violations) {
     let has_panic = seen.triggers().failures.iter().any(|f| f.is_panic);
     match &ran.returned {
         Returned::Failed { index, error } => {
-            let position = expected.map(|(position, _)| position);
+            let expected_index = expected.map(|(index, _)| index);
             if Some(*error) != expected.map(|(_, error)| error)
-                || *index != position.filter(|_| index_is_kept)
+                || *index != expected_index.filter(|_| index_is_kept)
             {
                 found.push(format!("in order: the loop returns {expected:?}"));
             }
         }
         Returned::Ok(_) if expected.is_some() => found.push("in order: the error is lost".into()),
-        Returned::Cancelled(_) => found.push("in order: nobody has cancelled it".into()),
+        Returned::Cancelled(_) => found.push("in order: it was not cancelled".into()),
         Returned::Panicked(_) if !has_panic => found.push("in order: no item panicked".into()),
         _ => {}
     }
     if ran.run.is_stream() && sink_error.is_none() {
         let values = seen.ok_items().range(..stop).count();
-        if seen.sunk().len() != values {
+        if seen.sink_calls().len() != values {
             found.push(format!("in order: the loop gives the sink {values} values"));
         }
     }
-    // What every item does by itself, if that depends on nothing.
+    // If every item depends only on itself, the failing item is known in advance.
     let verdicts = ran.run.items().iter().map(Item::verdict);
     let verdicts: Option<Vec<_>> = verdicts.collect();
     if let (Some(verdicts), None, true) = (verdicts, sink_error, ran.count.is_some()) {
@@ -120,7 +120,7 @@ fn undisturbed(seen: Seen<'_, '_>, found: &mut Violations) {
     }
 }
 
-/// Something else has stopped it, or may have: then the failure that was the lowest so far counts.
+/// Checks a run that something else may have stopped: then the lowest failure until then counts.
 fn stopped(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
     let Returned::Failed { index, error } = &ran.returned else {
@@ -133,29 +133,31 @@ fn stopped(seen: Seen<'_, '_>, found: &mut Violations) {
     else {
         return;
     };
-    let position = seen
+    let error_index = seen
         .items()
         .iter()
         .find_map(|(at, item)| (item.ended == trace.ended).then_some(*at))
-        .or(seen.sink_error().map(|(position, _)| position));
-    if *index != position.filter(|_| ran.run.policy.is_some()) {
-        found.push(format!("in order: the error is that of {position:?}"));
+        .or(seen.sink_error().map(|(index, _)| index));
+    if *index != error_index.filter(|_| ran.run.policy.is_some()) {
+        found.push(format!(
+            "in order: the error is that of item {error_index:?}"
+        ));
     }
-    if seen.may_be_speechless() {
+    if seen.may_have_no_error() {
         return;
     }
     let lower = seen.triggers().failures.iter().filter(|failure| {
         !failure.is_panic
-            && Some(failure.index) < position
+            && Some(failure.index) < error_index
             && !history.may_be_stopped(ran.id, failure.over)
     });
     if lower.count() > 0 && seen.sink_error().is_none() {
         found.push("in order: a lower error was recorded in time".into());
     }
-    // Else the loop would not have come to the failure.
-    let below = |position| seen.ok_items().range(..position).count();
-    if ran.run.is_stream() && position.is_some_and(|at| seen.sunk().len() < below(at)) {
-        found.push("in order: the sink was not given the values below the error".into());
+    // Otherwise the loop would not have reached the failure.
+    let before = |index| seen.ok_items().range(..index).count();
+    if ran.run.is_stream() && error_index.is_some_and(|at| seen.sink_calls().len() < before(at)) {
+        found.push("in order: the sink did not get the values before the error".into());
     }
     if history.must_be_stopped(ran.id, trace.span.end) {
         found.push("in order: an error that came after the cancellation".into());

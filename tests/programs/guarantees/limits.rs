@@ -1,18 +1,18 @@
-//! How many at once, and, of a run in order, in which order.
+//! How many items run at once, and in which order the items of a run in order begin.
 
 use std::collections::HashSet;
 
 use super::{Seen, Violations};
 use crate::program::Threads;
-use crate::seen::{Event, Span, Trace, TrySpawned, Who};
+use crate::seen::{Actor, Event, Span, Trace, TrySpawned};
 
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     threads(seen, found);
     if seen.ran.run.is_ordered() {
-        lanes(seen, found);
+        workers(seen, found);
     }
     if seen.ran.run.is_scope() {
-        places(seen, found);
+        permits(seen, found);
         full(seen, found);
     }
     if seen.items().len() != seen.traces.iter().filter(|trace| is_item(trace)).count() {
@@ -21,10 +21,11 @@ pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
 }
 
 fn is_item(trace: &Trace) -> bool {
-    matches!(trace.who, Who::Item(_))
+    matches!(trace.actor, Actor::Item(_))
 }
 
-/// Items run on the threads of the pool. One that waits for a nested run may have another one on top.
+/// Items run on the threads of the pool. While one waits for a nested run, its thread may run
+/// others.
 fn threads(seen: Seen<'_, '_>, found: &mut Violations) {
     let items = seen.traces.iter().filter(|trace| is_item(trace));
     let threads: HashSet<_> = items.map(|trace| trace.thread).collect();
@@ -33,8 +34,8 @@ fn threads(seen: Seen<'_, '_>, found: &mut Violations) {
     }
 }
 
-/// A lane works on one item after another, and one lane on all, from the first to the last.
-fn lanes(seen: Seen<'_, '_>, found: &mut Violations) {
+/// A worker runs one item at a time, and a single worker runs all items from the first to the last.
+fn workers(seen: Seen<'_, '_>, found: &mut Violations) {
     let mut moments = Vec::new();
     for trace in seen.traces.iter().filter(|trace| is_item(trace)) {
         moments.extend([(trace.span.start, true), (trace.span.end, false)]);
@@ -46,23 +47,24 @@ fn lanes(seen: Seen<'_, '_>, found: &mut Violations) {
         most = most.max(running);
     }
     if most > seen.ran.threads {
-        found.push(format!("limits: {most} lanes"));
+        found.push(format!("limits: {most} workers"));
     }
     let items = seen.items();
     let starts = || items.values().map(|trace| trace.span.start);
     if seen.ran.threads == 1 && !starts().is_sorted() {
-        found.push("in order: one lane, and not in order".into());
+        found.push("in order: one worker, but not in order".into());
     }
 }
 
-/// A body from without is never further ahead than there are threads; unless it is on top of another one
-/// that waits, which is not so for the outermost.
-fn places(seen: Seen<'_, '_>, found: &mut Violations) {
+/// A body that runs outside of its group's threads never has more tasks spawned than there are
+/// permits. This is checked for the outermost scope only: the body of a nested one may run on top
+/// of a task.
+fn permits(seen: Seen<'_, '_>, found: &mut Violations) {
     if seen.ran.caller.is_some() {
         return;
     }
     let policy = seen.ran.run.policy;
-    let Some(Threads::Own(places)) = policy.map(|policy| policy.threads) else {
+    let Some(Threads::Own(permits)) = policy.map(|policy| policy.threads) else {
         return;
     };
     let (items, body) = (seen.items(), seen.body());
@@ -77,19 +79,21 @@ fn places(seen: Seen<'_, '_>, found: &mut Violations) {
         let earlier = spawned[..=at].iter();
         let taken = earlier.filter(|(_, task)| task.span.end > span.end);
         let taken = taken.count();
-        if taken > places {
-            found.push(format!("limits: {taken} places taken of {places}"));
+        if taken > permits {
+            found.push(format!("limits: {taken} of {permits} permits taken"));
         }
     }
 }
 
-/// A scope is full if, and only if, so many tasks are spawned and have not ended.
+/// A scope is full if and only if as many tasks as there are permits are spawned and have not
+/// ended.
 fn full(seen: Seen<'_, '_>, found: &mut Violations) {
     let Seen { history, ran, .. } = seen;
     let items = seen.items();
     let events = || seen.traces.iter().flat_map(|trace| &trace.events);
     for (span, event) in events() {
-        // Those that may have a place at some time of the call, and those that have one all the time.
+        // The tasks that may hold a permit at some time of the call, and those that hold one
+        // throughout.
         let spawned = events().filter_map(|(spawned, event)| match event {
             Event::Spawned(number) | Event::TrySpawned(TrySpawned::Accepted(number)) => {
                 Some((spawned, items.get(number)))
@@ -104,10 +108,10 @@ fn full(seen: Seen<'_, '_>, found: &mut Violations) {
         };
         let is_wrong = match event {
             Event::TrySpawned(TrySpawned::Full) => {
-                !ran.has_places || spawned.filter(may).count() < ran.threads
+                !ran.has_permits || spawned.filter(may).count() < ran.threads
             }
             Event::TrySpawned(TrySpawned::Accepted(_)) => {
-                ran.has_places && spawned.filter(must).count() >= ran.threads
+                ran.has_permits && spawned.filter(must).count() >= ran.threads
             }
             _ => false,
         };

@@ -1,4 +1,5 @@
-//! Random sequences of everything a token can do, on one thread, next to a model that is obvious.
+//! Random sequences of every operation on a token, on one thread, compared with a simple reference
+//! implementation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -20,7 +21,7 @@ enum Op {
     Clone,
     Cancel,
     CancelWith,
-    /// A deadline so many hours ahead; zero is in the past.
+    /// A deadline this many hours ahead; zero is one that has passed.
     Deadline(u64),
     NoDeadline,
     OnCancel,
@@ -54,7 +55,7 @@ fn ops() -> impl Strategy<Value = Vec<(Op, Index)>> {
     prop::collection::vec((op, any::<Index>()), 1..120)
 }
 
-/// Why a token is cancelled, in the model.
+/// Why a token of the reference is cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Requested,
@@ -63,39 +64,39 @@ enum Kind {
     Dropped,
 }
 
-/// A token, in the model: its parent, whether it is cancelled (for whose cause), its deadline.
-struct Plain {
+/// A token of the reference.
+struct Node {
     parent: Option<usize>,
+    /// Why it is cancelled, and whether by its parent.
     cancelled: Option<(Kind, bool)>,
     deadline: Option<Instant>,
 }
 
-/// A callback, in the model.
-struct Call {
-    at: usize,
-    /// Whether it waits, and how often it was called.
-    waits: bool,
-    times: usize,
-    really: Arc<AtomicUsize>,
+/// A callback of the reference, with the number of calls of the real one.
+struct Callback {
+    node: usize,
+    is_pending: bool,
+    expected: usize,
+    calls: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
 struct World {
-    plain: Vec<Plain>,
-    calls: Vec<Call>,
+    nodes: Vec<Node>,
+    callbacks: Vec<Callback>,
     tokens: Vec<(CancelToken, usize)>,
     guards: Vec<(DropGuard, usize)>,
     registrations: Vec<(CancelRegistration, usize)>,
 }
 
-fn some<T>(of: &[T], index: Index) -> Option<usize> {
-    (!of.is_empty()).then(|| index.index(of.len()))
+fn pick<T>(from: &[T], index: Index) -> Option<usize> {
+    (!from.is_empty()).then(|| index.index(from.len()))
 }
 
-/// Whether `node` is `top` or below it.
-fn is_in(plain: &[Plain], mut node: usize, top: usize) -> bool {
+/// Whether `node` is `top` or one of its descendants.
+fn is_in(nodes: &[Node], mut node: usize, top: usize) -> bool {
     while node != top {
-        match plain[node].parent {
+        match nodes[node].parent {
             Some(parent) => node = parent,
             None => return false,
         }
@@ -104,58 +105,61 @@ fn is_in(plain: &[Plain], mut node: usize, top: usize) -> bool {
 }
 
 impl World {
-    /// Cancels in the model; whether it is the first.
+    /// Cancels a token of the reference, and returns whether this call was the first.
     fn cancel(&mut self, top: usize, kind: Kind) -> bool {
-        if self.plain[top].cancelled.is_some() {
+        if self.nodes[top].cancelled.is_some() {
             return false;
         }
-        for node in 0..self.plain.len() {
-            if self.plain[node].cancelled.is_none() && is_in(&self.plain, node, top) {
-                self.plain[node].cancelled = Some((kind, node != top));
-                for call in self.calls.iter_mut().filter(|call| call.at == node) {
-                    call.times += usize::from(std::mem::take(&mut call.waits));
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].cancelled.is_none() && is_in(&self.nodes, node, top) {
+                self.nodes[node].cancelled = Some((kind, node != top));
+                let own = self.callbacks.iter_mut().filter(|call| call.node == node);
+                for call in own {
+                    call.expected += usize::from(std::mem::take(&mut call.is_pending));
                 }
             }
         }
         true
     }
 
-    fn born(&mut self, parent: Option<usize>) -> usize {
-        let cancelled = parent.and_then(|parent| self.plain[parent].cancelled);
-        self.plain.push(Plain {
+    fn new_node(&mut self, parent: Option<usize>) -> usize {
+        let cancelled = parent.and_then(|parent| self.nodes[parent].cancelled);
+        self.nodes.push(Node {
             parent,
             cancelled: cancelled.map(|(kind, _)| (kind, true)),
             deadline: None,
         });
-        self.plain.len() - 1
+        self.nodes.len() - 1
     }
 
     fn deadline(&self, node: usize) -> Option<Instant> {
-        let above = self.plain[node]
+        let inherited = self.nodes[node]
             .parent
             .and_then(|parent| self.deadline(parent));
-        self.plain[node].deadline.into_iter().chain(above).min()
+        self.nodes[node].deadline.into_iter().chain(inherited).min()
     }
 
     fn apply(&mut self, op: Op, index: Index, now: Instant) {
         if let Op::New = op {
-            let node = self.born(None);
+            let node = self.new_node(None);
             self.tokens.push((CancelToken::new(), node));
             return;
         }
         if let Op::Unregister | Op::DropRegistration = op {
-            let Some(at) = some(&self.registrations, index) else {
+            let Some(at) = pick(&self.registrations, index) else {
                 return;
             };
             let (registration, call) = self.registrations.swap_remove(at);
-            let waited = std::mem::take(&mut self.calls[call].waits);
+            let was_pending = std::mem::take(&mut self.callbacks[call].is_pending);
             if let Op::Unregister = op {
-                assert_eq!(registration.unregister(), waited);
+                assert_eq!(registration.unregister(), was_pending);
+            } else {
+                drop(registration);
             }
             return;
         }
         if let Op::DropGuard | Op::Disarm = op {
-            let Some(at) = some(&self.guards, index) else {
+            let Some(at) = pick(&self.guards, index) else {
                 return;
             };
             let (guard, node) = self.guards.swap_remove(at);
@@ -167,13 +171,13 @@ impl World {
             }
             return;
         }
-        let Some(at) = some(&self.tokens, index) else {
+        let Some(at) = pick(&self.tokens, index) else {
             return;
         };
         let (token, node) = (self.tokens[at].0.clone(), self.tokens[at].1);
         match op {
             Op::Child => {
-                let child = self.born(Some(node));
+                let child = self.new_node(Some(node));
                 self.tokens.push((token.child(), child));
             }
             Op::Clone => self.tokens.push((token, node)),
@@ -190,9 +194,9 @@ impl World {
                     hours => now + Duration::from_secs(3600 * hours),
                 };
                 token.cancel_at(at);
-                let plain = &mut self.plain[node];
-                if plain.cancelled.is_none() {
-                    plain.deadline = plain.deadline.into_iter().chain([at]).min();
+                let own = &mut self.nodes[node];
+                if own.cancelled.is_none() {
+                    own.deadline = own.deadline.into_iter().chain([at]).min();
                 }
                 if hours == 0 {
                     self.cancel(node, Kind::Deadline);
@@ -200,16 +204,17 @@ impl World {
             }
             Op::NoDeadline => token.cancel_after(Duration::MAX),
             Op::OnCancel => {
-                let really = Arc::new(AtomicUsize::new(0));
-                let counted = Arc::clone(&really);
-                let registration = token.on_cancel(move || _ = counted.fetch_add(1, SeqCst));
-                let waits = self.plain[node].cancelled.is_none();
-                self.registrations.push((registration, self.calls.len()));
-                self.calls.push(Call {
-                    at: node,
-                    waits,
-                    times: usize::from(!waits),
-                    really,
+                let calls = Arc::new(AtomicUsize::new(0));
+                let counter = Arc::clone(&calls);
+                let registration = token.on_cancel(move || _ = counter.fetch_add(1, SeqCst));
+                let is_pending = self.nodes[node].cancelled.is_none();
+                self.registrations
+                    .push((registration, self.callbacks.len()));
+                self.callbacks.push(Callback {
+                    node,
+                    is_pending,
+                    expected: usize::from(!is_pending),
+                    calls,
                 });
             }
             Op::DropToken => drop(self.tokens.swap_remove(at)),
@@ -218,7 +223,7 @@ impl World {
                 let group = ErrGroup::new().token(&token);
                 let items = [(); 2].par_iter().with_group(&group);
                 let result = items.try_for_each(|token, ()| token.check());
-                assert_eq!(result.is_err(), self.plain[node].cancelled.is_some());
+                assert_eq!(result.is_err(), self.nodes[node].cancelled.is_some());
             }
             Op::New | Op::Unregister | Op::DropRegistration | Op::DropGuard | Op::Disarm => {
                 unreachable!()
@@ -226,10 +231,10 @@ impl World {
         }
     }
 
-    /// Whether everything is as the model says.
+    /// Asserts that the tokens are in the state of the reference.
     fn compare(&self) {
         for (token, node) in &self.tokens {
-            let cancelled = self.plain[*node].cancelled;
+            let cancelled = self.nodes[*node].cancelled;
             assert_eq!(token.is_cancelled(), cancelled.is_some());
             assert_eq!(token.check().is_err(), cancelled.is_some());
             let is_closed = token.done().try_recv() == Err(TryRecvError::Disconnected);
@@ -246,11 +251,11 @@ impl World {
             });
             assert_eq!(kind.map(|kind| (kind, is_inherited)), cancelled);
         }
-        for call in &self.calls {
-            assert_eq!(call.really.load(SeqCst), call.times);
-            // A callback that has run or will never run is not kept.
-            let is_held = Arc::strong_count(&call.really) > 1;
-            assert_eq!(is_held, call.waits);
+        for call in &self.callbacks {
+            assert_eq!(call.calls.load(SeqCst), call.expected);
+            // A callback that has run or will never run has been dropped.
+            let is_held = Arc::strong_count(&call.calls) > 1;
+            assert_eq!(is_held, call.is_pending);
         }
         for (left, node) in &self.tokens {
             let (right, other) = &self.tokens[0];
@@ -260,7 +265,7 @@ impl World {
 }
 
 #[test]
-fn tokens_do_what_the_model_says() {
+fn tokens_do_what_the_reference_does() {
     watched(|| {
         let now = Instant::now();
         let run = |ops: Vec<(Op, Index)>| {
