@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures this crate beside others, and makes BENCHMARKS.md and benches/plots of the figures.
+# Measures this crate beside others, and makes BENCHMARKS.md and plots/ from the figures.
 #
 #   benches/page.sh              everything: about 30 minutes on two cores, the compiling included
 #   benches/page.sh NAME...      only these benchmarks: see `names` below
@@ -11,11 +11,13 @@
 # a toolchain: see benches/go/run.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# A relative target folder is relative to this folder. Criterion would take it as relative to benches/.
+[ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 
 names=(overhead collect in_order failure_to_return cancel uneven stream blocking scope go)
 
 bench() {
-  cargo bench --locked --quiet --bench "$1" -- "${@:2}" --quiet --noplot
+  cargo bench --locked --quiet -p rayon-errgroup-benches --bench "$1" -- "${@:2}" --quiet --noplot
 }
 
 measure() {
@@ -47,5 +49,5 @@ for round in 1 2 3; do
     measure "$name" "$round"
   done
 done
-cargo bench --locked --quiet --bench page -- write
+cargo run --locked --quiet -p rayon-errgroup-benches --bin page -- write
 printf 'It took %d minutes.\n' $((SECONDS / 60))

@@ -135,7 +135,7 @@ impl Page {
             return;
         }
         self.paragraph(format_args!(
-            "![{}](benches/plots/{}.svg)",
+            "![{}](plots/{}.svg)",
             section.title, section.group
         ));
         self.medians(section, figures);
