@@ -2,7 +2,6 @@
 
 use crate::contender::Contender;
 use crate::figures::Figures;
-use crate::section::Section;
 use crate::units;
 
 pub(crate) struct Bar {
@@ -55,8 +54,8 @@ impl Bar {
     }
 
     /// None if it was not measured.
-    pub(crate) fn verdict(&self, section: &Section, figures: &Figures) -> Option<Verdict> {
-        let median = |name| figures.median(section.group, self.parameter, name);
+    pub(crate) fn verdict(&self, group: &str, figures: &Figures) -> Option<Verdict> {
+        let median = |name| figures.median(group, self.parameter, name);
         let ours = median(self.ours)?;
         let (figure, measured) = match self.against {
             Against::Contender(name) => {
@@ -72,11 +71,11 @@ impl Bar {
     }
 
     /// Which of our calls, and with what it is compared.
-    pub(crate) fn describe(&self, section: &Section) -> String {
-        let ours = Contender::new(section.group, self.ours).label;
+    pub(crate) fn describe(&self, group: &str) -> String {
+        let ours = Contender::new(group, self.ours).label;
         match self.against {
             Against::Contender(name) => {
-                let other = Contender::new(section.group, name).label;
+                let other = Contender::new(group, name).label;
                 format!("{ours} / {other}")
             }
             Against::Clock => format!("{ours}, by the clock"),

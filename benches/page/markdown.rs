@@ -213,13 +213,13 @@ fn section_bars(section: &Section, figures: &Figures) -> impl Iterator<Item = [S
             .iter()
             .find(|row| row.parameter == bar.parameter);
         let row = row.map_or(bar.parameter, |row| row.name);
-        let (measured, met) = match bar.verdict(section, figures) {
+        let (measured, met) = match bar.verdict(section.group, figures) {
             Some(verdict) if verdict.is_met => (verdict.measured, MET),
             Some(verdict) => (verdict.measured, MISSED),
             None => ("not measured".to_owned(), ""),
         };
         [
-            format!("{}: {}", row, bar.describe(section)),
+            format!("{}: {}", row, bar.describe(section.group)),
             bar.limit(),
             measured,
             met.to_owned(),
