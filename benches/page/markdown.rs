@@ -3,6 +3,8 @@
 use std::fmt::{Display, Write};
 use std::mem;
 
+use comfy_table::{Row, Table, presets};
+
 use crate::contender::{Contender, Kind};
 use crate::figures::Figures;
 use crate::losses::{NOISE, is_won, losses};
@@ -37,17 +39,13 @@ impl Page {
         self.line("");
     }
 
-    fn table<'r, R>(&mut self, head: &[&str], rows: impl IntoIterator<Item = R>)
-    where
-        R: IntoIterator<Item = &'r String>,
-    {
-        self.line(format_args!("| {} |", head.join(" | ")));
-        self.line(format_args!("|{}", " --- |".repeat(head.len())));
-        for row in rows {
-            let cells: Vec<_> = row.into_iter().map(String::as_str).collect();
-            self.line(format_args!("| {} |", cells.join(" | ")));
-        }
-        self.line("");
+    fn table<R: Into<Row>>(&mut self, head: &[&str], rows: impl IntoIterator<Item = R>) {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::ASCII_MARKDOWN)
+            .set_header(head)
+            .add_rows(rows);
+        self.paragraph(table);
     }
 
     /// What is to be known in a minute.
