@@ -2,6 +2,7 @@
 //! time of the rayon call that one would write, and goes to the left where less time is taken. One
 //! that is too long for the axis is torn.
 
+use plotters::data::float::pretty_print_float;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
@@ -117,7 +118,7 @@ fn draw_axis(canvas: &Canvas<'_>, scale: &Scale, bottom: i32) -> anyhow::Result<
     for tick in scale.ticks() {
         let x = scale.pixel(tick);
         canvas.line([(x, HEAD), (x, bottom)], GRID, 1)?;
-        let number = tick.to_string();
+        let number = pretty_print_float(tick, false);
         canvas.text(&number, (x, bottom + 14), HPos::Center, SMALL, PALE)?;
     }
     Ok(())
