@@ -20,7 +20,7 @@ mod units;
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
+use cargo_metadata::MetadataCommand;
 
 use figures::Figures;
 use machine::Machine;
@@ -32,10 +32,13 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = benches.parent().context("the root package")?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let mut metadata = MetadataCommand::new();
+    metadata.manifest_path(benches.join("Cargo.toml"));
+    let metadata = metadata.other_options(["--locked".to_owned()]).exec()?;
+    let root = metadata.workspace_root.as_std_path();
+    let measured = metadata.target_directory.join("criterion");
     let mut figures = Figures::default();
-    figures.read_criterion(&root.join(target).join("criterion"))?;
+    figures.read_criterion(measured.as_std_path())?;
     figures.read_go(&benches.join("go/results.json"))?;
 
     let plots = root.join("plots");
@@ -55,8 +58,7 @@ fn main() -> anyhow::Result<()> {
             fs::write(file, plot::draw(section, rows, &figures)?)?;
         }
     }
-    let lock = fs::read_to_string(root.join("Cargo.lock"))?;
-    let page = markdown::page(&figures, &Machine::here(&figures), &lock);
+    let page = markdown::page(&figures, &Machine::here(&figures), &metadata.packages);
     fs::write(root.join("BENCHMARKS.md"), page)?;
     println!("{} medians in BENCHMARKS.md", figures.count());
     Ok(())

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 use std::mem;
 
+use cargo_metadata::Package;
 use comfy_table::{Row, Table, presets};
 
 use crate::contender::{Contender, Kind};
@@ -14,12 +15,12 @@ use crate::section::Section;
 use crate::sections::SECTIONS;
 use crate::units;
 
-/// The whole page. `lock` is Cargo.lock.
-pub(crate) fn page(figures: &Figures, machine: &Machine, lock: &str) -> String {
+/// The whole page. `packages` are those of the workspace and what they depend on.
+pub(crate) fn page(figures: &Figures, machine: &Machine, packages: &[Package]) -> String {
     let mut page = Page::default();
     page.summary(figures, machine);
     page.regenerate();
-    page.peers(figures, lock);
+    page.peers(figures, packages);
     for section in SECTIONS {
         page.section(section, figures);
     }
@@ -113,7 +114,7 @@ impl Page {
         );
     }
 
-    fn peers(&mut self, figures: &Figures, lock: &str) {
+    fn peers(&mut self, figures: &Figures, packages: &[Package]) {
         self.paragraph("## The others");
         let head = [
             "",
@@ -121,7 +122,7 @@ impl Page {
             "what is measured",
             "what it has no answer for",
         ];
-        self.table(&head, &peers(figures, lock));
+        self.table(&head, peers(figures, packages));
     }
 
     fn section(&mut self, section: &Section, figures: &Figures) {

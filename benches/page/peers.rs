@@ -1,5 +1,7 @@
 //! Who is measured, how, and what each has no answer for.
 
+use cargo_metadata::Package;
+
 use crate::figures::Figures;
 
 /// The crate, what of it is measured, and what it cannot do.
@@ -50,14 +52,14 @@ const GO: [&str; 3] = [
      `ctx`, as is done here",
 ];
 
-/// The rows of a table. `lock` is Cargo.lock.
-pub(crate) fn peers(figures: &Figures, lock: &str) -> Vec<[String; 4]> {
+/// The rows of a table. `packages` tell the versions.
+pub(crate) fn peers(figures: &Figures, packages: &[Package]) -> Vec<[String; 4]> {
     let row = |[name, measured, lacks]: [&str; 3], version: &str| {
         [name, version, measured, lacks].map(str::to_owned)
     };
     let crates = CRATES
         .iter()
-        .map(|texts| row(*texts, version(texts[0], lock)));
+        .map(|texts| row(*texts, &version(texts[0], packages)));
     let threads = row(THREADS, "");
     let go = match &figures.go {
         Some([go, errgroup]) => {
@@ -69,11 +71,7 @@ pub(crate) fn peers(figures: &Figures, lock: &str) -> Vec<[String; 4]> {
     crates.chain([threads, go]).collect()
 }
 
-/// The version of a crate as it is locked.
-fn version<'l>(name: &str, lock: &'l str) -> &'l str {
-    let package = format!("name = \"{name}\"\nversion = \"");
-    let found = lock.split_once(&package);
-    found
-        .and_then(|(_, rest)| rest.split('"').next())
-        .unwrap_or("")
+fn version(name: &str, packages: &[Package]) -> String {
+    let package = packages.iter().find(|package| package.name == name);
+    package.map_or_else(String::new, |package| package.version.to_string())
 }
