@@ -1,4 +1,4 @@
-//! The bars that the project has set itself.
+//! A bar that the project has set itself: a limit to what a call may cost.
 
 use crate::contender::Contender;
 use crate::figures::Figures;
@@ -12,20 +12,20 @@ pub(crate) struct Bar {
 }
 
 pub(crate) enum Against {
-    /// The limit is a ratio to its time.
+    /// The limit is a ratio to this contender's time.
     Contender(&'static str),
     /// The limit is in milliseconds.
     Clock,
 }
 
-/// What was measured beside a bar.
+/// How a measured figure compares with a bar.
 pub(crate) struct Verdict {
     pub(crate) measured: String,
     pub(crate) is_met: bool,
 }
 
 impl Bar {
-    /// A ratio to another contender of the same row.
+    /// A limit to the ratio to another contender of the same row.
     pub(crate) const fn ratio(
         ours: &'static str,
         parameter: &'static str,
@@ -53,7 +53,7 @@ impl Bar {
         }
     }
 
-    /// None if it was not measured.
+    /// `None` if the row was not measured.
     pub(crate) fn verdict(&self, group: &str, figures: &Figures) -> Option<Verdict> {
         let median = |name| figures.median(group, self.parameter, name);
         let ours = median(self.ours)?;
@@ -70,7 +70,7 @@ impl Bar {
         })
     }
 
-    /// Which of our calls, and with what it is compared.
+    /// Our call, and what it is compared with.
     pub(crate) fn describe(&self, group: &str) -> String {
         let ours = Contender::new(group, self.ours).label;
         match self.against {
@@ -78,7 +78,7 @@ impl Bar {
                 let other = Contender::new(group, name).label;
                 format!("{ours} / {other}")
             }
-            Against::Clock => format!("{ours}, by the clock"),
+            Against::Clock => format!("{ours}, wall time"),
         }
     }
 
@@ -89,7 +89,7 @@ impl Bar {
         }
     }
 
-    /// Where it is in a plot of ratios to `base`, for one of our contenders.
+    /// The limit as a ratio to `base`, if this bar is about contender `name` in that row.
     pub(crate) fn mark(&self, name: &str, parameter: &str, base: &str) -> Option<f64> {
         let same = self.ours == name && self.parameter == parameter;
         let plotted = matches!(self.against, Against::Contender(other) if other == base);

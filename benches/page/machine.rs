@@ -1,4 +1,4 @@
-//! What was measured on.
+//! The machine that the figures were measured on.
 
 use std::process::Command;
 use std::time::SystemTime;
@@ -15,7 +15,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one, at the time of the last figure.
+    /// This machine, on the day of the last figure.
     pub(crate) fn here(figures: &Figures) -> Self {
         let cores = std::thread::available_parallelism();
         let known = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
@@ -31,7 +31,7 @@ impl Machine {
     }
 }
 
-/// The name, family and model that an x86 processor states.
+/// The name, family and model of an x86 processor.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 fn processor() -> Option<String> {
     let id = raw_cpuid::CpuId::new();

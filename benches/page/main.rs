@@ -1,7 +1,7 @@
 //! Makes BENCHMARKS.md and the plots in plots/ from what criterion and Go have measured.
 //!
-//! Run by benches/page.sh. Nothing is measured here, and no figure is typed: what is missing from
-//! criterion's folder is missing from the page, which says so.
+//! Run by benches/page.sh. Nothing is measured here and no figure is typed in. The page says so
+//! where criterion has no figures.
 
 mod bar;
 mod canvas;

@@ -47,9 +47,9 @@ impl Scale {
         (range.start..=range.end).contains(&ratio)
     }
 
-    /// Powers of ten, and between them as many round numbers as there is room for.
+    /// Powers of ten, and as many round numbers between them as there is room for.
     pub(crate) fn ticks(&self) -> Vec<f64> {
-        // plotters has no ticks below the first power of ten: so it gets a decade more.
+        // plotters starts at the first power of ten. A decade more gives the ticks below it.
         let range = self.axis.range();
         let axis = LogCoord::from((range.start / 10.0..range.end).log_scale());
         let powers = axis.key_points(BoldPoints(9));
