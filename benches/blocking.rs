@@ -1,4 +1,4 @@
-//! Items that wait, on more threads than there are cores.
+//! Items that sleep, on more threads than cores.
 
 mod settings;
 mod sleepers;

@@ -1,4 +1,4 @@
-//! One item fails: how long until the call returns, and how many items begin after the failure.
+//! One item fails: how long the call takes, and how many items start after the failure.
 
 mod items;
 mod settings;
@@ -14,7 +14,7 @@ use items::{ITEMS, items};
 use settings::group;
 use work::fallible;
 
-/// Where the failure lies.
+/// The failing item.
 const FAILURES: [(&str, u64); 4] = [
     ("early", ITEMS / 100),
     ("middle", ITEMS / 2),
@@ -32,32 +32,32 @@ fn each(item: u64, failing: u64) -> Result<(), u64> {
 fn cancel(criterion: &mut Criterion) {
     let items = items();
     let mut group = group(criterion, "cancel", ITEMS);
-    for (place, failing) in FAILURES {
-        group.bench_function(BenchmarkId::new("sequential", place), |b| {
+    for (position, failing) in FAILURES {
+        group.bench_function(BenchmarkId::new("sequential", position), |b| {
             b.iter(|| items.iter().try_for_each(|x| each(*x, failing)));
         });
-        group.bench_function(BenchmarkId::new("rayon_try_for_each", place), |b| {
+        group.bench_function(BenchmarkId::new("rayon_try_for_each", position), |b| {
             b.iter(|| items.par_iter().try_for_each(|x| each(*x, failing)));
         });
-        group.bench_function(BenchmarkId::new("err_group", place), |b| {
+        group.bench_function(BenchmarkId::new("err_group", position), |b| {
             b.iter(|| items.par_iter().err_group(|x| each(*x, failing)));
         });
-        println!("{}", late(&items, place, failing));
+        println!("{}", late(&items, position, failing));
     }
 }
 
-/// What is done with an item.
+/// The closure that runs on each item.
 type Item<'f> = &'f (dyn Fn(u64) -> Result<(), u64> + Sync);
 
-/// How many items begin too late, in a sentence.
-fn late(items: &[u64], place: &str, failing: u64) -> String {
+/// A sentence about how many items start after the failure.
+fn late(items: &[u64], position: &str, failing: u64) -> String {
     const RUNS: usize = 21;
     let median = |mut counts: Vec<usize>| {
         counts.sort_unstable();
         counts[RUNS / 2]
     };
 
-    // From the moment at which the failing item is about to return.
+    // Counted from the moment when the failing item is about to return.
     let after_the_failure = |run: &dyn Fn(Item<'_>)| {
         let (failed, late) = (AtomicBool::new(false), AtomicUsize::new(0));
         run(&|item| {
@@ -72,7 +72,7 @@ fn late(items: &[u64], place: &str, failing: u64) -> String {
     let rayon = median((0..RUNS).map(|_| after_the_failure(&rayon)).collect());
     let ours = median((0..RUNS).map(|_| after_the_failure(&ours)).collect());
 
-    // From the moment at which it can be seen.
+    // Counted from the moment when closures can see the cancellation.
     let after_the_trigger = || {
         let late = AtomicUsize::new(0);
         _ = items.par_iter().try_for_each_group(|token, x| {
@@ -83,8 +83,9 @@ fn late(items: &[u64], place: &str, failing: u64) -> String {
     };
     let visible = (0..RUNS).map(|_| after_the_trigger()).max().unwrap_or(0);
     format!(
-        "items begun late ({place}): err_group at most {visible} in {RUNS} runs after the trigger is \
-         visible; after the failing item's last line err_group {ours}, rayon {rayon} (medians)"
+        "items started late ({position}): err_group at most {visible} in {RUNS} runs after the \
+         trigger is visible; after the failing item's last line err_group {ours}, rayon {rayon} \
+         (medians)"
     )
 }
 

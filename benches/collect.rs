@@ -1,4 +1,4 @@
-//! Collecting values that might have been errors.
+//! Collecting the values of a fallible closure.
 
 mod collectors;
 mod items;

@@ -1,4 +1,4 @@
-//! How long it takes from the moment at which an item is about to fail to the return of the call.
+//! The time from the moment an item is about to fail to the return of the call.
 
 mod contenders;
 mod items;
@@ -22,7 +22,7 @@ use peers::Contender;
 use settings::group;
 use work::fallible;
 
-/// When an item failed.
+/// The moment when an item failed.
 struct Failure {
     start: Instant,
     nanoseconds: AtomicU64,
@@ -35,16 +35,17 @@ impl Failure {
     }
 
     fn elapsed(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).expect("a bench is short")
+        u64::try_from(self.start.elapsed().as_nanos())
+            .expect("a benchmark takes less than 584 years")
     }
 
-    /// The error of an item that fails now.
+    /// Fails an item, and remembers when.
     fn fail(&self, item: u64) -> Result<(), u64> {
         self.nanoseconds.store(self.elapsed(), SeqCst);
         Err(item)
     }
 
-    /// From the failure of one of the items that `run` runs to its return.
+    /// The time from the failure of an item of `run` to the return of `run`.
     fn to_return(&self, run: impl FnOnce() -> Result<(), u64>) -> Duration {
         run().expect_err("an item fails");
         Duration::from_nanos(self.elapsed() - self.nanoseconds.load(SeqCst))
@@ -62,7 +63,7 @@ impl Failure {
     }
 }
 
-/// Items that compute, and one of them fails.
+/// Items that compute, of which one fails.
 fn computing(criterion: &mut Criterion) {
     let items = items();
     let mut group = group(criterion, "failure_to_return", 1);
@@ -93,11 +94,12 @@ fn row<const NANOSECONDS: u32>(
     }
 }
 
-/// How long an item waits that nobody wakes, and how often it looks where it can only look.
+/// How long an item waits if nothing wakes it.
 const WAIT: Duration = Duration::from_millis(50);
-const LOOK: Duration = Duration::from_millis(1);
+/// How often an item checks where it can only poll.
+const POLL: Duration = Duration::from_millis(1);
 
-/// An item waits, and the one before it fails.
+/// An item waits, and the item before it fails.
 fn waiting(criterion: &mut Criterion) {
     if rayon::current_num_threads() < 2 {
         return;
@@ -133,12 +135,12 @@ fn waiting(criterion: &mut Criterion) {
         let wait = || {
             let end = Instant::now() + WAIT;
             while !canceller.is_cancelled() && Instant::now() < end {
-                thread::sleep(LOOK);
+                thread::sleep(POLL);
             }
         };
         items.try_for_each(|x| each(x, &wait).inspect_err(|_| canceller.cancel()))
     });
-    // The others give their closures nothing to look at.
+    // The others give their closures nothing to check.
     let asleep = |x: &u64| each(x, &|| thread::sleep(WAIT));
     for Contender { name, run, .. } in contenders() {
         if !["in_order", "par_in_order", "rayon_cancel"].contains(&name) {

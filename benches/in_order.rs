@@ -1,4 +1,4 @@
-//! What it costs to have the sequential loop's answer, and what is saved when an item fails.
+//! The cost of the sequential loop's answer, and what it saves when an item fails.
 
 mod contenders;
 mod items;
@@ -39,7 +39,7 @@ fn all_ok(criterion: &mut Criterion) {
     race(&mut cheap, "100ns", &items, |x| {
         fallible::<100>(*x).map(drop)
     });
-    // One in a hundred takes a thousand times as long.
+    // One item in a hundred takes a thousand times as long.
     race(&mut cheap, "mixed", &items, |x| {
         if x % 100 == 0 {
             fallible::<1000>(*x)
@@ -82,22 +82,22 @@ fn values(criterion: &mut Criterion) {
     });
 }
 
-/// What a chunk costs: one for each item, and the items do nothing.
+/// The cost of claiming a chunk: one chunk per item, and items that do next to nothing.
 fn claim(criterion: &mut Criterion) {
     let items = items();
     let items = &items[..1_000_000];
     let mut group = group(criterion, "claim", items.len() as u64);
-    for lanes in [1, 2] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(lanes).build();
-        let pool = pool.expect("the threads start");
-        group.bench_function(BenchmarkId::new("in_order", lanes), |b| {
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.expect("the threads of the pool");
+        group.bench_function(BenchmarkId::new("in_order", threads), |b| {
             let chunks = || items.par_iter().with_max_len(1).in_order();
             b.iter(|| pool.install(|| chunks().err_group(|x| fallible::<1>(*x).map(drop))));
         });
     }
 }
 
-/// The item at so many percent of the input fails.
+/// One item fails, at a percentage of the input.
 fn failure(criterion: &mut Criterion) {
     let items = items();
     let mut group = group(criterion, "in_order_failure", ITEMS);
@@ -123,7 +123,7 @@ fn failure(criterion: &mut Criterion) {
     }
 }
 
-/// How many items were run.
+/// The number of items that ran.
 static RUN: AtomicU64 = AtomicU64::new(0);
 
 criterion_group!(in_order, all_ok, values, claim, failure);

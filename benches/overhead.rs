@@ -1,4 +1,4 @@
-//! What stopping at the first failure costs when nothing fails.
+//! The cost of stopping at the first failure when nothing fails.
 
 mod items;
 mod peers;
@@ -46,7 +46,7 @@ fn many<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     }
 }
 
-/// A hundred items, many times, from inside a pool.
+/// A hundred items at a time, from inside a pool.
 fn few<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     let items: Vec<u64> = (0..100).collect();
     let cost = format!("{NANOSECONDS}ns");

@@ -1,33 +1,35 @@
 #!/usr/bin/env bash
-# Measures this crate beside others, and makes BENCHMARKS.md and benches/plots of the figures.
+# Measures this crate and others, and makes BENCHMARKS.md and plots/ from the figures.
 #
-#   benches/page.sh              everything: about 30 minutes on two cores, the compiling included
+#   benches/page.sh              everything: about 30 minutes on two cores, with compiling
 #   benches/page.sh NAME...      only these benchmarks: see `names` below
-#   benches/page.sh --no-run     only the page, of what was measured before
+#   benches/page.sh --no-run     only the page, from earlier figures
 #
-# All of it is measured three times over, and the page takes the median of the three: a machine that is
-# shared has seconds in which one contender is slow. What has been measured stays in the target folder: a
-# run that was broken off is resumed with the names that are missing. Go is measured once, if there is
-# a toolchain: see benches/go/run.sh.
+# Everything is measured three times, and the page takes the median of the three: on a shared machine
+# a contender is slow for some seconds now and then. The figures stay in the target folder, so that
+# an interrupted run can be resumed with the names that are missing. Go is measured once, if there is a
+# toolchain: see benches/go/run.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Criterion would take a relative target folder as relative to benches/.
+[ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 
 names=(overhead collect in_order failure_to_return cancel uneven stream blocking scope go)
 
 bench() {
-  cargo bench --locked --quiet --bench "$1" -- "${@:2}" --quiet --noplot
+  cargo bench --locked --quiet -p rayon-errgroup-benches --bench "$1" -- "${@:2}" --quiet --noplot
 }
 
 measure() {
   case $1 in
     go)
       if ! command -v go >/dev/null; then
-        echo "no Go toolchain: the page is made without it"
+        echo "no Go toolchain: the page is made without Go"
       elif ! benches/go/run.sh; then
-        echo "Go could not be measured: the page has what was measured before, if anything"
+        echo "Go could not be measured: the page has its earlier figures, if any"
       fi
       ;;
-    # What is not on the page is not measured.
+    # Measure only what is on the page.
     in_order | scope) bench "$1" --save-baseline "round$2" "^$1(_values|_failure)?/" ;;
     *) bench "$1" --save-baseline "round$2" ;;
   esac
@@ -47,5 +49,5 @@ for round in 1 2 3; do
     measure "$name" "$round"
   done
 done
-cargo bench --locked --quiet --bench page -- write
-printf 'It took %d minutes.\n' $((SECONDS / 60))
+cargo run --locked --quiet -p rayon-errgroup-benches --bin page -- write
+printf 'Done in %d minutes.\n' $((SECONDS / 60))

@@ -1,4 +1,4 @@
-//! Tasks of different kinds: what a spawn costs beside rayon's.
+//! The cost of spawning tasks, compared with rayon's scopes.
 
 mod settings;
 
@@ -10,21 +10,21 @@ use rayon_errgroup::{ErrGroup, Rejected, Scope, scope};
 
 const TASKS: u64 = 1_000_000;
 
-/// A tree of so many levels, and a task for each node.
+/// The levels of a binary tree with a task per node.
 const LEVELS: u32 = 17;
 
-/// What the tasks do of which the closure holds something.
+/// The work of the tasks that capture variables.
 fn count(counter: &AtomicU64, task: u64) {
     if black_box(task) == u64::MAX {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Spawned by the body, on a thread of the pool or outside of it.
+/// Tasks spawned by the body, on a thread of the pool or outside it.
 fn spawns(criterion: &mut Criterion) {
     let mut group = settings::group(criterion, "scope", TASKS);
     let counter = AtomicU64::new(0);
-    for (place, is_inside) in [("outside", false), ("inside", true)] {
+    for (from, is_inside) in [("outside", false), ("inside", true)] {
         let rayon_empty = || rayon::in_place_scope(|s| (0..TASKS).for_each(|_| s.spawn(|_| ())));
         let our_empty = || {
             scope(|s| {
@@ -53,7 +53,7 @@ fn spawns(criterion: &mut Criterion) {
             })
         };
         let mut bench = |name, kind, run: &(dyn Fn() + Sync)| {
-            group.bench_function(BenchmarkId::new(name, format!("{kind}_{place}")), |b| {
+            group.bench_function(BenchmarkId::new(name, format!("{kind}_{from}")), |b| {
                 if is_inside {
                     rayon::scope(|_| b.iter(run));
                 } else {
@@ -70,7 +70,7 @@ fn spawns(criterion: &mut Criterion) {
     }
 }
 
-/// Every task spawns two more.
+/// Tasks that spawn two more each.
 fn trees(criterion: &mut Criterion) {
     fn rayon_tree(s: &rayon::Scope<'_>, levels: u32) {
         for _ in 0..if levels > 0 { 2 } else { 0 } {
@@ -99,10 +99,11 @@ fn trees(criterion: &mut Criterion) {
     });
 }
 
-/// With a concurrency: a body that waits for places, and one that does itself what is given back.
-fn places(criterion: &mut Criterion) {
+/// With limited concurrency: a body that waits for permits, and one that runs the rejected tasks
+/// itself.
+fn permits(criterion: &mut Criterion) {
     const TASKS: u64 = 100_000;
-    let mut group = settings::group(criterion, "scope_places", TASKS);
+    let mut group = settings::group(criterion, "scope_permits", TASKS);
     for concurrency in [1, 2] {
         let errgroup = ErrGroup::new().concurrency(concurrency);
         group.bench_function(BenchmarkId::new("spawn", concurrency), |b| {
@@ -138,5 +139,5 @@ fn places(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(scopes, spawns, trees, places);
+criterion_group!(scopes, spawns, trees, permits);
 criterion_main!(scopes);

@@ -19,10 +19,10 @@ use rayon_errgroup::{ErrGroup, prelude::*};
 use settings::group;
 use work::{fallible, work};
 
-/// How many items there are.
+/// The number of items.
 const LEN: u64 = 200_000;
 
-/// A sink that is hard to please: what it makes of the values depends on their order.
+/// A sink whose result depends on the order of the values.
 #[derive(Default)]
 struct Sink(u64);
 
@@ -110,8 +110,8 @@ fn stream<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     );
 }
 
-/// What one would write without a library: threads that send pieces, and the caller keeps those
-/// that came too early. They are as many as they are.
+/// What one would write without a library: threads that send chunks, and a caller that keeps the
+/// early ones. Nothing bounds their number.
 fn reordered(items: &[u64], f: fn(u64) -> u64, mut sink: impl FnMut(u64)) {
     const STEP: usize = 256;
     let (cursor, (sender, receiver)) = (AtomicUsize::new(0), mpsc::sync_channel(16));
@@ -122,8 +122,8 @@ fn reordered(items: &[u64], f: fn(u64) -> u64, mut sink: impl FnMut(u64)) {
                 return;
             }
             let chunk = &items[start..items.len().min(start + STEP)];
-            let piece: Vec<_> = chunk.iter().map(|x| f(*x)).collect();
-            sender.send((start, piece)).expect("the caller listens");
+            let values: Vec<_> = chunk.iter().map(|x| f(*x)).collect();
+            sender.send((start, values)).expect("the caller receives");
         }
     };
     thread::scope(|scope| {
@@ -133,11 +133,11 @@ fn reordered(items: &[u64], f: fn(u64) -> u64, mut sink: impl FnMut(u64)) {
         }
         drop(sender);
         let (mut early, mut next) = (BTreeMap::new(), 0);
-        for (start, piece) in receiver {
-            early.insert(start, piece);
-            while let Some(piece) = early.remove(&next) {
-                next += piece.len();
-                piece.into_iter().for_each(&mut sink);
+        for (start, values) in receiver {
+            early.insert(start, values);
+            while let Some(values) = early.remove(&next) {
+                next += values.len();
+                values.into_iter().for_each(&mut sink);
             }
         }
     });

@@ -1,4 +1,4 @@
-//! Items that take unequally long.
+//! Items with uneven costs.
 
 mod peers;
 mod settings;
@@ -13,7 +13,7 @@ use peers::{Contender, peers};
 use settings::group;
 use work::{fallible, work};
 
-/// How many microseconds each item takes.
+/// The cost of each item, in microseconds.
 type Costs = Vec<u64>;
 
 fn rows() -> [(&'static str, Costs); 6] {
@@ -32,8 +32,8 @@ fn rows() -> [(&'static str, Costs); 6] {
     ]
 }
 
-/// Random costs of which a few are a thousand times the usual one: 1 divided by an even random
-/// number between 0 and 1 (a Pareto distribution), up to a limit.
+/// Random costs, of which a few are a thousand times the usual one: the reciprocal of a uniform
+/// random number between 0 and 1 (a Pareto distribution), up to a limit.
 fn heavy_tails() -> impl Iterator<Item = u64> {
     let mut state = 1_u64;
     std::iter::from_fn(move || {
@@ -42,7 +42,7 @@ fn heavy_tails() -> impl Iterator<Item = u64> {
     })
 }
 
-/// An item whose cost is not known beforehand.
+/// An item whose cost the compiler cannot know.
 fn microseconds(cost: u64) -> Result<(), u64> {
     (0..cost).try_for_each(|n| fallible::<1000>(n).map(drop))
 }

@@ -1,4 +1,4 @@
-//! How those that are not rayon's collect values that might have been errors, in order.
+//! Fallible closures whose values are collected in order, by the contenders other than rayon.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -37,14 +37,14 @@ where
     items.par().map(f).into_fallible().collect()
 }
 
-/// It collects a vector for each thread only; in order, its users write into places that are there.
+/// It collects into one vector per thread only, so this writes into a vector that exists already.
 fn paralight<F>(items: &[u64], f: F) -> Result<Vec<u64>, u64>
 where
     F: Fn(&u64) -> Result<u64, u64> + Sync,
 {
     use paralight::iter::ZipableSource;
     use paralight::prelude::*;
-    let threads = ThreadCount::try_from(rayon::current_num_threads()).expect("there are some");
+    let threads = ThreadCount::try_from(rayon::current_num_threads()).expect("not zero");
     let pool = RayonThreadPool::new_global(threads, RangeStrategy::WorkStealing);
     let mut values = vec![0; items.len()];
     (items.par_iter(), values.par_iter_mut())
@@ -57,13 +57,13 @@ where
     Ok(values)
 }
 
-/// What one would write without a library: pieces, and at the end they are joined in order.
+/// What one would write without a library: chunks of values, joined in order at the end.
 fn scope_cursor<F>(items: &[u64], f: F) -> Result<Vec<u64>, u64>
 where
     F: Fn(&u64) -> Result<u64, u64> + Sync,
 {
     const STEP: usize = 1024;
-    let (cursor, pieces) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (cursor, chunks) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..rayon::current_num_threads() {
             scope.spawn(|| {
@@ -73,20 +73,20 @@ where
                         return;
                     }
                     let chunk = &items[start..items.len().min(start + STEP)];
-                    let piece: Result<Vec<_>, _> = chunk.iter().map(&f).collect();
-                    if piece.is_err() {
+                    let values: Result<Vec<_>, _> = chunk.iter().map(&f).collect();
+                    if values.is_err() {
                         cursor.store(items.len(), Relaxed);
                     }
-                    pieces.lock().unwrap().push((start, piece));
+                    chunks.lock().unwrap().push((start, values));
                 }
             });
         }
     });
-    let mut pieces = pieces.into_inner().unwrap();
-    pieces.sort_unstable_by_key(|(start, _)| *start);
+    let mut chunks = chunks.into_inner().unwrap();
+    chunks.sort_unstable_by_key(|(start, _)| *start);
     let mut values = Vec::with_capacity(items.len());
-    for (_, piece) in pieces {
-        values.append(&mut piece?);
+    for (_, chunk) in chunks {
+        values.append(&mut chunk?);
     }
     Ok(values)
 }

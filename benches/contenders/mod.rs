@@ -1,4 +1,4 @@
-//! The ways to call a closure that may fail for all items in parallel.
+//! All calls that run a fallible closure on each item in parallel.
 
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;

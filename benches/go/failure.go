@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// failures takes the time from the moment at which an item is about to fail to the return.
+// failures measures the time from the moment an item is about to fail to the return.
 func (r *report) failures() {
 	const group = "failure_to_return"
 	rows := []struct {
@@ -36,7 +36,7 @@ func (r *report) failures() {
 			return time.Since(start)
 		})
 		if row.rounds > rounds100ns {
-			continue // not cheap: no need for chunks
+			continue // not cheap: chunks are not needed
 		}
 		r.span(group, "go_errgroup_chunks", row.name, func() time.Duration {
 			mustFail(chunks(all, func(_ int, chunk []uint64) error {
@@ -53,7 +53,7 @@ func (r *report) failures() {
 	r.span("failure_while_waiting", "go_errgroup", "sleep", waiting)
 }
 
-// waiting has a function that waits for the context while another one fails.
+// waiting runs a function that waits for the context while another one fails.
 func waiting() time.Duration {
 	g, ctx := errgroup.WithContext(context.Background())
 	waits := make(chan struct{})
@@ -77,6 +77,6 @@ func waiting() time.Duration {
 
 func mustFail(err error) {
 	if err == nil {
-		panic("an item fails")
+		panic("no item failed")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// each gives every item a goroutine, as the documentation of errgroup does.
+// each starts a goroutine per item, as the documentation of errgroup does.
 func each(items []uint64, f func(int, uint64) error) error {
 	g, ctx := errgroup.WithContext(context.Background())
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -21,7 +21,7 @@ func each(items []uint64, f func(int, uint64) error) error {
 	return g.Wait()
 }
 
-// chunks gives goroutines to chunks, as one does where items are cheap; f has the loop over a chunk.
+// chunks starts a goroutine per chunk, as one does where items are cheap; f loops over the chunk.
 func chunks(items []uint64, f func(start int, chunk []uint64) error) error {
 	g, ctx := errgroup.WithContext(context.Background())
 	threads := runtime.GOMAXPROCS(0)
@@ -38,7 +38,7 @@ func chunks(items []uint64, f func(start int, chunk []uint64) error) error {
 	return g.Wait()
 }
 
-// stream hands the values to sink in order: a channel for each item, and a bounded queue of these.
+// stream hands the values to sink in order, through a bounded queue of one channel per item.
 func stream(items []uint64, f func(uint64) (uint64, error), sink func(uint64)) error {
 	threads := runtime.GOMAXPROCS(0)
 	g, ctx := errgroup.WithContext(context.Background())

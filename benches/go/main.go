@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// count is how many items there are where nothing else is said.
+// count is the number of items, unless a benchmark states another.
 const count = 4_000_000
 
 func main() {
-	// So that both languages do the same work.
+	// Both languages must do the same work.
 	if work(1, rounds100ns) != checked {
-		panic("the work is not that of benches/work/mod.rs")
+		panic("the work differs from benches/work/mod.rs")
 	}
 	var r report
 	for _, size := range sizes {
@@ -60,9 +60,9 @@ func (r *report) collect(parameter string, items []uint64, rounds int) {
 	r.measure("collect", "go_errgroup_chunks", parameter, func() error {
 		values := make([]uint64, len(items))
 		return chunks(items, func(start int, chunk []uint64) (err error) {
-			places := values[start:]
+			slots := values[start:]
 			for i, item := range chunk {
-				if places[i], err = fallible(item, rounds); err != nil {
+				if slots[i], err = fallible(item, rounds); err != nil {
 					return err
 				}
 			}
@@ -127,7 +127,7 @@ func (r *report) stream(parameter string, rounds int) {
 		sum := uint64(0)
 		err := stream(items, f, func(x uint64) { sum = sum*31 + x })
 		if sum != expected {
-			panic("the values are in order")
+			panic("the values are not in order")
 		}
 		return err
 	})
@@ -180,7 +180,7 @@ func (r *report) scope() {
 	})
 }
 
-// tree has every function start two more, on so many levels.
+// tree starts two functions, each of which starts two more, down to the given level.
 func tree(g *errgroup.Group, levels int) {
 	if levels > 0 {
 		for range 2 {

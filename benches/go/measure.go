@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A figure is the median time of one benchmark, named as criterion names its own.
+// A figure is the median time of one benchmark, named as in criterion.
 type figure struct {
 	Group     string  `json:"group"`
 	Contender string  `json:"contender"`
@@ -26,14 +26,14 @@ type report struct {
 
 const (
 	samples = 20
-	// limit is when no more samples are taken, if there are a few.
+	// limit ends the sampling, once there are a few samples.
 	limit = 3 * time.Second
 	few   = 5
-	// short is the least time of a sample.
+	// short is the least time that a sample takes.
 	short = 5 * time.Millisecond
 )
 
-// measure takes the time of run.
+// measure measures the time that run takes.
 func (r *report) measure(group, contender, parameter string, run func() error) {
 	r.span(group, contender, parameter, func() time.Duration {
 		start := time.Now()
@@ -42,7 +42,7 @@ func (r *report) measure(group, contender, parameter string, run func() error) {
 	})
 }
 
-// span takes the time that run gives back, which may be less than the time that it takes.
+// span measures the time that run returns, which may be less than the time that it takes.
 func (r *report) span(group, contender, parameter string, run func() time.Duration) {
 	times := 1
 	sample := func() float64 {

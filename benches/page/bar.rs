@@ -1,8 +1,7 @@
-//! The bars that the project has set itself.
+//! A bar that the project has set itself: a limit to what a call may cost.
 
 use crate::contender::Contender;
 use crate::figures::Figures;
-use crate::section::Section;
 use crate::units;
 
 pub(crate) struct Bar {
@@ -13,20 +12,20 @@ pub(crate) struct Bar {
 }
 
 pub(crate) enum Against {
-    /// The limit is a ratio to its time.
+    /// The limit is a ratio to this contender's time.
     Contender(&'static str),
     /// The limit is in milliseconds.
     Clock,
 }
 
-/// What was measured beside a bar.
+/// How a measured figure compares with a bar.
 pub(crate) struct Verdict {
     pub(crate) measured: String,
     pub(crate) is_met: bool,
 }
 
 impl Bar {
-    /// A ratio to another contender of the same row.
+    /// A limit to the ratio to another contender of the same row.
     pub(crate) const fn ratio(
         ours: &'static str,
         parameter: &'static str,
@@ -54,9 +53,9 @@ impl Bar {
         }
     }
 
-    /// None if it was not measured.
-    pub(crate) fn verdict(&self, section: &Section, figures: &Figures) -> Option<Verdict> {
-        let median = |name| figures.median(section.group, self.parameter, name);
+    /// `None` if the row was not measured.
+    pub(crate) fn verdict(&self, group: &str, figures: &Figures) -> Option<Verdict> {
+        let median = |name| figures.median(group, self.parameter, name);
         let ours = median(self.ours)?;
         let (figure, measured) = match self.against {
             Against::Contender(name) => {
@@ -71,15 +70,15 @@ impl Bar {
         })
     }
 
-    /// Which of our calls, and with what it is compared.
-    pub(crate) fn describe(&self, section: &Section) -> String {
-        let ours = Contender::new(section.group, self.ours).label;
+    /// Our call, and what it is compared with.
+    pub(crate) fn describe(&self, group: &str) -> String {
+        let ours = Contender::new(group, self.ours).label;
         match self.against {
             Against::Contender(name) => {
-                let other = Contender::new(section.group, name).label;
+                let other = Contender::new(group, name).label;
                 format!("{ours} / {other}")
             }
-            Against::Clock => format!("{ours}, by the clock"),
+            Against::Clock => format!("{ours}, wall time"),
         }
     }
 
@@ -90,7 +89,7 @@ impl Bar {
         }
     }
 
-    /// Where it is in a plot of ratios to `base`, for one of our contenders.
+    /// The limit as a ratio to `base`, if this bar is about contender `name` in that row.
     pub(crate) fn mark(&self, name: &str, parameter: &str, base: &str) -> Option<f64> {
         let same = self.ours == name && self.parameter == parameter;
         let plotted = matches!(self.against, Against::Contender(other) if other == base);

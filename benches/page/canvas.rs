@@ -1,4 +1,4 @@
-//! What a plot is drawn on, in pixels.
+//! The surface that a plot is drawn on, in pixels.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 pub(crate) const PAPER: RGBColor = RGBColor(0xfd, 0xfc, 0xf9);
 
-/// An SVG with a background of its own, so that it is read on light pages and on dark ones.
+/// An SVG with its own background, so that it is readable on light and on dark pages.
 pub(crate) struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
 
 impl<'a> Canvas<'a> {
@@ -17,7 +17,7 @@ impl<'a> Canvas<'a> {
         Ok(Self(area))
     }
 
-    /// A text with the middle of its beginning, its centre or its end at `at`.
+    /// Writes a text with its start, centre or end at `at`, centred vertically.
     pub(crate) fn text(
         &self,
         text: &str,

@@ -1,4 +1,4 @@
-//! The contenders, by the names that the benchmarks give them.
+//! The contenders, by the names that the benchmarks use.
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -11,12 +11,12 @@ pub(crate) enum Kind {
 
 pub(crate) struct Contender<'n> {
     pub(crate) kind: Kind,
-    /// What is called.
+    /// The call, as the page shows it.
     pub(crate) label: &'n str,
 }
 
 impl<'n> Contender<'n> {
-    /// The contender of that name in a group of benchmarks.
+    /// The contender with this name in a group of benchmarks.
     pub(crate) fn new(group: &str, name: &'n str) -> Self {
         use Kind::{Ours, Peer, Rayon, Sequential};
         let (kind, label) = match name {
@@ -27,7 +27,7 @@ impl<'n> Contender<'n> {
             "rayon_infallible" => (Rayon, "rayon collect (cannot fail)"),
             "rayon_result" => (Rayon, "rayon collect into a Result"),
             "rayon_max_len_1" => (Rayon, "rayon with_max_len(1)"),
-            "rayon_pool" => (Rayon, "rayon pool of so many threads"),
+            "rayon_pool" => (Rayon, "rayon pool of that size"),
             "rayon_in_place_scope" => (Rayon, "rayon in_place_scope"),
             "collect_then_loop" => (Rayon, "rayon collect, then a loop"),
             "par_bridge_unordered" => (Rayon, "rayon par_bridge (no order)"),
@@ -48,7 +48,7 @@ impl<'n> Contender<'n> {
             "orx_parallel" => (Peer, "orx-parallel"),
             "scope_cursor" => (Peer, "std threads, atomic cursor"),
             "go_errgroup" => (Peer, "Go errgroup"),
-            "go_errgroup_chunks" => (Peer, "Go errgroup, by chunks"),
+            "go_errgroup_chunks" => (Peer, "Go errgroup, in chunks"),
             _ => (Peer, name),
         };
         Self { kind, label }

@@ -1,4 +1,4 @@
-//! The medians that were measured.
+//! The measured medians.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,18 +13,18 @@ use walkdir::WalkDir;
 #[derive(Default)]
 pub(crate) struct Figures {
     medians: BTreeMap<[String; 2], BTreeMap<String, f64>>,
-    /// How often each figure was measured.
+    /// How many times each figure was measured.
     pub(crate) rounds: usize,
-    /// When the last of criterion's was measured.
+    /// When criterion measured the last figure.
     pub(crate) last: Option<SystemTime>,
-    /// The versions of Go and of its errgroup, if there are figures of them.
+    /// The versions of Go and of its errgroup, if they were measured.
     pub(crate) go: Option<[String; 2]>,
 }
 
 impl Figures {
-    /// Reads what is in files such as `criterion/GROUP/CONTENDER/PARAMETER/round1/estimates.json`, and
-    /// takes the median of the rounds: what moves the threads of a machine for some seconds then moves
-    /// one round of one contender, and not the figure.
+    /// Reads files such as `criterion/GROUP/CONTENDER/PARAMETER/round1/estimates.json`, and takes
+    /// the median of the rounds. A disturbance of some seconds spoils one round of one contender,
+    /// and so not the figure.
     pub(crate) fn read_criterion(&mut self, folder: &Path) -> anyhow::Result<()> {
         let files = WalkDir::new(folder)
             .min_depth(5)
@@ -56,7 +56,7 @@ impl Figures {
         Ok(())
     }
 
-    /// Reads what benches/go/run.sh has written, if it has.
+    /// Reads the results of benches/go/run.sh, if there are any.
     pub(crate) fn read_go(&mut self, file: &Path) -> anyhow::Result<()> {
         if !file.exists() {
             return Ok(());
@@ -79,7 +79,7 @@ impl Figures {
             .insert(contender, median);
     }
 
-    /// The contenders of a row with their medians, by name.
+    /// The contenders of a row and their medians, sorted by name.
     pub(crate) fn row(&self, group: &str, parameter: &str) -> impl Iterator<Item = (&str, f64)> {
         let row = self.medians.get(&[group.to_owned(), parameter.to_owned()]);
         let row = row.into_iter().flatten();

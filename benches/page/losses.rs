@@ -1,14 +1,14 @@
-//! The rows that are lost, which stay in.
+//! The comparisons that this crate loses, which stay on the page.
 
 use crate::contender::Kind;
 use crate::figures::Figures;
 use crate::section::{Entry, Row, Section};
 use crate::units::ratio;
 
-/// Differences that are smaller are none.
+/// Smaller differences do not count.
 pub(crate) const NOISE: f64 = 0.03;
 
-/// Whether no contender that does as much is faster than the fastest of ours.
+/// Whether no contender that does as much is faster than our fastest.
 pub(crate) fn is_won(section: &Section, row: &Row, figures: &Figures) -> bool {
     let entries = section.entries(row, figures);
     let best = entries
@@ -21,8 +21,8 @@ pub(crate) fn is_won(section: &Section, row: &Row, figures: &Figures) -> bool {
     })
 }
 
-/// A sentence for each contender that is faster than the fastest of ours, and for each of ours that
-/// is slower than the base.
+/// A sentence for each contender that is faster than our fastest, and for each of ours that is
+/// slower than the base.
 pub(crate) fn losses(section: &Section, row: &Row, figures: &Figures) -> Vec<String> {
     let entries = section.entries(row, figures);
     let is_ours = |entry: &&Entry<'_>| entry.contender.kind == Kind::Ours;

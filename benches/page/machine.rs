@@ -1,8 +1,9 @@
-//! What was measured on.
+//! The machine that the figures were measured on.
 
-use std::fs;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
 
 use crate::figures::Figures;
 
@@ -14,32 +15,39 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one, at the time of the last figure.
+    /// This machine, on the day of the last figure.
     pub(crate) fn here(figures: &Figures) -> Self {
         let cores = std::thread::available_parallelism();
+        let known = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
         Self {
-            cores: cores.map_or_else(|_| "unknown".to_owned(), |cores| cores.to_string()),
-            processor: processor().unwrap_or_else(|| "unknown".to_owned()),
-            rust: rust().unwrap_or_else(|| "unknown".to_owned()),
-            date: figures.last.map_or_else(|| "never".to_owned(), date),
+            cores: known(cores.ok().map(|cores| cores.to_string())),
+            processor: known(processor()),
+            rust: known(rust()),
+            date: figures
+                .last
+                .and_then(date)
+                .unwrap_or_else(|| "never".to_owned()),
         }
     }
 }
 
-/// As Linux says it.
+/// The name, family and model of an x86 processor.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 fn processor() -> Option<String> {
-    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let field = |name: &str| {
-        let line = info
-            .lines()
-            .find(|line| line.split('\t').next() == Some(name))?;
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let model = field("model name")?;
-    let family = field("cpu family").zip(field("model"));
-    Some(family.map_or(model.clone(), |(family, number)| {
-        format!("{model} (family {family}, model {number})")
-    }))
+    let id = raw_cpuid::CpuId::new();
+    let name = id.get_processor_brand_string()?;
+    let numbers = id.get_feature_info()?;
+    Some(format!(
+        "{} (family {}, model {})",
+        name.as_str().trim(),
+        numbers.family_id(),
+        numbers.model_id()
+    ))
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+fn processor() -> Option<String> {
+    None
 }
 
 fn rust() -> Option<String> {
@@ -49,25 +57,7 @@ fn rust() -> Option<String> {
 }
 
 /// The day in UTC.
-fn date(time: SystemTime) -> String {
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
-    let mut days = seconds / 86_400;
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let mut year = 1970;
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    format!("{year}-{month:02}-{:02}", days + 1)
+fn date(time: SystemTime) -> Option<String> {
+    let time = Timestamp::try_from(time).ok()?;
+    Some(time.strftime("%F").to_string())
 }

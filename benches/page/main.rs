@@ -1,7 +1,7 @@
-//! Makes BENCHMARKS.md, and the plots in benches/plots, of what criterion and Go have measured.
+//! Makes BENCHMARKS.md and the plots in plots/ from what criterion and Go have measured.
 //!
-//! Run by benches/page.sh, and idle in a plain `cargo bench`. Nothing is measured here, and no figure
-//! is typed: what is missing from criterion's folder is missing from the page, which says so.
+//! Run by benches/page.sh. Nothing is measured here and no figure is typed in. The page says so
+//! where criterion has no figures.
 
 mod bar;
 mod canvas;
@@ -20,6 +20,8 @@ mod units;
 use std::fs;
 use std::path::Path;
 
+use cargo_metadata::MetadataCommand;
+
 use figures::Figures;
 use machine::Machine;
 use sections::{README, SECTIONS};
@@ -29,13 +31,17 @@ fn main() -> anyhow::Result<()> {
         println!("BENCHMARKS.md is made by benches/page.sh");
         return Ok(());
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut metadata = MetadataCommand::new();
+    metadata.manifest_path(benches.join("Cargo.toml"));
+    let metadata = metadata.other_options(["--locked".to_owned()]).exec()?;
+    let root = metadata.workspace_root.as_std_path();
+    let measured = metadata.target_directory.join("criterion");
     let mut figures = Figures::default();
-    figures.read_criterion(&root.join(target).join("criterion"))?;
-    figures.read_go(&root.join("benches/go/results.json"))?;
+    figures.read_criterion(measured.as_std_path())?;
+    figures.read_go(&benches.join("go/results.json"))?;
 
-    let plots = root.join("benches/plots");
+    let plots = root.join("plots");
     fs::create_dir_all(&plots)?;
     for section in SECTIONS {
         let file = plots.join(format!("{}.svg", section.group));
@@ -52,8 +58,7 @@ fn main() -> anyhow::Result<()> {
             fs::write(file, plot::draw(section, rows, &figures)?)?;
         }
     }
-    let lock = fs::read_to_string(root.join("Cargo.lock"))?;
-    let page = markdown::page(&figures, &Machine::here(&figures), &lock);
+    let page = markdown::page(&figures, &Machine::here(&figures), &metadata.packages);
     fs::write(root.join("BENCHMARKS.md"), page)?;
     println!("{} medians in BENCHMARKS.md", figures.count());
     Ok(())

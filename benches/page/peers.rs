@@ -1,63 +1,65 @@
-//! Who is measured, how, and what each has no answer for.
+//! The other contenders: what is measured of them, and what they lack.
+
+use cargo_metadata::Package;
 
 use crate::figures::Figures;
 
-/// The crate, what of it is measured, and what it cannot do.
+/// A crate, what is measured of it, and what it lacks.
 const CRATES: [[&str; 3]; 5] = [
     [
         "rayon",
         "the calls that one would write without this crate",
-        "does not say which of several errors it returns, except with `find_map_first`; closures \
-         cannot see that they are no longer wanted",
+        "does not specify which of several errors it returns, except with `find_map_first`; a \
+         closure cannot see that the run is cancelled",
     ],
     [
         "rayon-cancel",
-        "its adapter around the items; the item that fails calls the handle",
-        "no errors, and a cancelled run ends as if it were whole; hides how many items there are, \
-         so that `collect` joins lists; no order, no streams, no scopes",
+        "its adapter around the items; a failing item cancels through the handle",
+        "no errors, and a cancelled run ends as if it were complete; hides the number of items, so \
+         that `collect` joins lists; no order, no streams, no scopes",
     ],
     [
         "orx-parallel",
         "its fallible iterators, on its own pool",
-        "no cancellation from outside, no token for a closure; its own pool has no more threads than \
-         cores; no streams, no tasks that may fail",
+        "no cancellation from outside, no token for closures; its own pool has no more threads \
+         than cores; no streams, no tasks that may fail",
     ],
     [
         "paralight",
         "its `try_for_each`, on rayon's pool",
-        "does not collect in order, nor behind a filter; no cancellation from outside, no token for a \
-         closure, no streams, no scopes",
+        "collects neither in order nor behind a filter; no cancellation from outside, no token for \
+         closures, no streams, no scopes",
     ],
     [
         "pariter",
-        "its `parallel_map`, with threads of its own for each run",
-        "errors are values like others; each item goes through two channels, so that it is not \
-         measured on millions of them; no token for a closure, no scopes",
+        "its `parallel_map`, which starts its own threads in each run",
+        "treats errors as ordinary values; passes each item through two channels, so it is not \
+         measured on millions of items; no token for closures, no scopes",
     ],
 ];
 
 const THREADS: [&str; 3] = [
     "`std::thread::scope`",
-    "threads that take chunks off an atomic cursor: what one would write without a crate",
-    "a panic, a token, a bounded stream: each is more code; the threads are started in each run, \
-     and have no work to steal from one another",
+    "threads that claim chunks with an atomic cursor: what one would write without a crate",
+    "panics, a token and a bounded stream each take more code; the threads are started in each \
+     run, and cannot steal work",
 ];
 
 const GO: [&str; 3] = [
     "Go's `errgroup`",
-    "a goroutine for each item, `SetLimit` to the number of cores, and the same by chunks",
-    "the error is the first in time; after it functions are started all the same, unless one asks \
+    "a goroutine per item with `SetLimit` set to the number of cores, and the same in chunks",
+    "returns the first error in time; still starts functions after it, unless the caller checks \
      `ctx`, as is done here",
 ];
 
-/// The rows of a table. `lock` is Cargo.lock.
-pub(crate) fn peers(figures: &Figures, lock: &str) -> Vec<[String; 4]> {
+/// The rows of the table. The versions are those of `packages`.
+pub(crate) fn peers(figures: &Figures, packages: &[Package]) -> Vec<[String; 4]> {
     let row = |[name, measured, lacks]: [&str; 3], version: &str| {
         [name, version, measured, lacks].map(str::to_owned)
     };
     let crates = CRATES
         .iter()
-        .map(|texts| row(*texts, version(texts[0], lock)));
+        .map(|texts| row(*texts, &version(texts[0], packages)));
     let threads = row(THREADS, "");
     let go = match &figures.go {
         Some([go, errgroup]) => {
@@ -69,11 +71,7 @@ pub(crate) fn peers(figures: &Figures, lock: &str) -> Vec<[String; 4]> {
     crates.chain([threads, go]).collect()
 }
 
-/// The version of a crate as it is locked.
-fn version<'l>(name: &str, lock: &'l str) -> &'l str {
-    let package = format!("name = \"{name}\"\nversion = \"");
-    let found = lock.split_once(&package);
-    found
-        .and_then(|(_, rest)| rest.split('"').next())
-        .unwrap_or("")
+fn version(name: &str, packages: &[Package]) -> String {
+    let package = packages.iter().find(|package| package.name == name);
+    package.map_or_else(String::new, |package| package.version.to_string())
 }

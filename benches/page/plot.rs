@@ -1,7 +1,8 @@
-//! The plot of a section: a panel for each row with a bar for each contender. A bar begins at 1, the
-//! time of the rayon call that one would write, and goes to the left where less time is taken. One
-//! that is too long for the axis is torn.
+//! The plot of a section: a panel per row with a bar per contender. A bar starts at 1, the time of
+//! the rayon call that one would write, and extends to the left where a contender is faster. A bar
+//! that is too long for the axis is drawn with a break.
 
+use plotters::data::float::pretty_print_float;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
@@ -15,10 +16,10 @@ use crate::units;
 
 const WIDTH: i32 = 960;
 const MARGIN: i32 = 24;
-/// The axis, between the names and the figures.
+/// The ends of the axis, between the names and the figures.
 const FROM: i32 = 260;
 const TO: i32 = WIDTH - 186;
-/// Where the ratios and the times end.
+/// The right ends of the ratios and the times.
 const RATIOS: i32 = WIDTH - 112;
 const TIMES: i32 = WIDTH - MARGIN;
 
@@ -37,7 +38,7 @@ const PALE: RGBColor = RGBColor(0x75, 0x76, 0x78);
 const ACCENT: RGBColor = RGBColor(0x1f, 0x78, 0xb4);
 const LIMIT: RGBColor = RGBColor(0xc2, 0x4d, 0x12);
 
-/// One that stands out for ours, and greys that are told apart for the others.
+/// A colour that stands out for ours, and two distinct greys for the others.
 fn color(kind: Kind) -> RGBColor {
     match kind {
         Kind::Ours => ACCENT,
@@ -81,7 +82,7 @@ pub(crate) fn draw(section: &Section, rows: &[Row], figures: &Figures) -> anyhow
     Ok(svg)
 }
 
-/// The title, what the axis is, and the legend.
+/// The title, the meaning of the axis, and the legend.
 fn draw_head(canvas: &Canvas<'_>, section: &Section, rows: &[Row]) -> anyhow::Result<()> {
     canvas.text(section.title, (MARGIN, 28), HPos::Left, 25, INK)?;
     let axis = format!(
@@ -106,7 +107,7 @@ fn draw_head(canvas: &Canvas<'_>, section: &Section, rows: &[Row]) -> anyhow::Re
     };
     if section.bars.iter().any(is_drawn) {
         canvas.block([(x, 74), (x + 3, 90)], LIMIT)?;
-        let meaning = "no more than this, says the project";
+        let meaning = "the bar that the project has set itself";
         canvas.text(meaning, (x + 11, 83), HPos::Left, SMALL, PALE)?;
     }
     canvas.text("ratio", (RATIOS, 83), HPos::Right, SMALL, PALE)?;
@@ -117,7 +118,7 @@ fn draw_axis(canvas: &Canvas<'_>, scale: &Scale, bottom: i32) -> anyhow::Result<
     for tick in scale.ticks() {
         let x = scale.pixel(tick);
         canvas.line([(x, HEAD), (x, bottom)], GRID, 1)?;
-        let number = tick.to_string();
+        let number = pretty_print_float(tick, false);
         canvas.text(&number, (x, bottom + 14), HPos::Center, SMALL, PALE)?;
     }
     Ok(())

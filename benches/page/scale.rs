@@ -1,18 +1,22 @@
 //! The axis of a plot: ratios, as their logarithms.
 
-/// Others that are so many times slower or faster are not compared by eye.
+use plotters::coord::ranged1d::{BoldPoints, LightPoints};
+use plotters::prelude::{IntoLogRange, LogCoord, Ranged};
+
+/// Other contenders that are this many times slower or faster are not compared by eye.
 const FAR: f64 = 30.0;
 
+/// The least distance between two labels, in pixels.
+const LABEL: u32 = 40;
+
 pub(crate) struct Scale {
-    low: f64,
-    high: f64,
+    axis: LogCoord<f64>,
     /// The pixels at the ends.
-    from: i32,
-    to: i32,
+    ends: (i32, i32),
 }
 
 impl Scale {
-    /// One on which 1 is, all of `ours`, and those of `others` that are not far away.
+    /// One with room for 1, all of `ours`, and those of `others` that are not far away.
     pub(crate) fn new(
         ours: impl Iterator<Item = f64>,
         others: impl Iterator<Item = f64>,
@@ -26,41 +30,38 @@ impl Scale {
         }
         let margin = (high / low).powf(0.03);
         Self {
-            low: low / margin,
-            high: high * margin,
-            from,
-            to,
+            axis: (low / margin..high * margin).log_scale().into(),
+            ends: (from, to),
         }
     }
 
-    /// Where the ratio is, or the end of the axis.
+    /// The pixel of a ratio, or the end of the axis that is nearer to it.
     pub(crate) fn pixel(&self, ratio: f64) -> i32 {
-        let ratio = ratio.clamp(self.low, self.high);
-        let part = (ratio / self.low).ln() / (self.high / self.low).ln();
-        let pixel = f64::from(self.from) + part * f64::from(self.to - self.from);
-        #[expect(clippy::cast_possible_truncation, reason = "pixels of a plot are few")]
-        let pixel = pixel.round() as i32;
-        pixel
+        let range = self.axis.range();
+        self.axis
+            .map(&ratio.clamp(range.start, range.end), self.ends)
     }
 
     pub(crate) fn has(&self, ratio: f64) -> bool {
-        (self.low..=self.high).contains(&ratio)
+        let range = self.axis.range();
+        (range.start..=range.end).contains(&ratio)
     }
 
-    /// Round numbers, as many as are read easily.
+    /// Powers of ten, and as many round numbers between them as there is room for.
     pub(crate) fn ticks(&self) -> Vec<f64> {
-        let steps: &[f64] = match self.high / self.low {
-            span if span > 2000.0 => &[1.0],
-            span if span > 60.0 => &[1.0, 3.0],
-            span if span > 4.0 => &[1.0, 2.0, 5.0],
-            _ => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 8.0, 9.0],
-        };
-        // Divided, where that is exact.
-        let small = (1..=6).map(|power| 10_f64.powi(power));
-        let small = small.flat_map(|decade| steps.iter().map(move |step| step / decade));
-        let large = [1.0, 10.0].into_iter();
-        let large = large.flat_map(|decade| steps.iter().map(move |step| step * decade));
-        let ticks = small.chain(large);
-        ticks.filter(|tick| self.has(*tick)).collect()
+        // plotters starts at the first power of ten. A decade more gives the ticks below it.
+        let range = self.axis.range();
+        let axis = LogCoord::from((range.start / 10.0..range.end).log_scale());
+        let powers = axis.key_points(BoldPoints(9));
+        let between = axis.key_points(LightPoints::new(9, 99));
+
+        let mut ticks = Vec::new();
+        for tick in powers.into_iter().chain(between) {
+            let is_free = |other: &f64| self.pixel(tick).abs_diff(self.pixel(*other)) >= LABEL;
+            if self.has(tick) && ticks.iter().all(is_free) {
+                ticks.push(tick);
+            }
+        }
+        ticks
     }
 }

@@ -1,28 +1,28 @@
-//! A part of the page: contenders for the same work, in some rows.
+//! A part of the page: contenders that do the same work, in several rows.
 
 use crate::bar::Bar;
 use crate::contender::{Contender, Kind};
 use crate::figures::Figures;
 
 pub(crate) struct Section {
-    /// Criterion's group, and the name of the plot.
+    /// Criterion's group, which also names the plot.
     pub(crate) group: &'static str,
     /// The benchmark that measures it.
     pub(crate) bench: &'static str,
     pub(crate) title: &'static str,
     pub(crate) about: &'static str,
-    /// The call that one would write with rayon alone, to which all others are compared.
+    /// The call that one would write with rayon alone. All others are compared with it.
     pub(crate) base: &'static str,
-    /// Those that do less: that look for no errors, keep no order or have no bound.
+    /// Contenders that do less: they check no errors, keep no order or have no bound.
     pub(crate) easier: &'static [&'static str],
     pub(crate) rows: &'static [Row],
     pub(crate) bars: &'static [Bar],
-    /// What is behind the losses.
+    /// Why this crate loses where it does.
     pub(crate) reasons: &'static str,
 }
 
 pub(crate) struct Row {
-    /// As criterion calls it.
+    /// Criterion's name for it.
     pub(crate) parameter: &'static str,
     pub(crate) name: &'static str,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Entry<'f> {
     pub(crate) name: &'f str,
     pub(crate) contender: Contender<'f>,
     pub(crate) median: f64,
-    /// Compared with the base of the section.
+    /// The ratio to the base of the section.
     pub(crate) ratio: f64,
 }
 
@@ -43,7 +43,7 @@ impl Section {
             .any(|row| !self.entries(row, figures).is_empty())
     }
 
-    /// The contenders of a row, the fastest first; none if the base was not measured.
+    /// The contenders of a row, fastest first. Empty if the base was not measured.
     pub(crate) fn entries<'f>(&self, row: &Row, figures: &'f Figures) -> Vec<Entry<'f>> {
         let Some(base) = figures.median(self.group, row.parameter, self.base) else {
             return Vec::new();
@@ -60,7 +60,7 @@ impl Section {
         entries
     }
 
-    /// The names of all contenders: by kind, and in a kind by name.
+    /// The names of all contenders, sorted by kind and then by name.
     pub(crate) fn contenders<'f>(&self, figures: &'f Figures) -> Vec<&'f str> {
         let rows = self.rows.iter();
         let entries = rows.flat_map(|row| self.entries(row, figures));
@@ -70,7 +70,7 @@ impl Section {
         all.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// The base as it is shown.
+    /// The base, as the page shows it.
     pub(crate) fn base_label(&self) -> &str {
         Contender::new(self.group, self.base).label
     }

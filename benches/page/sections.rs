@@ -1,4 +1,4 @@
-//! The sections of the page, in their order, with the bars of the project.
+//! The sections of the page in order, with the bars that the project has set itself.
 
 use crate::bar::Bar;
 use crate::section::{Row, Section};
@@ -8,12 +8,12 @@ const fn row(parameter: &'static str, name: &'static str) -> Row {
 }
 
 const CHEAP: &[Row] = &[
-    row("1ns", "1 ns an item"),
-    row("10ns", "10 ns an item"),
-    row("100ns", "100 ns an item"),
+    row("1ns", "1 ns per item"),
+    row("10ns", "10 ns per item"),
+    row("100ns", "100 ns per item"),
 ];
 
-/// Those that may return any of several errors.
+/// Contenders that may return any of several errors.
 const UNORDERED: &[&str] = &[
     "rayon_try_for_each",
     "rayon_cancel",
@@ -21,10 +21,10 @@ const UNORDERED: &[&str] = &[
     "paralight",
 ];
 
-/// The plots that README.md shows: these rows of these groups.
+/// The groups and rows of the plots in README.md.
 pub(crate) const README: &[(&str, &[Row])] = &[
-    ("collect", &[row("1ns", "1 ns an item")]),
-    ("in_order", &[row("1ns", "1 ns an item")]),
+    ("collect", &[row("1ns", "1 ns per item")]),
+    ("in_order", &[row("1ns", "1 ns per item")]),
 ];
 
 pub(crate) const SECTIONS: &[Section] = &[
@@ -32,7 +32,8 @@ pub(crate) const SECTIONS: &[Section] = &[
         group: "overhead",
         bench: "overhead",
         title: "Nothing fails",
-        about: "Four million items, and a closure that might fail: what it costs to be ready for it.",
+        about: "Four million items and a closure that may fail: the cost of being ready for a \
+                failure.",
         base: "rayon_try_for_each",
         easier: &["rayon_for_each"],
         rows: CHEAP,
@@ -42,14 +43,14 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("err_group", "100ns", "rayon_try_for_each", 1.03),
             Bar::ratio("try_for_each_group", "100ns", "rayon_try_for_each", 1.03),
         ],
-        reasons: "Items of a nanosecond are compiled into a loop that a little more or less code \
-                  in another place moves by some percent.",
+        reasons: "An item of 1 ns compiles to a few instructions. A small change of the code \
+                elsewhere moves such a loop by a few percent.",
     },
     Section {
         group: "few",
         bench: "overhead",
         title: "A hundred items, from inside a pool",
-        about: "What a run costs before and after its items.",
+        about: "The fixed cost of a run, before and after its items.",
         base: "rayon_try_for_each",
         easier: &[],
         rows: CHEAP,
@@ -58,17 +59,16 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("err_group", "10ns", "rayon_try_for_each", 1.40),
             Bar::ratio("err_group", "100ns", "rayon_try_for_each", 1.40),
         ],
-        reasons: "A run has a token, which is an allocation, and asks it before each item. paralight \
-                  cuts the items into one range for each thread, where rayon splits them further \
-                  in case one is slow.",
+        reasons: "A run allocates a token and checks it before each item. paralight cuts the items \
+                into one range per thread. rayon splits them further, in case a range is slow.",
     },
     Section {
         group: "collect",
         bench: "collect",
         title: "Values, in order",
-        about: "Four million values in a vector, or the error. paralight cannot collect in order and \
-                writes into a vector that is there before, the threads with a cursor join pieces, \
-                and Go writes into a slice.",
+        about: "Four million values in a vector, or the error. paralight cannot collect in order, \
+                so it writes into a vector that exists already, and so does Go. The threads with a \
+                cursor join their chunks at the end.",
         base: "rayon_result",
         easier: &["rayon_infallible"],
         rows: CHEAP,
@@ -76,14 +76,14 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("try_map_group", "1ns", "rayon_result", 0.45),
             Bar::ratio("try_map_group", "1ns", "rayon_infallible", 1.10),
         ],
-        reasons: "A `collect` that cannot fail asks nothing before it writes.",
+        reasons: "A `collect` that cannot fail checks nothing before it writes.",
     },
     Section {
         group: "collect_filtered",
         bench: "collect",
         title: "Values behind a filter",
-        about: "The same behind a `filter` that drops one in eight: nobody knows the place of a \
-                value beforehand.",
+        about: "The same behind a `filter` that drops one item in eight, so that no value's index \
+                is known in advance.",
         base: "rayon_result",
         easier: &["rayon_infallible"],
         rows: CHEAP,
@@ -92,49 +92,52 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("try_map_group", "10ns", "rayon_result", 1.00),
             Bar::ratio("try_map_group", "100ns", "rayon_result", 1.00),
         ],
-        reasons: "rayon's `filter` gives its items to what is behind it one by one, and for each of them \
-                  the token is asked and a panic is caught.",
+        reasons: "rayon's `filter` passes its items on one by one. For each of them the token is \
+                checked and panics are caught.",
     },
     Section {
         group: "in_order",
         bench: "in_order",
         title: "The error of the sequential loop",
-        about: "Four million items (4,000 of 10 µs) and no failure. Only `in_order`, `par_in_order`, \
-                rayon's `find_map_first` and the cursor would return the error that a loop does. \
-                Mixed: one item in a hundred takes a thousand times as long as the others.",
+        about: "Four million items (4,000 of 10 µs), none of which fails. Only `in_order`, \
+                `par_in_order`, rayon's `find_map_first` and the threads with a cursor would \
+                return the same error as a loop. Mixed: one item in a hundred takes a thousand \
+                times as long as the others.",
         base: "rayon_try_for_each",
         easier: UNORDERED,
         rows: &[
-            row("1ns", "1 ns an item"),
-            row("10ns", "10 ns an item"),
-            row("100ns", "100 ns an item"),
+            row("1ns", "1 ns per item"),
+            row("10ns", "10 ns per item"),
+            row("100ns", "100 ns per item"),
             row("mixed", "mixed"),
-            row("10us", "10 µs an item"),
+            row("10us", "10 µs per item"),
         ],
         bars: &[
             Bar::ratio("in_order", "1ns", "rayon_try_for_each", 1.05),
             Bar::ratio("in_order", "100ns", "rayon_try_for_each", 1.03),
             Bar::ratio("in_order", "1ns", "rayon_find_map_first", 0.10),
         ],
-        reasons: "`par_in_order` reads an iterator, an item at a time and on one thread at a time: \
-                  some nanoseconds an item, which is what cheap items then cost.",
+        reasons: "`par_in_order` reads an iterator item by item, on one thread at a time. That \
+                takes a few nanoseconds per item, which shows where items are cheap.",
     },
     Section {
         group: "in_order_values",
         bench: "in_order",
         title: "Values, and the error of the sequential loop",
-        about: "As `collect`, and the error is that of the item with the lowest position.",
+        about: "As in `collect`, and the error is that of the failing item with the lowest index.",
         base: "rayon_result",
         easier: &["rayon_infallible"],
-        rows: &[row("1ns", "1 ns an item")],
+        rows: &[row("1ns", "1 ns per item")],
         bars: &[Bar::ratio("in_order", "1ns", "rayon_infallible", 1.15)],
-        reasons: "A `collect` that cannot fail asks nothing before it writes, and claims nothing.",
+        reasons: "A `collect` that cannot fail checks nothing before it writes, and claims no \
+                chunks.",
     },
     Section {
         group: "in_order_failure",
         bench: "in_order",
         title: "One item fails: the whole run",
-        about: "Four million items of 100 ns, and the item at so many percent of the input fails.",
+        about: "Four million items of 100 ns, of which one fails, at the given percentage of the \
+                input.",
         base: "rayon_find_map_first",
         easier: UNORDERED,
         rows: &[
@@ -149,15 +152,16 @@ pub(crate) const SECTIONS: &[Section] = &[
             "rayon_find_map_first",
             0.65,
         )],
-        reasons: "Work stealing gives the second half to another thread, so that it comes across a \
-                  failure at 50 % at once. To be sure that it is the first in order, all items \
-                  before it must have run.",
+        reasons: "Work stealing hands the second half of the input to another thread, which meets \
+                a failure at 50 % at once. To know that a failure is the first in iteration order, \
+                all items before it must have run.",
     },
     Section {
         group: "cancel",
         bench: "cancel",
         title: "One item fails: the whole run, the error in time",
-        about: "The same without an order, at 1 %, 50 %, 99 % of the items, and never.",
+        about: "The same without an order. The item at 1 %, 50 % or 99 % of the input fails, or \
+                none does.",
         base: "rayon_try_for_each",
         easier: &[],
         rows: &[
@@ -167,47 +171,47 @@ pub(crate) const SECTIONS: &[Section] = &[
             row("never", "never"),
         ],
         bars: &[],
-        reasons: "Which items run before the failing one is chance.",
+        reasons: "Which items run before the failing one is a matter of chance.",
     },
     Section {
         group: "failure_to_return",
         bench: "failure_to_return",
         title: "From the failure to the return",
-        about: "The time from the moment at which an item is about to fail until the call has \
-                returned: four million items of 100 ns, of which that at 1 % or at 50 % fails, and \
-                4,000 items of 10 µs.",
+        about: "The time from the moment an item is about to fail to the moment the call has \
+                returned. Four million items of 100 ns, of which the one at 1 % or at 50 % fails, \
+                and 4,000 items of 10 µs.",
         base: "rayon_try_for_each",
         easier: &[],
         rows: &[
-            row("100ns_early", "100 ns an item, at 1 %"),
-            row("100ns_middle", "100 ns an item, at 50 %"),
-            row("10us_early", "10 µs an item, at 1 %"),
+            row("100ns_early", "100 ns per item, at 1 %"),
+            row("100ns_middle", "100 ns per item, at 50 %"),
+            row("10us_early", "10 µs per item, at 1 %"),
         ],
         bars: &[],
-        reasons: "Here microseconds count in which a thread is woken. In order, a chunk of lower \
-                  items that another thread has begun is ended first, since one of them may fail \
-                  too.",
+        reasons: "At this scale the microseconds that it takes to wake a thread count. In order, a \
+                chunk of earlier items that another thread has begun is finished first, since one \
+                of them may fail too.",
     },
     Section {
         group: "failure_while_waiting",
         bench: "failure_to_return",
         title: "From the failure to the return, while another item waits",
-        about: "Of two items one fails, and the other waits for up to 50 ms. A closure of ours waits \
-                with `token.sleep`, Go's waits for `ctx.Done()`, and rayon-cancel's asks its handle \
-                every millisecond. The others have nothing to ask or to wait for.",
+        about: "One of two items fails while the other waits for up to 50 ms. Our closure waits \
+                with `token.sleep` and Go's for `ctx.Done()`. rayon-cancel's checks its handle \
+                every millisecond. The others have nothing to check or to wait for.",
         base: "rayon_try_for_each",
         easier: &[],
         rows: &[row("sleep", "a sleep of 50 ms")],
         bars: &[],
-        reasons: "A thread that sleeps is woken by the kernel, a goroutine by the scheduler of its own \
-                  process.",
+        reasons: "A sleeping thread is woken by the kernel, a goroutine by the scheduler of its \
+                own process.",
     },
     Section {
         group: "uneven",
         bench: "uneven",
         title: "Items that take unequally long",
         about: "64 items of which the last four take ten times as long; 4,096 items of 0 to 10 µs, \
-                ascending and descending; 4,096 random costs with heavy tails.",
+                ascending and descending; 4,096 items with random, heavy-tailed costs.",
         base: "rayon_try_for_each",
         easier: &[],
         rows: &[
@@ -241,35 +245,37 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("in_order", "descending", "rayon_try_for_each", 1.03),
             Bar::ratio("in_order", "heavy_tails", "rayon_try_for_each", 1.03),
         ],
-        reasons: "`err_group` splits as rayon does. Who takes one item at a time has no tail either, \
-                  where items are slow enough to pay for it.",
+        reasons: "`err_group` splits as rayon does. Taking one item at a time leaves no thread \
+                with a long tail either, but pays only where items are slow.",
     },
     Section {
         group: "stream",
         bench: "stream",
         title: "Values for a sink on the calling thread",
-        about: "200,000 values, in order and in bounded memory. rayon's `collect` keeps them all, \
-                `par_bridge` has no order, and of the threads with a cursor one may run ahead \
+        about: "200,000 values, in order and in bounded memory. rayon's `collect` keeps all \
+                values, `par_bridge` keeps no order, and a thread with a cursor may run ahead \
                 without a bound.",
         base: "collect_then_loop",
         easier: &["collect_then_loop", "par_bridge_unordered", "scope_cursor"],
-        rows: &[row("10ns", "10 ns an item"), row("1000ns", "1 µs an item")],
+        rows: &[
+            row("10ns", "10 ns per item"),
+            row("1000ns", "1 µs per item"),
+        ],
         bars: &[
             Bar::ratio("in_order", "10ns", "pariter", 0.10),
             Bar::ratio("in_order", "1000ns", "pariter", 0.60),
             Bar::ratio("in_order", "1000ns", "collect_then_loop", 1.10),
         ],
-        reasons: "Who keeps all values until the end hands none over from thread to thread while it \
-                  works.",
+        reasons: "Keeping all values until the end saves handing them from thread to thread.",
     },
     Section {
         group: "blocking",
         bench: "blocking",
         title: "Items that wait",
-        about: "256 sleeps of 20 ms, on 64 threads and on 256. The pools of rayon and of the group \
-                are warm; pariter and the threads with a cursor start theirs in each run. \
-                orx-parallel's own pool has no more threads than there are cores, and paralight is \
-                measured on rayon's: both get the pool of so many threads.",
+        about: "256 sleeps of 20 ms, on 64 and on 256 threads. The pools of rayon and of the group \
+                are warm. pariter and the threads with a cursor start their threads in each run. \
+                orx-parallel's own pool has no more threads than cores, so it gets rayon's pool, \
+                as paralight does.",
         base: "rayon_pool",
         easier: &[],
         rows: &[row("64", "64 at once"), row("256", "256 at once")],
@@ -277,32 +283,32 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::milliseconds("with_group_max_len_1", "64", 88.0),
             Bar::milliseconds("with_group_max_len_1", "256", 40.0),
         ],
-        reasons: "The threads of a group are a rayon pool, and are woken by one another as halves are \
-                  split off. orx-parallel and paralight give the same pool a task for each thread \
-                  at the start. A goroutine is no thread.",
+        reasons: "The threads of a group are a rayon pool: they wake each other as the input is \
+                split into halves. orx-parallel and paralight give each thread of the same pool a \
+                task at the start. A goroutine is not a thread.",
     },
     Section {
         group: "scope",
         bench: "scope",
         title: "Tasks of a scope",
-        about: "A million tasks that are empty or hold something, spawned outside of the pool or on \
-                it, and a tree of 262,142 tasks, of which each spawns two. The other crates have no \
-                tasks that may fail, and a million threads cannot be had.",
+        about: "A million tasks, with or without captured variables, spawned from outside the pool \
+                or from inside, and a tree of 262,142 tasks, each of which spawns two. The other \
+                crates have no tasks that may fail, and a million threads are too many for an \
+                operating system.",
         base: "rayon_in_place_scope",
         easier: &[],
         rows: &[
             row("empty_outside", "empty, from outside"),
             row("empty_inside", "empty, from inside"),
-            row("closure_outside", "holding something, from outside"),
-            row("closure_inside", "holding something, from inside"),
+            row("closure_outside", "with captures, from outside"),
+            row("closure_inside", "with captures, from inside"),
             row("tree", "a tree"),
         ],
         bars: &[
             Bar::ratio("scope", "empty_outside", "rayon_in_place_scope", 1.15),
             Bar::ratio("scope", "empty_inside", "rayon_in_place_scope", 1.15),
         ],
-        reasons: "A task of ours asks the token before it begins, and its error is looked at. A task \
-                  is an allocation, as rayon's is; Go keeps goroutines that have ended for the next \
-                  ones.",
+        reasons: "A task checks the token before it runs and its result afterwards. It is one \
+                allocation, as in rayon. Go reuses goroutines that have ended.",
     },
 ];

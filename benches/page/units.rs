@@ -1,6 +1,6 @@
-//! Figures as they are read.
+//! Figures as they are printed.
 
-/// A time given in nanoseconds, with three digits.
+/// A time in nanoseconds, with three significant digits and a fitting unit.
 pub(crate) fn time(nanoseconds: f64) -> String {
     let units = [("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0)];
     let unit = units.iter().find(|(_, unit)| nanoseconds >= *unit);
@@ -8,9 +8,9 @@ pub(crate) fn time(nanoseconds: f64) -> String {
     format!("{} {name}", digits(nanoseconds / unit))
 }
 
-/// How many times as long, with a precision that a noisy machine bears.
+/// A ratio, as precise as a noisy machine allows.
 pub(crate) fn ratio(ratio: f64) -> String {
-    // Two digits, however far behind the point they are.
+    // Two significant digits, however small the ratio is.
     let decimals = (1..9).find(|decimals| ratio * 10_f64.powi(*decimals) >= 9.95);
     if let (true, Some(decimals)) = (ratio < 0.0995, decimals) {
         format!("{ratio:.0$}", usize::try_from(decimals).unwrap_or(9))
@@ -19,7 +19,7 @@ pub(crate) fn ratio(ratio: f64) -> String {
     }
 }
 
-/// Three digits, or more before the point.
+/// Three significant digits, and all digits before the point.
 fn digits(number: f64) -> String {
     if number < 9.995 {
         format!("{number:.2}")

@@ -1,10 +1,11 @@
-//! Those that are not rayon's: where their methods have the names of rayon's.
+//! The contenders other than rayon. Their methods have the same names as rayon's, so each function
+//! imports its own prelude.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 pub(crate) struct Contender<F> {
     pub(crate) name: &'static str,
-    /// Whether its error is that of the sequential loop.
+    /// Whether it returns the error of the sequential loop.
     pub(crate) in_order: bool,
     pub(crate) run: fn(&[u64], F) -> Result<(), u64>,
 }
@@ -22,7 +23,7 @@ impl<F> Contender<F> {
         }
     }
 
-    /// Panics unless its answer is, as far as it promises, that of the sequential loop.
+    /// Panics unless it returns what the sequential loop does, as far as it promises to.
     pub(crate) fn check(&self, items: &[u64], f: F)
     where
         F: Fn(&u64) -> Result<(), u64> + Copy,
@@ -45,7 +46,7 @@ where
     ]
 }
 
-/// An adapter for rayon's iterators, with a handle that the failing item uses.
+/// An adapter for rayon's iterators. The failing item cancels through its handle.
 fn rayon_cancel<F>(items: &[u64], f: F) -> Result<(), u64>
 where
     F: Fn(&u64) -> Result<(), u64> + Sync + Send,
@@ -71,7 +72,7 @@ where
     F: Fn(&u64) -> Result<(), u64> + Sync,
 {
     use paralight::prelude::*;
-    let threads = ThreadCount::try_from(rayon::current_num_threads()).expect("there are some");
+    let threads = ThreadCount::try_from(rayon::current_num_threads()).expect("not zero");
     let pool = RayonThreadPool::new_global(threads, RangeStrategy::WorkStealing);
     items.par_iter().with_thread_pool(&pool).try_for_each(f)
 }

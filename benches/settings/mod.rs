@@ -1,4 +1,4 @@
-//! How the benchmarks measure.
+//! The settings of criterion.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Items that wait, as those wait for them that are not rayon's.
+//! Items that sleep, run by the contenders other than rayon.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -17,7 +17,7 @@ pub(crate) fn sleep() -> Slept {
     black_box(Ok(()))
 }
 
-/// Its own pool has no more threads than there are cores, so it gets rayon's.
+/// Its own pool has no more threads than cores, so it gets rayon's.
 pub(crate) fn orx_parallel(pool: &ThreadPool) -> Slept {
     use orx_parallel::{IntoParIter, Par, ParResult, Runner};
     let items = (0..SLEEPS).into_par().chunk_size(1);
@@ -27,7 +27,7 @@ pub(crate) fn orx_parallel(pool: &ThreadPool) -> Slept {
 
 pub(crate) fn paralight(pool: &ThreadPool, threads: usize) -> Slept {
     use paralight::prelude::*;
-    let threads = ThreadCount::try_from(threads).expect("there are some");
+    let threads = ThreadCount::try_from(threads).expect("not zero");
     let pool = RayonThreadPool::new(pool, threads, RangeStrategy::WorkStealing);
     let items = (0..SLEEPS).into_par_iter().with_thread_pool(&pool);
     items.try_for_each(|_| sleep())
@@ -36,15 +36,15 @@ pub(crate) fn paralight(pool: &ThreadPool, threads: usize) -> Slept {
 /// What one would write without a library.
 pub(crate) fn scope_cursor(threads: usize) -> Slept {
     let cursor = AtomicUsize::new(0);
-    let lane = || {
+    let worker = || {
         while cursor.fetch_add(1, Relaxed) < SLEEPS {
             sleep()?;
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..threads).map(|_| scope.spawn(lane)).collect();
-        let mut results = lanes.into_iter().map(|lane| lane.join().expect("no panic"));
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        let mut results = workers.into_iter().map(|w| w.join().expect("no panic"));
         results.try_for_each(|slept| slept)
     })
 }

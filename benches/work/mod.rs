@@ -1,9 +1,9 @@
-//! What an item of the benchmarks does.
+//! The work of an item.
 
-/// An item that takes about so many nanoseconds where the figures in README.md were measured: a chain
-/// of folded multiplications, as hash functions use them. The compiler knows how long the chain is, as
-/// it knows the code of a closure, but has no vector instruction for it: so all contenders do the same
-/// work, and what differs is the loop around it.
+/// Work that takes about so many nanoseconds on the machine of BENCHMARKS.md: a chain of folded
+/// multiplications, as hash functions use them. The compiler knows the length of the chain, as it
+/// knows the code of a closure, but has no vector instruction for it. So all contenders do the same
+/// work, and differ in the loop around it.
 #[inline]
 pub(crate) fn work<const NANOSECONDS: u32>(item: u64) -> u64 {
     let rounds = const {
@@ -23,7 +23,7 @@ pub(crate) fn work<const NANOSECONDS: u32>(item: u64) -> u64 {
     x
 }
 
-/// The same with a result. No item of the benchmarks fails, which the compiler cannot know.
+/// The same as a `Result`. No item fails, but the compiler cannot know that.
 #[inline]
 pub(crate) fn fallible<const NANOSECONDS: u32>(item: u64) -> Result<u64, u64> {
     let x = work::<NANOSECONDS>(item);
