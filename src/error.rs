@@ -1,4 +1,4 @@
-//! What can end a run early: an item's own error, a cancellation, a panic.
+//! `GroupError`: why a run with a policy did not return its values.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use crate::token::Cancelled;
 /// type instead, since nothing but an item can stop them.
 ///
 /// The message of `Failed` does not repeat the item's error: that is the
-/// [`source`](std::error::Error::source), and reporters such as `anyhow` print both. To get at the error itself
-/// use [`into_error`](GroupError::into_error) or [`flatten`](GroupError::flatten).
+/// [`source`](std::error::Error::source), and reporters such as `anyhow` print both. To get the error
+/// itself use [`into_error`](GroupError::into_error) or [`flatten`](GroupError::flatten).
 ///
 /// [`Cancelled`] and [`Panicked`] convert into it, so `?` turns either into a `GroupError`.
 ///
@@ -36,14 +36,14 @@ pub enum GroupError<E> {
     /// An item returned an error, and that error is what cancelled the run.
     #[error("{}", Subject(*index))]
     Failed {
-        /// The position of the item, where the iterator has positions and the call keeps them.
+        /// The index of the item, in a run in order.
         index: Option<usize>,
         /// The error, exactly as the item returned it.
         #[source]
         error: E,
     },
-    /// Several items failed: from [`Outcome::into_result`](crate::Outcome::into_result), where all
-    /// errors are kept.
+    /// Several items failed. Returned by [`Outcome::into_result`](crate::Outcome::into_result), which
+    /// keeps all errors.
     #[error(transparent)]
     Several(Failures<E>),
     /// The run was cancelled before every item had returned `Ok`.
@@ -61,13 +61,13 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(index) => write!(f, "item {index} failed"),
-            None => f.write_str("a task failed"),
+            None => f.write_str("an item or task failed"),
         }
     }
 }
 
 impl<E> GroupError<E> {
-    /// The position of the item that failed, if it is known; of several the lowest.
+    /// The index of the item that failed, if it is known; of several items the lowest.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, GroupError};
@@ -77,6 +77,7 @@ impl<E> GroupError<E> {
     /// let error: GroupError<()> = token.check().unwrap_err().into();
     /// assert_eq!(error.index(), None);
     /// ```
+    #[must_use]
     pub fn index(&self) -> Option<usize> {
         match self {
             GroupError::Failed { index, .. } => *index,
@@ -91,7 +92,8 @@ impl<E> GroupError<E> {
     /// use rayon::prelude::*;
     /// use rayon_errgroup::{ErrGroup, prelude::*};
     ///
-    /// let result = [1, 2, 3].par_iter().with_group(&ErrGroup::new()).try_for_each(|_, _| Err("no"));
+    /// let group = ErrGroup::new();
+    /// let result = [1, 2, 3].par_iter().with_group(&group).try_for_each(|_, _| Err("no"));
     /// assert_eq!(result.unwrap_err().into_error(), Some("no"));
     /// ```
     pub fn into_error(self) -> Option<E> {
@@ -104,7 +106,7 @@ impl<E> GroupError<E> {
 
     /// Turns every case into the item's error type; of several errors it is the first.
     ///
-    /// For error types that hold anything, such as `anyhow::Error` or
+    /// For error types that take any error, such as `anyhow::Error` or
     /// `Box<dyn Error + Send + Sync>`: `.map_err(GroupError::flatten)?`.
     ///
     /// ```

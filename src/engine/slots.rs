@@ -229,3 +229,128 @@ impl<T> Drop for Slots<'_, T> {
         unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(self.start, self.written)) };
     }
 }
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Writes values until `count` are written.
+    fn write<T: Send>(slots: &mut Slots<'_, T>, count: usize, value: impl Fn(usize) -> T) {
+        let mut written = 0;
+        slots.consume_iter(|| {
+            (written < count).then(|| {
+                written += 1;
+                value(written - 1)
+            })
+        });
+    }
+
+    /// Fills two halves of which the left one has `mid` slots.
+    fn halves(len: usize, mid: usize, left: usize, right: usize) -> Option<Vec<String>> {
+        Buffer::new(len).unwrap().fill(|slots| {
+            let (mut first, mut second) = slots.split_at(mid);
+            write(&mut second, right, |n| format!("right {n}"));
+            write(&mut first, left, |n| format!("left {n}"));
+            Some(Slots::reduce(first.complete(), second.complete()))
+        })
+    }
+
+    #[test]
+    fn all_slots_are_written_or_there_is_no_vector() {
+        // Lengths around a block, and around the blocks between two checks of the end.
+        for len in [0, 1, 3, 4, 5, 15, 16, 17, 33] {
+            let mid = len / 2;
+            let values = halves(len, mid, mid, len - mid).unwrap();
+            assert_eq!(values.len(), len);
+            assert!(values[..mid].iter().all(|value| value.starts_with("left")));
+            assert!(values[mid..].iter().all(|value| value.starts_with("right")));
+        }
+        assert!(halves(9, 4, 3, 5).is_none(), "a hole between the halves");
+        assert!(halves(9, 4, 4, 4).is_none(), "a hole at the end");
+    }
+
+    #[test]
+    fn neighbours_on_two_threads() {
+        let values = Buffer::new(40).unwrap().fill(|slots| {
+            let (mut left, mut right) = slots.split_at(20);
+            std::thread::scope(|threads| {
+                threads.spawn(|| write(&mut left, 20, |n| Box::new(n)));
+                threads.spawn(|| write(&mut right, 20, |n| Box::new(n + 20)));
+            });
+            Some(Slots::reduce(left, right))
+        });
+        let expected = (0..40).map(Box::new);
+        assert!(values.unwrap().into_iter().eq(expected));
+    }
+
+    #[test]
+    fn values_that_are_not_returned_are_dropped_once() {
+        let counter = Arc::new(());
+        let result = Buffer::new(20).unwrap().fill(|slots| {
+            let (mut left, mut right) = slots.split_at(10);
+            write(&mut left, 10, |_| Arc::clone(&counter));
+            write(&mut right, 3, |_| Arc::clone(&counter));
+            assert_eq!(Arc::strong_count(&counter), 14);
+            Some(Slots::reduce(left, right))
+        });
+        assert!(result.is_none());
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+
+    #[test]
+    fn a_panic_while_values_are_written_drops_those_that_were() {
+        let counter = Arc::new(());
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Buffer::new(9).unwrap().fill(|mut slots| {
+                write(&mut slots, 9, |n| {
+                    assert!(n < 5, "the sixth panics");
+                    Arc::clone(&counter)
+                });
+                Some(slots)
+            })
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+
+    #[test]
+    fn a_surplus_value_is_a_panic() {
+        for count in [1, 2, 17] {
+            let counter = Arc::new(());
+            let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                Buffer::new(count - 1).unwrap().fill(|mut slots| {
+                    write(&mut slots, count, |_| Arc::clone(&counter));
+                    Some(slots)
+                })
+            }));
+            assert!(unwound.is_err());
+            assert_eq!(Arc::strong_count(&counter), 1);
+        }
+    }
+
+    #[test]
+    fn values_without_a_size_are_counted() {
+        let fill = |count| {
+            Buffer::new(5).unwrap().fill(|mut slots| {
+                write(&mut slots, count, |_| ());
+                Some(slots)
+            })
+        };
+        assert_eq!(fill(5).map(|values| values.len()), Some(5));
+        assert!(fill(4).is_none());
+    }
+
+    #[test]
+    fn slots_of_another_part_are_not_a_result() {
+        let result = Buffer::new(4).unwrap().fill(|slots| {
+            let (_, mut right) = slots.split_at(2);
+            write(&mut right, 2, |n| n);
+            Some(right)
+        });
+        assert!(result.is_none());
+        static_assertions::assert_not_impl_any!(Slots<'static, Rc<()>>: Send);
+    }
+}

@@ -11,7 +11,7 @@ use std::{env, fs, thread};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, prelude::*};
 
-use crate::harness::watched;
+use crate::common::watched;
 
 /// Runs `body` in a child process with `memory` MiB of memory and thread stacks of `stack` MiB.
 fn in_a_process(test: &str, memory: usize, stack: usize, body: impl FnOnce()) {

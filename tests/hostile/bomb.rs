@@ -6,7 +6,7 @@ use std::panic::panic_any;
 
 use rayon_errgroup::GroupError;
 
-use crate::harness::payload_of;
+use crate::common::payload_of;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Blast(pub(crate) &'static str);

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, prelude::*, scope};
 
 use crate::bomb::{Blast, Bomb, blast, caught};
+use crate::common::{Drops, Thing, on_pool, on_pools};
 use crate::fixture::returned;
-use crate::harness::{Drops, Thing, on_pool, on_pools};
 
 /// The call drops the closure after the run, when everything has ended.
 #[test]

@@ -11,7 +11,7 @@ use rayon_errgroup::{
     CancelRegistration, CancelToken, Cause, ErrGroup, GroupError, TrySpawnError, prelude::*, scope,
 };
 
-use crate::harness::{Drops, on_pools, payload_of, watched};
+use crate::common::{Drops, on_pools, payload_of, watched};
 
 /// A family of tokens: grandparent, parent, self, child, sibling.
 fn family() -> [CancelToken; 5] {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pools, watched};
+use crate::common::{on_pools, watched};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

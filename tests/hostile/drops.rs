@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, prelude::*, scope};
 
+use crate::common::on_pools;
 use crate::fixture::{ENDS, End, Ended, Fixture, LENGTH, both, check};
-use crate::harness::on_pools;
 
 pub(crate) type Terminal = fn(&Fixture, &ErrGroup) -> Ended;
 
@@ -250,8 +250,8 @@ fn whatever_ends_a_run_without_a_policy_everything_is_dropped_once() {
 #[cfg(panic = "unwind")]
 #[test]
 fn whatever_unwinds_out_of_a_run_everything_is_dropped_once() {
+    use crate::common::payload_of;
     use crate::fixture::after_unwinding;
-    use crate::harness::payload_of;
 
     on_pools(|_| {
         for &(name, terminal) in BARE.iter().chain(TERMINALS) {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, Outcome};
 
+use crate::common::{Drops, Thing};
 use crate::drops::Terminal;
-use crate::harness::{Drops, Thing};
 
 pub(crate) const LENGTH: usize = 300;
 

@@ -11,7 +11,7 @@ use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
 #[cfg(panic = "unwind")]
 use crate::bomb::{Blast, Bomb, blast};
-use crate::harness::{on_pools, payload_of};
+use crate::common::{on_pools, payload_of};
 use crate::liar::Liar;
 
 #[expect(

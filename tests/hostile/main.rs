@@ -9,12 +9,12 @@ mod bomb;
 #[cfg(panic = "unwind")]
 mod bombs;
 mod callbacks;
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the guarantees need more of it")]
+mod common;
 mod deadlines;
 mod drops;
 mod fixture;
-#[path = "../laws/harness.rs"]
-#[expect(dead_code, reason = "the laws need more of it")]
-mod harness;
 mod liar;
 mod liars;
 #[cfg(panic = "unwind")]

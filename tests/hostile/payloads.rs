@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*, scope};
 
 use crate::bomb::{Blast, Bomb, blast, blast_of};
-use crate::harness::{on_pool, on_pools, payload_of};
+use crate::common::{on_pool, on_pools, payload_of};
 
 /// A payload whose drop panics while it is armed.
 struct Armed(Arc<AtomicBool>);

@@ -15,7 +15,7 @@ use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
-use crate::harness::watched;
+use crate::common::watched;
 
 /// How many tokens the threads share.
 const SHARED: usize = 12;

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelRegistration, CancelToken, Cause, DropGuard, ErrGroup, prelude::*};
 
-use crate::harness::watched;
+use crate::common::watched;
 
 #[derive(Clone, Copy, Debug)]
 enum Op {

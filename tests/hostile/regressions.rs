@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
 use crate::bomb::{Bomb, blast};
-use crate::harness::{on_pool, on_pools, payload_of, watched};
+use crate::common::{on_pool, on_pools, payload_of, watched};
 use crate::liar::Liar;
 use crate::payloads::Reason;
 

@@ -6,8 +6,8 @@ use rayon::iter::{repeat, repeat_n};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
+use crate::common::{on_pools, payload_of};
 use crate::fixture::returned;
-use crate::harness::{on_pools, payload_of};
 
 const MAX: usize = usize::MAX;
 

@@ -12,7 +12,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, TryRecvError};
 use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
-use crate::harness::watched;
+use crate::common::watched;
 
 const SIZE: usize = 200_000;
 

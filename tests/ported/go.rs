@@ -10,8 +10,8 @@ use std::thread;
 use crossbeam_channel::{TryRecvError, bounded};
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope, TrySpawnError, scope};
 
+use crate::common::{Drops, POOLS, on_pools, payload_of, watched};
 use crate::everywhere;
-use crate::harness::{Drops, POOLS, on_pools, payload_of, watched};
 
 type Answer = Result<(), &'static str>;
 

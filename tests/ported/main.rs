@@ -8,9 +8,7 @@ mod go;
 
 use std::sync::Arc;
 
-use common as harness;
-
-use crate::harness::{on_pools, watched};
+use crate::common::{on_pools, watched};
 
 /// Runs `body` outside of pools, and inside pools of one, two and many threads.
 fn everywhere(body: impl Fn() + Send + Sync + 'static) {

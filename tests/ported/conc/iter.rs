@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pools, payload_of};
+use crate::common::{on_pools, payload_of};
 
 #[derive(Debug, PartialEq)]
 struct Bang;

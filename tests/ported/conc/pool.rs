@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope, scope};
 
+use crate::common::{on_pools, payload_of, watched};
 use crate::everywhere;
-use crate::harness::{on_pools, payload_of, watched};
 
 #[derive(Debug, PartialEq)]
 struct Bang(usize);

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, Outcome, prelude::*};
 
 use super::Reverse;
+use crate::common::{on_pools, watched};
 use crate::everywhere;
-use crate::harness::{on_pools, watched};
 
 /// The outcomes of an indexed and of a sequential iterator of this many items.
 fn outcomes<E: Send>(

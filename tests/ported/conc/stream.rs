@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
 use super::Reverse;
+use crate::common::{Drops, on_pools, payload_of};
 use crate::everywhere;
-use crate::harness::{Drops, on_pools, payload_of};
 
 #[derive(Debug, PartialEq)]
 struct Bang(usize);
