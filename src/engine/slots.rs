@@ -277,7 +277,7 @@ mod tests {
         let values = Buffer::new(40).unwrap().fill(|slots| {
             let (mut left, mut right) = slots.split_at(20);
             std::thread::scope(|threads| {
-                threads.spawn(|| write(&mut left, 20, |n| Box::new(n)));
+                threads.spawn(|| write(&mut left, 20, Box::new));
                 threads.spawn(|| write(&mut right, 20, |n| Box::new(n + 20)));
             });
             Some(Slots::reduce(left, right))

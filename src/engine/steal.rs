@@ -10,7 +10,6 @@
 //! iterator (`with_max_len`).
 
 use std::marker::PhantomData;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::iter::ParallelIterator;
@@ -22,7 +21,7 @@ use super::panic_fuse::PanicFuse;
 use super::slots::Buffer;
 use super::unwind_flag::UnwindFlag;
 use super::user_code::UserCode;
-use crate::run::{Failure, Kind, Run};
+use crate::run::{Failure, Kind, Reaction, Run};
 use crate::token::CancelToken;
 
 /// Calls `f` for every item. `None` if the source panicked.
@@ -94,7 +93,8 @@ impl<'r, F, C, E> TryConsumer<'r, F, C, E> {
 }
 
 impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
-    /// Runs items until one fails, and says whether to go on with those behind it.
+    /// Runs items until one fails, and returns the run's reaction: whether to go on with the next item.
+    /// At the end of the items it is `Stop`.
     ///
     /// `TOLERANT` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant); its
     /// value is not read. With one copy for both, a run that tolerates nothing would keep in registers
@@ -104,14 +104,14 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
         reason = "the items must not leave their registers"
     )]
     #[inline(always)]
-    fn run_until_failure<I, S, const TOLERANT: bool>(&mut self, items: &mut S) -> ControlFlow<()>
+    fn run_until_failure<I, S, const TOLERANT: bool>(&mut self, items: &mut S) -> Reaction
     where
         S: Iterator<Item = I>,
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
         let (run, f, collector) = (self.fuse.run(), self.f, &mut self.collector);
         let (token, cancelled) = (run.token(), run.token().node().flag());
-        let (closure, mut flow) = (UnwindFlag::default(), ControlFlow::Break(()));
+        let (closure, mut reaction) = (UnwindFlag::default(), Reaction::Stop);
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -124,7 +124,7 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
                 match closure.run(|| f(token, item)) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        flow = run.fail(Failure::new(None, Kind::Error(error)));
+                        reaction = run.fail(Failure::new(None, Kind::Error(error)));
                         None
                     }
                 }
@@ -132,11 +132,11 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
         }));
         // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
-            Ok(()) => flow,
+            Ok(()) => reaction,
             Err(payload) if closure.take() => run.fail(Failure::new(None, Kind::Panic(payload))),
             Err(payload) => {
                 run.panicked(payload);
-                ControlFlow::Break(())
+                Reaction::Stop
             }
         }
     }
@@ -150,10 +150,7 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
     where
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
-        while self
-            .run_until_failure::<_, _, true>(&mut items)
-            .is_continue()
-        {}
+        while self.run_until_failure::<_, _, true>(&mut items) == Reaction::Continue {}
         (self, items)
     }
 }

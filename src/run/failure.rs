@@ -1,7 +1,5 @@
 //! `Failure`: what can go wrong in a run, and the one way in which the run learns of it.
 
-use std::ops::ControlFlow;
-
 use super::Run;
 use crate::panic::{Payload, drop_catching, drop_payload};
 use crate::sync::lock;
@@ -111,15 +109,12 @@ impl<E> Run<E> {
         (reaction, unwanted)
     }
 
-    /// Records a failure in a run that is not in order, and says whether the run goes on.
+    /// The same where nothing but the token is to be cancelled: for a failure that is not in order.
     #[cold]
-    pub(crate) fn fail(&self, failure: Failure<E>) -> ControlFlow<()> {
+    pub(crate) fn fail(&self, failure: Failure<E>) -> Reaction {
         let (reaction, unwanted) = self.record(failure);
         self.discard(unwanted);
-        if reaction == Reaction::Continue {
-            return ControlFlow::Continue(());
-        }
-        ControlFlow::Break(())
+        reaction
     }
 
     /// Something other than an item's closure panicked.

@@ -1,6 +1,5 @@
 //! A run under the schedules of loom: record, then cancel.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use loom::thread;
@@ -23,7 +22,7 @@ fn run(parent: Option<&CancelToken>, error_limit: usize) -> Shared {
 
 /// An item of a run without an order fails. Whether the run goes on.
 fn fail(run: &Shared, error: &'static str) -> bool {
-    run.fail(Failure::new(None, Kind::Error(error))) == ControlFlow::Continue(())
+    run.fail(Failure::new(None, Kind::Error(error))) == Reaction::Continue
 }
 
 /// An item of a run in order fails.
