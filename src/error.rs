@@ -13,8 +13,8 @@ use crate::token::Cancelled;
 /// type instead, since nothing but an item can stop them.
 ///
 /// The message of `Failed` does not repeat the item's error: that is the
-/// [`source`](std::error::Error::source), and reporters such as `anyhow` print both. To get the error
-/// itself use [`into_error`](GroupError::into_error) or [`flatten`](GroupError::flatten).
+/// [`source`](std::error::Error::source), and reporters such as `anyhow` print both. To get the
+/// error itself use [`into_error`](GroupError::into_error) or [`flatten`](GroupError::flatten).
 ///
 /// [`Cancelled`] and [`Panicked`] convert into it, so `?` turns either into a `GroupError`.
 ///
@@ -42,8 +42,8 @@ pub enum GroupError<E> {
         #[source]
         error: E,
     },
-    /// Several items failed. Returned by [`Outcome::into_result`](crate::Outcome::into_result), which
-    /// keeps all errors.
+    /// Several items failed. Returned by [`Outcome::into_result`](crate::Outcome::into_result),
+    /// which keeps all errors.
     #[error(transparent)]
     Several(Failures<E>),
     /// The run was cancelled before every item had returned `Ok`.

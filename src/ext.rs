@@ -16,9 +16,9 @@ use crate::with_group::WithGroup;
 /// stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
 ///
 /// Items start in any order, and of several errors the first *in time* is returned, the one that
-/// caused the others. On a pool of one thread that is what the sequential loop would return, unless an
-/// item waits for another pool: a thread that waits may start the next item meanwhile. For the first
-/// error *in iteration order*, use [`in_order`](IndexedErrGroupExt::in_order).
+/// caused the others. On a pool of one thread that is what the sequential loop would return, unless
+/// an item waits for another pool: a thread that waits may start the next item meanwhile. For the
+/// first error *in iteration order*, use [`in_order`](IndexedErrGroupExt::in_order).
 ///
 /// # Examples
 ///
@@ -44,9 +44,10 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Cancellation
     ///
-    /// After the first error or panic each other thread starts at most one more item. The call waits for
-    /// the items that run; the rest are dropped, and rayon produces no more. Items that take long can
-    /// stop earlier with [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    /// After the first error or panic each other thread starts at most one more item. The call
+    /// waits for the items that run; the rest are dropped, and rayon produces no more. Items
+    /// that take long can stop earlier with
+    /// [`try_for_each_group`](ErrGroupExt::try_for_each_group).
     ///
     /// # Panics
     ///
@@ -55,7 +56,8 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Errors
     ///
-    /// The error of the first failure in time. `Ok` if and only if `f` returned `Ok` for every item.
+    /// The error of the first failure in time. `Ok` if and only if `f` returned `Ok` for every
+    /// item.
     ///
     /// # Cost
     ///
@@ -89,16 +91,16 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Cancellation
     ///
-    /// As [`err_group`](ErrGroupExt::err_group), and the items that run can see the cancellation: by
-    /// [`is_cancelled`](CancelToken::is_cancelled), [`sleep`](CancelToken::sleep),
+    /// As [`err_group`](ErrGroupExt::err_group), and the items that run can see the cancellation:
+    /// by [`is_cancelled`](CancelToken::is_cancelled), [`sleep`](CancelToken::sleep),
     /// [`done`](CancelToken::done) or [`on_cancel`](CancelToken::on_cancel). An item that stops
     /// early must return an `Err`, which is never the one returned.
     ///
     /// # Panics
     ///
-    /// As [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself, items
-    /// were skipped because of that, and none returned an error: then there is nothing to return.
-    /// [`with_group`](ErrGroupExt::with_group) has an error for that.
+    /// As [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
+    /// items were skipped because of that, and none returned an error: then there is nothing to
+    /// return. [`with_group`](ErrGroupExt::with_group) has an error for that.
     ///
     /// # Errors
     ///
@@ -150,8 +152,9 @@ pub trait ErrGroupExt: ParallelIterator {
     /// # Cost
     ///
     /// If the length is known beforehand, the vector is allocated once and each value is written
-    /// straight into it: the cost of rayon's `collect` into a `Vec`, and a few percent more where items
-    /// take a nanosecond. Otherwise each leaf fills a vector of its own, and they are concatenated.
+    /// straight into it: the cost of rayon's `collect` into a `Vec`, and a few percent more where
+    /// items take a nanosecond. Otherwise each leaf fills a vector of its own, and they are
+    /// concatenated.
     ///
     /// # Examples
     ///
@@ -212,8 +215,8 @@ impl<I: ParallelIterator> ErrGroupExt for I {}
 /// assert_eq!(result, Err("b"));
 /// ```
 pub trait IndexedErrGroupExt: IndexedParallelIterator {
-    /// Makes the run return the first failure *in iteration order*: the one that the sequential loop
-    /// would end with, on any number of threads.
+    /// Makes the run return the first failure *in iteration order*: the one that the sequential
+    /// loop would end with, on any number of threads.
     ///
     /// [`InOrder`] says what that means and what it costs.
     ///
@@ -248,34 +251,35 @@ impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 /// assert_eq!(result, Err(32));
 /// ```
 pub trait IteratorErrGroupExt: Iterator {
-    /// Runs the items in parallel, and answers as the sequential loop would: [`InOrder`] says what that
-    /// means. To pass the values on as they come, see [`try_stream`](InOrder::try_stream).
+    /// Runs the items in parallel, and answers as the sequential loop would: [`InOrder`] says what
+    /// that means. To pass the values on as they come, see [`try_stream`](InOrder::try_stream).
     ///
-    /// Unlike rayon's `par_bridge` it keeps the order, and returns the first failure in iteration order.
+    /// Unlike rayon's `par_bridge` it keeps the order, and returns the first failure in iteration
+    /// order.
     ///
     /// # Order
     ///
-    /// The iterator is read by the thread that needs items, one thread at a time. It is read lazily, a
-    /// chunk at a time: at most 1024 items, and fewer where reading or running them takes more than about
-    /// 50 µs (the clock is read after every eighth item). It is never read further ahead of the first item
-    /// that has not ended than 1024 chunks for each thread, or 16 for
-    /// [`try_stream`](InOrder::try_stream). After a failure no other chunk is read, and after the first
-    /// `None` the iterator is not asked again.
+    /// The iterator is read by the thread that needs items, one thread at a time. It is read
+    /// lazily, a chunk at a time: at most 1024 items, and fewer where reading or running them
+    /// takes more than about 50 µs (the clock is read after every eighth item). It is never
+    /// read further ahead of the first item that has not ended than 1024 chunks for each
+    /// thread, or 16 for [`try_stream`](InOrder::try_stream). After a failure no other chunk is
+    /// read, and after the first `None` the iterator is not asked again.
     ///
-    /// A chunk is read before its first item runs. So behind an iterator that waits (for a network, a
-    /// terminal) an item may wait for up to eight calls of `next`, and one that waits for what the items
-    /// themselves do may wait forever.
+    /// A chunk is read before its first item runs. So behind an iterator that waits (for a network,
+    /// a terminal) an item may wait for up to eight calls of `next`, and one that waits for
+    /// what the items themselves do may wait forever.
     ///
     /// # Cancellation
     ///
-    /// After a cancellation that is no failure of an item, at most one more item is read, as the proof
-    /// that not all items had run. It is dropped. A call of `next` that waits is not interrupted, so even a
-    /// deadline cannot end a run whose source waits.
+    /// After a cancellation that is no failure of an item, at most one more item is read, as the
+    /// proof that not all items had run. It is dropped. A call of `next` that waits is not
+    /// interrupted, so even a deadline cannot end a run whose source waits.
     ///
     /// # Cost
     ///
-    /// About five nanoseconds an item, on one thread at a time: where the items of a slice or range are
-    /// cheap, [`in_order`](IndexedErrGroupExt::in_order) is several times as fast.
+    /// About five nanoseconds an item, on one thread at a time: where the items of a slice or range
+    /// are cheap, [`in_order`](IndexedErrGroupExt::in_order) is several times as fast.
     ///
     /// # Examples
     ///

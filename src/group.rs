@@ -15,8 +15,9 @@ use crate::token::CancelToken;
 /// The policy of a run: what may stop it, and how many items run at once.
 ///
 /// Give it to [`with_group`](crate::ErrGroupExt::with_group). A policy is reusable and cheap to
-/// clone, and each run starts afresh: no error, cancellation or time is carried over. To stop at the
-/// first failure, which is all that [`err_group`](crate::ErrGroupExt::err_group) does, needs no group.
+/// clone, and each run starts afresh: no error, cancellation or time is carried over. To stop at
+/// the first failure, which is all that [`err_group`](crate::ErrGroupExt::err_group) does, needs no
+/// group.
 ///
 /// # Examples
 ///
@@ -53,7 +54,8 @@ impl ErrGroup {
     /// use rayon::prelude::*;
     /// use rayon_errgroup::{ErrGroup, prelude::*};
     ///
-    /// let result = [1, 2].par_iter().with_group(&ErrGroup::new()).try_for_each(|_, _| Ok::<_, ()>(()));
+    /// let group = ErrGroup::new();
+    /// let result = [1, 2].par_iter().with_group(&group).err_group(|_| Ok::<_, ()>(()));
     /// assert!(result.is_ok());
     /// ```
     pub fn new() -> Self {
@@ -88,8 +90,8 @@ impl ErrGroup {
 
     /// Cancels a run that has not ended after `limit`, counted from the start of each run.
     ///
-    /// With a limit of zero no item starts. A time too far away to be represented is no limit. If there
-    /// is a [`deadline`](ErrGroup::deadline) too, the earlier one counts.
+    /// With a limit of zero no item starts. A time too far away to be represented is no limit. If
+    /// there is a [`deadline`](ErrGroup::deadline) too, the earlier one counts.
     ///
     /// # Panics
     ///
@@ -104,7 +106,8 @@ impl ErrGroup {
     /// use std::time::Duration;
     ///
     /// let group = ErrGroup::new().timeout(Duration::from_millis(5));
-    /// let result = rayon::iter::repeat(()).with_group(&group).try_for_each(|_, _| Ok::<_, ()>(()));
+    /// let endless = rayon::iter::repeat(()).with_group(&group);
+    /// let result = endless.err_group(|()| Ok::<_, std::io::Error>(()));
     /// let Err(GroupError::Cancelled(cancelled)) = result else { unreachable!() };
     /// assert!(matches!(cancelled.cause(), Cause::Deadline));
     /// ```
@@ -141,20 +144,20 @@ impl ErrGroup {
 
     /// Runs up to `n` items at once, on `n` threads of the group's own.
     ///
-    /// Choose more than there are cores for work that blocks (requests, files), and fewer for work that
-    /// needs much memory. The threads are started here and end with the last clone of the group; runs of
-    /// clones that overlap share them. A closure's own nested rayon calls run on them too. While a
-    /// closure waits in such a call, its thread may start another one on top of it, as everywhere in
-    /// rayon: the one that waits does not count as running.
+    /// Choose more than there are cores for work that blocks (requests, files), and fewer for work
+    /// that needs much memory. The threads are started here and end with the last clone of the
+    /// group; runs of clones that overlap share them. A closure's own nested rayon calls run on
+    /// them too. While a closure waits in such a call, its thread may start another one on top
+    /// of it, as everywhere in rayon: the one that waits does not count as running.
     ///
     /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`.
     ///
     /// # Panics
     ///
-    /// If `n` is zero or larger than [`rayon::max_num_threads`], which is 65,535 on 64-bit targets, or
-    /// if the threads cannot be started. [`try_concurrency`](ErrGroup::try_concurrency) returns an
-    /// error instead.
+    /// If `n` is zero or larger than [`rayon::max_num_threads`], which is 65,535 on 64-bit targets,
+    /// or if the threads cannot be started. [`try_concurrency`](ErrGroup::try_concurrency)
+    /// returns an error instead.
     ///
     /// # Examples
     ///
@@ -184,8 +187,8 @@ impl ErrGroup {
         }
     }
 
-    /// As [`concurrency`](ErrGroup::concurrency), but returns an error where that panics: for a number
-    /// that comes from a command line, or from a configuration file.
+    /// As [`concurrency`](ErrGroup::concurrency), but returns an error where that panics: for a
+    /// number that comes from a command line, or from a configuration file.
     ///
     /// # Errors
     ///
@@ -222,12 +225,13 @@ impl ErrGroup {
     ///
     /// Either way a panic outranks every error, and cancels the run at once, unless the run
     /// [keeps going](ErrGroup::keep_going) or tolerates [some errors](ErrGroup::max_errors): then a
-    /// caught panic of an item counts as an error. With `panic = "abort"` there is nothing to catch.
+    /// caught panic of an item counts as an error. With `panic = "abort"` there is nothing to
+    /// catch.
     ///
-    /// Panics are caught in items, iterators, sinks, bodies and callbacks, and in the drops of all that
-    /// is given to the run. A panic in the drop of the closures themselves is not caught: they belong to
-    /// the call. If several items or values that are dropped together panic in their drops, the process
-    /// aborts, as it does where a `Vec` of them is dropped.
+    /// Panics are caught in items, iterators, sinks, bodies and callbacks, and in the drops of all
+    /// that is given to the run. A panic in the drop of the closures themselves is not caught:
+    /// they belong to the call. If several items or values that are dropped together panic in
+    /// their drops, the process aborts, as it does where a `Vec` of them is dropped.
     ///
     /// # Examples
     ///
@@ -247,12 +251,12 @@ impl ErrGroup {
 
     /// Cancels the run at the `n`-th error, and not at the first: the error limit.
     ///
-    /// A run with tolerated errors does not end with `Ok`: it goes on, and returns the first error at its
-    /// end. [`outcome`](crate::InOrder::outcome) keeps all of them. In order the run stops where the
-    /// sequential loop would stop if it counted to `n`. Of several caught panics, the panic with the
-    /// lowest index is returned; one raised after the run was cancelled for another reason takes
-    /// precedence. `max_errors(1)` is the default, and the last call of `max_errors` or
-    /// [`keep_going`](ErrGroup::keep_going) counts.
+    /// A run with tolerated errors does not end with `Ok`: it goes on, and returns the first error
+    /// at its end. [`outcome`](crate::InOrder::outcome) keeps all of them. In order the run
+    /// stops where the sequential loop would stop if it counted to `n`. Of several caught
+    /// panics, the panic with the lowest index is returned; one raised after the run was
+    /// cancelled for another reason takes precedence. `max_errors(1)` is the default, and the
+    /// last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
     ///
     /// The error of a [stream's sink](crate::InOrder::try_stream) and that of a
     /// [scope's body](ErrGroup::scope) are never tolerated. A panic is tolerated if it is caught
@@ -270,7 +274,8 @@ impl ErrGroup {
     ///
     /// let group = ErrGroup::new().max_errors(3);
     /// let odd = |n: u32| if n % 2 == 1 { Err("odd") } else { Ok(n) };
-    /// let outcome = (0..1000).into_par_iter().in_order().with_group(&group).outcome(|_, n| odd(n));
+    /// let numbers = (0..1000).into_par_iter().in_order().with_group(&group);
+    /// let outcome = numbers.outcome(|_, n| odd(n));
     /// assert_eq!(outcome.errors(), [(1, "odd"), (3, "odd"), (5, "odd")]);
     /// assert!(outcome.skipped() > 0);
     /// ```
@@ -287,8 +292,8 @@ impl ErrGroup {
 
     /// Never cancels the run because of an error, as `make --keep-going`: every item runs.
     ///
-    /// The same as [`max_errors`](ErrGroup::max_errors) with a number that is never reached. The token,
-    /// the deadline, and panics that are not caught still stop the run.
+    /// The same as [`max_errors`](ErrGroup::max_errors) with a number that is never reached. The
+    /// token, the deadline, and panics that are not caught still stop the run.
     ///
     /// # Examples
     ///
@@ -311,11 +316,12 @@ impl ErrGroup {
         self
     }
 
-    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this policy.
+    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this
+    /// policy.
     ///
-    /// The body runs on the calling thread. The tasks run on the current pool, or on the group's own
-    /// threads if it has a [`concurrency`](ErrGroup::concurrency); then [`spawn`](Scope::spawn) waits
-    /// for a permit.
+    /// The body runs on the calling thread. The tasks run on the current pool, or on the group's
+    /// own threads if it has a [`concurrency`](ErrGroup::concurrency); then
+    /// [`spawn`](Scope::spawn) waits for a permit.
     ///
     /// # Order
     ///
@@ -325,8 +331,8 @@ impl ErrGroup {
     ///
     /// The run is cancelled by the first error or panic of a task, or by a later one if the policy
     /// tolerates some; by any error or panic of the body; by the group's token or deadline; or by
-    /// [`Scope::token`]. Tasks that have not started are dropped, and the call waits for those that run.
-    /// The body is not stopped: it runs even if the group's token is cancelled already.
+    /// [`Scope::token`]. Tasks that have not started are dropped, and the call waits for those that
+    /// run. The body is not stopped: it runs even if the group's token is cancelled already.
     ///
     /// # Panics
     ///
@@ -336,8 +342,8 @@ impl ErrGroup {
     /// # Errors
     ///
     /// Names the one event that cancelled the run, or, if the run tolerates errors
-    /// ([`keep_going`](ErrGroup::keep_going)), the first of them in time. `Ok` if and only if the body and
-    /// every task that was spawned returned `Ok`.
+    /// ([`keep_going`](ErrGroup::keep_going)), the first of them in time. `Ok` if and only if the
+    /// body and every task that was spawned returned `Ok`.
     ///
     /// # Examples
     ///

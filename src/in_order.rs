@@ -9,8 +9,8 @@ use crate::run::Run;
 use crate::token::CancelToken;
 use crate::with_group::WithGroup;
 
-/// An input whose items run in parallel, and whose run answers as the sequential loop would: the same
-/// values, the same error, on any number of threads.
+/// An input whose items run in parallel, and whose run answers as the sequential loop would: the
+/// same values, the same error, on any number of threads.
 ///
 /// Made by [`in_order`](crate::IndexedErrGroupExt::in_order) from rayon's indexed iterators and by
 /// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) from any sequential iterator.
@@ -26,32 +26,33 @@ use crate::with_group::WithGroup;
 /// # Cancellation
 ///
 /// Each item is given a token. A failure cancels the tokens of later items, at once. Earlier items
-/// never see it: one that gave up because of it would change the answer. Any other cancellation (the
-/// run's token, a deadline, a panic, an item that calls [`cancel`](CancelToken::cancel)) reaches all
-/// items, and from then on the failure that was the first so far stays the result. Items that run at
-/// the same time may have different tokens; to the caller all of them behave as the run's.
+/// never see it: one that gave up because of it would change the answer. Any other cancellation
+/// (the run's token, a deadline, a panic, an item that calls [`cancel`](CancelToken::cancel))
+/// reaches all items, and from then on the failure that was the first so far stays the result.
+/// Items that run at the same time may have different tokens; to the caller all of them behave as
+/// the run's.
 ///
 /// # Panics
 ///
-/// As [`err_group`](crate::ErrGroupExt::err_group): a panic has no place in the order. It cancels the
-/// run at once, and outranks a failure even of an earlier item.
+/// As [`err_group`](crate::ErrGroupExt::err_group): a panic has no place in the order. It cancels
+/// the run at once, and outranks a failure even of an earlier item.
 ///
 /// # Cost
 ///
-/// That of rayon's `try_for_each` or `collect`, and a few small allocations for each thread and one for
-/// each chunk of items. Chunks are sized by guided self-scheduling: a thread claims as many items as
-/// fit into about 50 µs, judged by its last chunk, and towards the end a share of what is left. So quick
-/// items cost no more, and slow ones are claimed one by one and leave no long tail. Where very quick
-/// items turn very slow without warning, the thread that has just claimed many of them is left with
-/// these. `with_max_len` limits the chunks; it is respected, as `with_min_len` is (but not above 1024 in
-/// `try_stream`). There is nothing else to tune.
+/// That of rayon's `try_for_each` or `collect`, and a few small allocations for each thread and one
+/// for each chunk of items. Chunks are sized by guided self-scheduling: a thread claims as many
+/// items as fit into about 50 µs, judged by its last chunk, and towards the end a share of what is
+/// left. So quick items cost no more, and slow ones are claimed one by one and leave no long tail.
+/// Where very quick items turn very slow without warning, the thread that has just claimed many of
+/// them is left with these. `with_max_len` limits the chunks; it is respected, as `with_min_len` is
+/// (but not above 1024 in `try_stream`). There is nothing else to tune.
 ///
 /// # When not to use it
 ///
 /// If it does not matter which error comes back, the methods of [`ErrGroupExt`](crate::ErrGroupExt)
-/// stop sooner where an early item is slow and a later one fails: there the early one is told to give
-/// up; here the run waits for it, because it may fail too. And they take iterators that have no order,
-/// such as those behind `filter` or of a hash map.
+/// stop sooner where an early item is slow and a later one fails: there the early one is told to
+/// give up; here the run waits for it, because it may fail too. And they take iterators that have
+/// no order, such as those behind `filter` or of a hash map.
 ///
 /// # Examples
 ///
@@ -82,14 +83,14 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Order
     ///
-    /// Items start in ascending order. Of several errors the first in iteration order is returned. See
-    /// [`InOrder`].
+    /// Items start in ascending order. Of several errors the first in iteration order is returned.
+    /// See [`InOrder`].
     ///
     /// # Cancellation
     ///
-    /// When an item has failed, each thread starts at most one more of the later items. The call waits
-    /// for the items that run, and the rest are dropped. Items that take long can stop earlier with
-    /// [`try_for_each`](InOrder::try_for_each).
+    /// When an item has failed, each thread starts at most one more of the later items. The call
+    /// waits for the items that run, and the rest are dropped. Items that take long can stop
+    /// earlier with [`try_for_each`](InOrder::try_for_each).
     ///
     /// # Panics
     ///
@@ -97,7 +98,8 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The error of the lowest index that failed. `Ok` if and only if `f` returned `Ok` for every item.
+    /// The error of the lowest index that failed. `Ok` if and only if `f` returned `Ok` for every
+    /// item.
     ///
     /// # Examples
     ///
@@ -126,15 +128,15 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Cancellation
     ///
-    /// As [`err_group`](InOrder::err_group), and the token tells the items after one that has failed;
-    /// the items before it do not see the failure. An item that stops early must return an `Err`, which
-    /// is never the one returned.
+    /// As [`err_group`](InOrder::err_group), and the token tells the items after one that has
+    /// failed; the items before it do not see the failure. An item that stops early must return
+    /// an `Err`, which is never the one returned.
     ///
     /// # Panics
     ///
-    /// As [`err_group`](InOrder::err_group). It also panics if `f` cancels the token itself, items were
-    /// skipped because of that, and none returned an error: [`with_group`](InOrder::with_group) has an
-    /// error for that.
+    /// As [`err_group`](InOrder::err_group). It also panics if `f` cancels the token itself, items
+    /// were skipped because of that, and none returned an error:
+    /// [`with_group`](InOrder::with_group) has an error for that.
     ///
     /// # Errors
     ///
@@ -183,9 +185,9 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Cost
     ///
-    /// The values of an indexed iterator are written straight into one vector, at the cost of rayon's
-    /// `collect` into a `Vec`, and 1.2 to 1.4 times that where items take a nanosecond. Those of a
-    /// sequential iterator are collected by chunks, which are then joined.
+    /// The values of an indexed iterator are written straight into one vector, at the cost of
+    /// rayon's `collect` into a `Vec`, and 1.2 to 1.4 times that where items take a nanosecond.
+    /// Those of a sequential iterator are collected by chunks, which are then joined.
     ///
     /// # Examples
     ///
@@ -214,25 +216,25 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Order
     ///
-    /// If item `i` is the first in iteration order that fails, in `f` or in the sink, the sink has been
-    /// given exactly the values before it (and the value of `i`, if the sink failed). If something else
-    /// cancels the run before the sink has had them all, the cancellation is the result, and not the
-    /// failure.
+    /// If item `i` is the first in iteration order that fails, in `f` or in the sink, the sink has
+    /// been given exactly the values before it (and the value of `i`, if the sink failed). If
+    /// something else cancels the run before the sink has had them all, the cancellation is the
+    /// result, and not the failure.
     ///
-    /// The sink gets a value when the chunk of the value has ended, so an item must not wait for what the
-    /// sink does with an earlier one. The threads run ahead of the sink by a bounded number of values,
-    /// however long the input is (backpressure): 16 chunks for each thread. A chunk has at most 1024
-    /// items, or one item where items take long. A thread that is too far ahead does not wait: it does
-    /// other work of the pool until the sink has caught up.
+    /// The sink gets a value when the chunk of the value has ended, so an item must not wait for
+    /// what the sink does with an earlier one. The threads run ahead of the sink by a bounded
+    /// number of values, however long the input is (backpressure): 16 chunks for each thread. A
+    /// chunk has at most 1024 items, or one item where items take long. A thread that is too
+    /// far ahead does not wait: it does other work of the pool until the sink has caught up.
     ///
     /// If the calling thread is one of the pool's, it runs items itself while the next value is not
-    /// there; on a pool of one thread it does everything. Otherwise it sleeps meanwhile, and may leave a
-    /// value waiting for up to a millisecond, to take several at once.
+    /// there; on a pool of one thread it does everything. Otherwise it sleeps meanwhile, and may
+    /// leave a value waiting for up to a millisecond, to take several at once.
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](InOrder::try_for_each). After a cancellation from outside the sink is not
-    /// called again, and the values that it has not had are dropped.
+    /// As [`try_for_each`](InOrder::try_for_each). After a cancellation from outside the sink is
+    /// not called again, and the values that it has not had are dropped.
     ///
     /// # Panics
     ///
@@ -241,8 +243,8 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The error of the lowest index that failed. An error of the sink has the index of the item whose
-    /// value it was given.
+    /// The error of the lowest index that failed. An error of the sink has the index of the item
+    /// whose value it was given.
     ///
     /// # Examples
     ///
@@ -269,17 +271,18 @@ impl<S: Ordered> InOrder<S> {
         run.finish(result).into_bare()
     }
 
-    /// Calls `f` for every item in parallel, and returns all that came of it: the values and the errors
-    /// with their indices, and how many items never ran.
+    /// Calls `f` for every item in parallel, and returns all that came of it: the values and the
+    /// errors with their indices, and how many items never ran.
     ///
-    /// The run stops at the first error in iteration order. To keep going, or to stop at a later error,
-    /// attach a [group](InOrder::with_group): the [same method](WithGroup::outcome) is there.
+    /// The run stops at the first error in iteration order. To keep going, or to stop at a later
+    /// error, attach a [group](InOrder::with_group): the [same method](WithGroup::outcome) is
+    /// there.
     ///
     /// # Order
     ///
     /// Values and errors are sorted by index. For closures without side effects, the error and the
-    /// values before it are those of the sequential loop, on any number of threads. After it there may
-    /// be what the other threads were running then ([`Outcome::late_errors`]).
+    /// values before it are those of the sequential loop, on any number of threads. After it there
+    /// may be what the other threads were running then ([`Outcome::late_errors`]).
     ///
     /// # Cancellation
     ///
@@ -309,8 +312,8 @@ impl<S: Ordered> InOrder<S> {
         self.with_group(&ErrGroup::new()).outcome(f)
     }
 
-    /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads, an error
-    /// limit. Its methods name the index that failed.
+    /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads, an
+    /// error limit. Its methods name the index that failed.
     ///
     /// # Examples
     ///
@@ -333,10 +336,11 @@ impl<S: Ordered> InOrder<S> {
 /// After [`in_order`](crate::IndexedErrGroupExt::in_order) or
 /// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order).
 impl<S: Ordered> WithGroup<'_, InOrder<S>> {
-    /// Calls `f` for every item in parallel, under the group's policy, and answers as the sequential
-    /// loop would.
+    /// Calls `f` for every item in parallel, under the group's policy, and answers as the
+    /// sequential loop would.
     ///
-    /// The same as [`try_for_each`](#method.try_for_each-1), for closures that do not need the token.
+    /// The same as [`try_for_each`](#method.try_for_each-1), for closures that do not need the
+    /// token.
     ///
     /// # Panics
     ///
@@ -365,19 +369,19 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         self.try_for_each(|_, item| f(item))
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and answers as the sequential
-    /// loop would.
+    /// Calls `f` for every item in parallel, under the group's policy, and answers as the
+    /// sequential loop would.
     ///
     /// # Order
     ///
-    /// Items start in ascending order. Of several errors the first in iteration order is returned, with
-    /// its index. See [`InOrder`].
+    /// Items start in ascending order. Of several errors the first in iteration order is returned,
+    /// with its index. See [`InOrder`].
     ///
     /// # Cancellation
     ///
-    /// The run is cancelled by the first error or panic, by the group's token or deadline, or by the
-    /// token that `f` is given. An error cancels later items only. The call waits for the items that
-    /// run, and the rest are dropped.
+    /// The run is cancelled by the first error or panic, by the group's token or deadline, or by
+    /// the token that `f` is given. An error cancels later items only. The call waits for the
+    /// items that run, and the rest are dropped.
     ///
     /// # Panics
     ///
@@ -386,9 +390,9 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run. If that is an error, it is the one with the lowest
-    /// index that was recorded before anything else cancelled the run. `Ok` if and only if every item
-    /// returned `Ok`.
+    /// Names the one event that cancelled the run. If that is an error, it is the one with the
+    /// lowest index that was recorded before anything else cancelled the run. `Ok` if and only
+    /// if every item returned `Ok`.
     ///
     /// # Examples
     ///
@@ -416,8 +420,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
     /// the order of the items.
     ///
-    /// Order, cancellation and panics are those of [`try_for_each`](#method.try_for_each-1). The cost is
-    /// that of [`InOrder::try_map`].
+    /// Order, cancellation and panics are those of [`try_for_each`](#method.try_for_each-1). The
+    /// cost is that of [`InOrder::try_map`].
     ///
     /// # Panics
     ///
@@ -450,8 +454,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and gives the values to `sink` as
-    /// they come, one by one, in the order of the items, on the calling thread.
+    /// Calls `f` for every item in parallel, under the group's policy, and gives the values to
+    /// `sink` as they come, one by one, in the order of the items, on the calling thread.
     ///
     /// Order, cancellation and backpressure are those of [`InOrder::try_stream`].
     ///
@@ -462,8 +466,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1). An error of the sink has the index of the item whose
-    /// value it was given, and is never tolerated.
+    /// As [`try_for_each`](#method.try_for_each-1). An error of the sink has the index of the item
+    /// whose value it was given, and is never tolerated.
     ///
     /// # Examples
     ///
@@ -492,16 +496,16 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and returns all that came of it:
-    /// the values and the errors with their indices, and how many items never ran.
+    /// Calls `f` for every item in parallel, under the group's policy, and returns all that came of
+    /// it: the values and the errors with their indices, and how many items never ran.
     ///
     /// # Order
     ///
-    /// Values and errors are sorted by index. With [`max_errors(n)`](ErrGroup::max_errors), for closures
-    /// without side effects, the `n` lowest errors and the values before the last of them are those that
-    /// the sequential loop would have found before it stopped, on any number of threads. After it there
-    /// may be what the other threads were running then ([`Outcome::late_errors`]): on `t` threads there
-    /// are at most `n + t - 1` errors.
+    /// Values and errors are sorted by index. With [`max_errors(n)`](ErrGroup::max_errors), for
+    /// closures without side effects, the `n` lowest errors and the values before the last of
+    /// them are those that the sequential loop would have found before it stopped, on any
+    /// number of threads. After it there may be what the other threads were running then
+    /// ([`Outcome::late_errors`]): on `t` threads there are at most `n + t - 1` errors.
     ///
     /// # Cancellation
     ///
@@ -509,16 +513,16 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Panics
     ///
-    /// Resumes the panic of an item, unless the group [catches panics](ErrGroup::catch_panics): then the
-    /// panics are in the [`Outcome`], and count as errors for [`keep_going`](ErrGroup::keep_going) and
-    /// [`max_errors`](ErrGroup::max_errors).
+    /// Resumes the panic of an item, unless the group [catches panics](ErrGroup::catch_panics):
+    /// then the panics are in the [`Outcome`], and count as errors for
+    /// [`keep_going`](ErrGroup::keep_going) and [`max_errors`](ErrGroup::max_errors).
     ///
     /// # Cost
     ///
     /// Each value is kept with its index, in a vector for each chunk, and these are joined. With
-    /// `max_errors(n)` for an `n` above 1 the chunks are small, whatever `with_min_len` says: at most
-    /// (errors still allowed + threads) items are in flight. For a small `n` that costs some tenths of a
-    /// microsecond for each item.
+    /// `max_errors(n)` for an `n` above 1 the chunks are small, whatever `with_min_len` says: at
+    /// most (errors still allowed + threads) items are in flight. For a small `n` that costs
+    /// some tenths of a microsecond for each item.
     ///
     /// # Examples
     ///

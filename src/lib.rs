@@ -13,8 +13,8 @@
 //! assert_eq!(result, Err("example.com: no scheme".to_string()));
 //! ```
 //!
-//! It runs on the rayon pool. As soon as one closure fails, the others are told, nothing new starts, and
-//! the first error is returned.
+//! It runs on the rayon pool. As soon as one closure fails, the others are told, nothing new
+//! starts, and the first error is returned.
 //!
 //! # The tour
 //!
@@ -42,8 +42,8 @@
 //! ```
 //!
 //! The sequential loop's answer is one call away, and deterministic: of several errors,
-//! [`in_order`](IndexedErrGroupExt::in_order) returns the first *in iteration order*, on any number of
-//! threads. [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential
+//! [`in_order`](IndexedErrGroupExt::in_order) returns the first *in iteration order*, on any number
+//! of threads. [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential
 //! iterator, read lazily:
 //!
 //! ```
@@ -76,8 +76,8 @@
 //! assert!(matches!(result, Err(GroupError::Cancelled(_)) | Ok(())));
 //! ```
 //!
-//! It also says how many errors a run tolerates. [`outcome`](InOrder::outcome) loses nothing: it returns
-//! every value and every error with its index, and how many items never ran:
+//! It also says how many errors a run tolerates. [`outcome`](InOrder::outcome) loses nothing: it
+//! returns every value and every error with its index, and how many items never ran:
 //!
 //! ```
 //! # use rayon::prelude::*;
@@ -120,9 +120,9 @@
 //! caller     all have ended, everything was dropped: Err("bad")
 //! ```
 //!
-//! An error is recorded and the token cancelled in one step. So an error that is returned *because* of
-//! the cancellation comes second, and is never the result. A thread checks the token before each item.
-//! [In order](InOrder), only later items see a failure:
+//! An error is recorded and the token cancelled in one step. So an error that is returned *because*
+//! of the cancellation comes second, and is never the result. A thread checks the token before each
+//! item. [In order](InOrder), only later items see a failure:
 //!
 //! ```text
 //! thread 0   f(0) ........|............ fails, too: this is the error now
@@ -148,56 +148,58 @@
 //! | items that block (requests, files) | `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
 //! | no errors at all | rayon's `for_each` and `collect` |
 //!
-//! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go), from
-//! [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio).
+//! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go),
+//! from [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio).
 //!
 //! # Guarantees
 //!
-//! 1. **Cause.** One event, the trigger, cancels a run, and it is what is returned: never an error that
-//!    is itself a consequence of the cancellation.
+//! 1. **Cause.** One event, the trigger, cancels a run, and it is what is returned: never an error
+//!    that is itself a consequence of the cancellation.
 //! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`. A
-//!    cancellation that comes too late to skip anything is no error, and empty input is always `Ok`.
-//!    One exception: if a `filter` holds back all items for 20 ms after a run was cancelled from outside,
-//!    it is unknown whether one is left, and the run ends as cancelled.
-//! 3. **Containment.** The call returns when every item that started has ended, and every other item was
-//!    dropped, each once. Closures borrow what they like.
+//!    cancellation that comes too late to skip anything is no error, and empty input is always
+//!    `Ok`. One exception: if a `filter` holds back all items for 20 ms after a run was cancelled
+//!    from outside, it is unknown whether one is left, and the run ends as cancelled.
+//! 3. **Containment.** The call returns when every item that started has ended, and every other
+//!    item was dropped, each once. Closures borrow what they like.
 //! 4. **Down, not up.** A run never cancels the token it was given.
 //! 5. **Panics outrank errors.** A panic cancels at once, and its payload is resumed in the caller.
 //! 6. **Promptness.** After the failure is visible, each other thread starts at most one more item.
 //!    Endless iterators end then.
-//! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same values and
-//!    the same error, for closures without side effects. A failure cancels later items; earlier items
-//!    never see it, and run to their end.
+//! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same
+//!    values and the same error, for closures without side effects. A failure cancels later items;
+//!    earlier items never see it, and run to their end.
 //! 8. **No blocking.** No thread of a pool waits for another one. Everything works on a pool of one
 //!    thread, in nested runs, inside and outside of pools.
 //!
-//! Without `in_order` the first of several errors *in time* is returned: the one that was recorded first.
-//! Which one that is can differ from run to run. It is the better choice if a slow early item should give
-//! up as soon as a later one fails: in order the run waits for that item, since it may fail, too.
+//! Without `in_order` the first of several errors *in time* is returned: the one that was recorded
+//! first. Which one that is can differ from run to run. It is the better choice if a slow early
+//! item should give up as soon as a later one fails: in order the run waits for that item, since it
+//! may fail, too.
 //!
 //! # Cost
 //!
-//! A run that ends well makes one small allocation. One more holds its values if their number is known,
-//! and otherwise each leaf has a vector; a deadline, and a token that the run is given, take one or two.
-//! There is no allocation for each item (in order, there are a few for each thread and one for each chunk
-//! of items), and one atomic load. Measured with `benches/page.sh` on two cores of an AMD EPYC (family
-//! 26), four million items of a nanosecond each: `err_group` takes 0.83 of the time of rayon's
-//! `try_for_each`, and `try_map_group` takes 0.16 of that of `collect::<Result<Vec<_>, _>>()` and 1.03 of
-//! that of a `collect` without errors. At 100 nanoseconds an item `err_group` and `try_for_each` are
-//! within one percent of each other. `in_order` takes 0.85 of the time of `try_for_each`, and 0.07 of
-//! that of `find_map_first`, which gives the same answer. A task of a [`scope()`] costs what one of
-//! rayon's `in_place_scope` costs, about 0.15 µs.
+//! A run that ends well makes one small allocation. One more holds its values if their number is
+//! known, and otherwise each leaf has a vector; a deadline, and a token that the run is given, take
+//! one or two. There is no allocation for each item (in order, there are a few for each thread and
+//! one for each chunk of items), and one atomic load. Measured with `benches/page.sh` on two cores
+//! of an AMD EPYC (family 26), four million items of a nanosecond each: `err_group` takes 0.83 of
+//! the time of rayon's `try_for_each`, and `try_map_group` takes 0.16 of that of
+//! `collect::<Result<Vec<_>, _>>()` and 1.03 of that of a `collect` without errors. At 100
+//! nanoseconds an item `err_group` and `try_for_each` are within one percent of each other.
+//! `in_order` takes 0.85 of the time of `try_for_each`, and 0.07 of that of `find_map_first`, which
+//! gives the same answer. A task of a [`scope()`] costs what one of rayon's `in_place_scope` costs,
+//! about 0.15 µs.
 //!
 //! # Not promised
 //!
-//! - Cancellation is cooperative: a closure that does not check its token is not stopped, and the call
-//!   waits for it.
+//! - Cancellation is cooperative: a closure that does not check its token is not stopped, and the
+//!   call waits for it.
 //! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
-//!   `.with_max_len(1)` before items that block. In order they are claimed by chunks, of one item where
-//!   items are slow.
+//!   `.with_max_len(1)` before items that block. In order they are claimed by chunks, of one item
+//!   where items are slow.
 //! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run.
-//! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items that
-//!   wait for each other may wait forever on a small pool.
+//! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
+//!   that wait for each other may wait forever on a small pool.
 //! - Nested `rayon` calls that are not given the token are not cancelled.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.

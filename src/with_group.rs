@@ -32,7 +32,8 @@ pub struct WithGroup<'g, S> {
 impl<I: ParallelIterator> WithGroup<'_, I> {
     /// Calls `f` for every item in parallel, under the group's policy.
     ///
-    /// The same as [`try_for_each`](WithGroup::try_for_each), for closures that do not need the token.
+    /// The same as [`try_for_each`](WithGroup::try_for_each), for closures that do not need the
+    /// token.
     ///
     /// # Panics
     ///
@@ -73,10 +74,10 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Cancellation
     ///
-    /// The run is cancelled by the first error or panic, by the group's token or deadline, or by the
-    /// token that `f` is given. Afterwards each other thread starts at most one more item. The call
-    /// waits for the items that run, and the rest are dropped. An item that stops early because of the
-    /// cancellation must return an `Err`, whose value is dropped.
+    /// The run is cancelled by the first error or panic, by the group's token or deadline, or by
+    /// the token that `f` is given. Afterwards each other thread starts at most one more item.
+    /// The call waits for the items that run, and the rest are dropped. An item that stops
+    /// early because of the cancellation must return an `Err`, whose value is dropped.
     ///
     /// # Panics
     ///
@@ -118,8 +119,9 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
     /// the order of the items.
     ///
-    /// Order, cancellation, panics and errors are those of [`try_for_each`](WithGroup::try_for_each).
-    /// The cost is that of [`try_map_group`](crate::ErrGroupExt::try_map_group).
+    /// Order, cancellation, panics and errors are those of
+    /// [`try_for_each`](WithGroup::try_for_each). The cost is that of
+    /// [`try_map_group`](crate::ErrGroupExt::try_map_group).
     ///
     /// # Panics
     ///

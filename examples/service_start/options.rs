@@ -20,9 +20,9 @@ pub(crate) struct Options {
     #[arg(short, long, default_value_t = 0)]
     pub(crate) port: u16,
 
-    /// A file of key=value lines that override the defaults: answer=ok, workers=2, and interval=200
-    /// for the milliseconds between two probes; blank lines and lines that begin with "#" are
-    /// skipped
+    /// A file of key=value lines that override the defaults: answer=ok, workers=2, and
+    /// interval=200 for the milliseconds between two probes; blank lines and lines that begin
+    /// with "#" are skipped
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 

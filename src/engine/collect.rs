@@ -4,8 +4,8 @@ use std::iter;
 
 /// How many short items run in a row, because the compiler unrolls a loop of so many.
 ///
-/// Where an item takes a nanosecond, a loop of one item is slower by a quarter and more if chance puts
-/// it badly across cache lines (the same 13 instructions, measured in two builds).
+/// Where an item takes a nanosecond, a loop of one item is slower by a quarter and more if chance
+/// puts it badly across cache lines (the same 13 instructions, measured in two builds).
 pub(super) const BLOCK: usize = 4;
 
 /// Collects the values of one part of the input. The verbs are those of rayon's `Folder`.
@@ -72,7 +72,8 @@ impl LeafCollector for Unit {
 /// A vector for each leaf, for inputs whose length is unknown, or too long for the memory.
 ///
 /// Boxed, because adaptors such as `filter` move the folder through every item, and moving a vector
-/// that was just pushed to costs more than the push: a filtered run takes 1.3 times as long without.
+/// that was just pushed to costs more than the push: a filtered run takes 1.3 times as long
+/// without.
 #[expect(
     clippy::box_collection,
     reason = "it is moved more often than it is used"

@@ -11,10 +11,10 @@ const GRACE_PERIOD: Duration = Duration::from_millis(20);
 /// A run on the stealing engine.
 ///
 /// An item's failure or panic decides the result. A cancellation from outside does not: if it came
-/// after the last item, the run is a success, and only an item that is left proves that it is not. So
-/// the run stays open until the next item arrives, is dropped, and marks the run incomplete. Behind a
-/// `filter` that lets nothing through no item ever arrives, and the source may be endless: after the
-/// grace period the run gives up without proof.
+/// after the last item, the run is a success, and only an item that is left proves that it is not.
+/// So the run stays open until the next item arrives, is dropped, and marks the run incomplete.
+/// Behind a `filter` that lets nothing through no item ever arrives, and the source may be endless:
+/// after the grace period the run gives up without proof.
 pub(super) struct GracePeriod<'r, E> {
     run: &'r Run<E>,
     /// Since when an item could have arrived.

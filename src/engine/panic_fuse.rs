@@ -8,11 +8,11 @@ use crate::run::Run;
 
 /// A part of the input holds one; rayon drops it while a panic unwinds.
 ///
-/// A panic of the source reaches the caller of the run only when rayon has joined every job, and the
-/// run must be cancelled before. So a fuse that is dropped by an unwinding thread cancels the run, as
-/// the fuse of rayon's `panic_fuse` adaptor does. Here it compares with the state of the thread at
-/// the time the work began: a thread that unwinds for another reason may wait in a destructor, and
-/// run items of this run meanwhile.
+/// A panic of the source reaches the caller of the run only when rayon has joined every job, and
+/// the run must be cancelled before. So a fuse that is dropped by an unwinding thread cancels the
+/// run, as the fuse of rayon's `panic_fuse` adaptor does. Here it compares with the state of the
+/// thread at the time the work began: a thread that unwinds for another reason may wait in a
+/// destructor, and run items of this run meanwhile.
 ///
 /// The fuse also answers whether rayon may stop producing items.
 pub(super) struct PanicFuse<'r, E> {

@@ -1,18 +1,18 @@
 //! `Slots`: every value is written straight into its final slot.
 //!
 //! A vector with room for all values, a [`Buffer`], is allocated once. [`Slots`] are a range of its
-//! uninitialized elements. They are split as the input is split, so each leaf writes to the slots of
-//! its own items, and two leaves never meet. Slots own the values written to them, and drop these
-//! values unless they become part of the vector: a run that stops half-way leaks nothing and drops
-//! nothing twice.
+//! uninitialized elements. They are split as the input is split, so each leaf writes to the slots
+//! of its own items, and two leaves never meet. Slots own the values written to them, and drop
+//! these values unless they become part of the vector: a run that stops half-way leaks nothing and
+//! drops nothing twice.
 //!
-//! Two neighbours are joined when the left one is full: then the written values are one range again.
-//! A left one that is not full belongs to a run that stopped, or to an iterator that lied about its
-//! length, and the right one is dropped. So if a result has as many written values as there are
-//! slots, each slot was written.
+//! Two neighbours are joined when the left one is full: then the written values are one range
+//! again. A left one that is not full belongs to a run that stopped, or to an iterator that lied
+//! about its length, and the right one is dropped. So if a result has as many written values as
+//! there are slots, each slot was written.
 //!
-//! rayon's own `collect` works in this way (`rayon::iter::collect`). What is added is that a run may
-//! stop.
+//! rayon's own `collect` works in this way (`rayon::iter::collect`). What is added is that a run
+//! may stop.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -21,8 +21,8 @@ use std::ptr;
 
 use super::collect::{BLOCK, Collector, LeafCollector};
 
-/// Buffer is looked for once for so many blocks. Short items are unrolled so many times; of longer ones
-/// the compiler unrolls one block only, or none.
+/// Buffer is looked for once for so many blocks. Short items are unrolled so many times; of longer
+/// ones the compiler unrolls one block only, or none.
 const BLOCKS: usize = 4;
 
 #[cold]
@@ -67,17 +67,17 @@ impl<T> Buffer<T> {
 
 /// A range of the slots of a buffer, of which the first `written` hold values.
 ///
-/// Invariants: `start` points to `len` slots that nothing else uses during `'v`; the first `written`
-/// of them are initialized and owned by this value; `written <= len`; all `Slots` of one `'v` are of
-/// one buffer.
+/// Invariants: `start` points to `len` slots that nothing else uses during `'v`; the first
+/// `written` of them are initialized and owned by this value; `written <= len`; all `Slots` of one
+/// `'v` are of one buffer.
 pub(super) struct Slots<'v, T> {
-    /// A raw pointer with the provenance of the whole allocation, so that neighbours can be joined;
-    /// a slice could not grow again.
+    /// A raw pointer with the provenance of the whole allocation, so that neighbours can be
+    /// joined; a slice could not grow again.
     start: *mut T,
     len: usize,
     written: usize,
-    /// The buffer is borrowed, and the values are owned. `'v` is invariant, by the cell, so that the
-    /// slots of two buffers are of two types; see [`Buffer::fill`].
+    /// The buffer is borrowed, and the values are owned. `'v` is invariant, by the cell, so that
+    /// the slots of two buffers are of two types; see [`Buffer::fill`].
     buffer: PhantomData<(Cell<&'v mut Buffer<T>>, T)>,
 }
 
@@ -102,8 +102,8 @@ impl<T> Slots<'_, T> {
 }
 
 /// Where the next value is written, while it borrows the slots. A pointer that stays in a register:
-/// a count would take more instructions for each value. The drop counts the values, however the loop
-/// ends.
+/// a count would take more instructions for each value. The drop counts the values, however the
+/// loop ends.
 ///
 /// Invariant: the slots from `start` to `free` are initialized; those from `free` on belong to the
 /// same `Slots` and are not. For values with a size only: otherwise the pointer would not move.
@@ -120,8 +120,8 @@ impl<T> Cursor<'_, T> {
     /// There is a slot left.
     #[inline]
     unsafe fn write(&mut self, value: T) {
-        // SAFETY: `free` is a slot, which is an element of a vector: valid for writes and aligned. It
-        // is not initialized, so no value is lost.
+        // SAFETY: `free` is a slot, which is an element of a vector: valid for writes and aligned.
+        // It is not initialized, so no value is lost.
         unsafe { self.free.write(value) };
         // SAFETY: the slot was inside the allocation, so the next is too, or one past its end.
         self.free = unsafe { self.free.add(1) };
@@ -210,8 +210,8 @@ impl<T: Send> LeafCollector for Slots<'_, T> {
         // SAFETY: `len` slots start here, so their end is in or one past the allocation.
         let end = unsafe { left.start.add(left.len) };
         if left.written == left.len && ptr::eq(end, right.start) {
-            // The ranges touch and were split from one buffer, so together they are one. The left one
-            // is full, so the values of both are its first `written`.
+            // The ranges touch and were split from one buffer, so together they are one. The left
+            // one is full, so the values of both are its first `written`.
             left.len += right.len;
             left.written += right.release();
         } else {
@@ -224,8 +224,8 @@ impl<T: Send> LeafCollector for Slots<'_, T> {
 
 impl<T> Drop for Slots<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: by the invariant these values are initialized and owned here, and nothing uses them
-        // after the drop of their owner.
+        // SAFETY: by the invariant these values are initialized and owned here, and nothing uses
+        // them after the drop of their owner.
         unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(self.start, self.written)) };
     }
 }

@@ -35,8 +35,8 @@ where
     run.drive(|| items.drive_unindexed(TryConsumer::new(&grace_period, f, Unit)))
 }
 
-/// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does not
-/// end with `Ok`.
+/// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does
+/// not end with `Ok`.
 pub(crate) fn map<I, F, T, E>(items: I, run: &Run<E>, f: &F) -> Option<Vec<T>>
 where
     I: ParallelIterator,
@@ -93,12 +93,13 @@ impl<'r, F, C, E> TryConsumer<'r, F, C, E> {
 }
 
 impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
-    /// Runs items until one fails, and returns the run's reaction: whether to go on with the next item.
-    /// At the end of the items it is `Stop`.
+    /// Runs items until one fails, and returns the run's reaction: whether to go on with the next
+    /// item. At the end of the items it is `Stop`.
     ///
-    /// `TOLERANT` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant); its
-    /// value is not read. With one copy for both, a run that tolerates nothing would keep in registers
-    /// what only the other needs in order to go on: two instructions of about fifteen for an item.
+    /// `TOLERANT` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant);
+    /// its value is not read. With one copy for both, a run that tolerates nothing would keep
+    /// in registers what only the other needs in order to go on: two instructions of about
+    /// fifteen for an item.
     #[expect(
         clippy::inline_always,
         reason = "the items must not leave their registers"
@@ -232,8 +233,9 @@ where
         self
     }
 
-    /// The default would move the folder through every item. Inlined, as rayon calls it in one place:
-    /// in a function of its own the loop over the items of a slice is some percent slower.
+    /// The default would move the folder through every item. Inlined, as rayon calls it in one
+    /// place: in a function of its own the loop over the items of a slice is some percent
+    /// slower.
     #[inline]
     fn consume_iter<S>(mut self, items: S) -> Self
     where

@@ -15,15 +15,17 @@ use crate::token::{Cancelled, Cause};
 
 /// All that came of a run: the values, the errors, and how many items never ran.
 ///
-/// Made by [`outcome`](crate::InOrder::outcome). Each item of the input counts in exactly one place:
-/// [`values`](Outcome::values), [`errors`](Outcome::errors), [`late_errors`](Outcome::late_errors), the
-/// [`panics`](Outcome::panics) that have an index, and [`skipped`](Outcome::skipped) add up to the
-/// number of items; for an iterator of unknown length, to the number of items that were read from it.
+/// Made by [`outcome`](crate::InOrder::outcome). Each item of the input counts in exactly one
+/// place: [`values`](Outcome::values), [`errors`](Outcome::errors),
+/// [`late_errors`](Outcome::late_errors), the [`panics`](Outcome::panics) that have an index, and
+/// [`skipped`](Outcome::skipped) add up to the number of items; for an iterator of unknown length,
+/// to the number of items that were read from it.
 ///
-/// Its `Display` is the last line of a batch job: `12 ok, 1 failed, 3 cancelled, 24 skipped`. An item
-/// that returned an error after it had been cancelled counts as [cancelled](Outcome::cancelled), and
-/// every other item that returned an error as failed. If items were skipped for another cause than a
-/// failure, the cause follows: `40 ok, 0 failed, 60 skipped: deadline passed`.
+/// Its `Display` is the last line of a batch job: `12 ok, 1 failed, 3 cancelled, 24 skipped`. An
+/// item that returned an error after it had been cancelled counts as
+/// [cancelled](Outcome::cancelled), and every other item that returned an error as failed. If items
+/// were skipped for another cause than a failure, the cause follows: `40 ok, 0 failed, 60 skipped:
+/// deadline passed`.
 ///
 /// # Examples
 ///
@@ -141,9 +143,9 @@ impl<T, E> Outcome<T, E> {
 
     /// The other errors, with the indices of their items, in ascending order.
     ///
-    /// They did not stop the run, and may be a consequence of what did: something else had cancelled
-    /// the run before, or they lie after the last error that the sequential loop would have found.
-    /// [`into_result`](Outcome::into_result) leaves them out.
+    /// They did not stop the run, and may be a consequence of what did: something else had
+    /// cancelled the run before, or they lie after the last error that the sequential loop
+    /// would have found. [`into_result`](Outcome::into_result) leaves them out.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
@@ -167,8 +169,8 @@ impl<T, E> Outcome<T, E> {
 
     /// The panics, under [`catch_panics`](crate::ErrGroup::catch_panics), in ascending order.
     ///
-    /// A panic without an index was not an item's own: the iterator panicked, or the drop of an item,
-    /// or a callback.
+    /// A panic without an index was not an item's own: the iterator panicked, or the drop of an
+    /// item, or a callback.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, prelude::*};
@@ -188,8 +190,8 @@ impl<T, E> Outcome<T, E> {
     /// How many items returned an error after they had been cancelled. They are among the
     /// [`late_errors`](Outcome::late_errors).
     ///
-    /// An error counts by the time at which it came: one that would have come anyway, but came after
-    /// the cancellation, cannot be told apart.
+    /// An error counts by the time at which it came: one that would have come anyway, but came
+    /// after the cancellation, cannot be told apart.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
@@ -224,7 +226,8 @@ impl<T, E> Outcome<T, E> {
         self.skipped
     }
 
-    /// What cancelled the run, if anything did. [`Cause::Parent`] is the token that the group was given.
+    /// What cancelled the run, if anything did. [`Cause::Parent`] is the token that the group was
+    /// given.
     ///
     /// The cancellation may have come too late to skip an item.
     ///
@@ -259,8 +262,8 @@ impl<T, E> Outcome<T, E> {
     ///
     /// # Errors
     ///
-    /// What [`try_map`](crate::InOrder::try_map) under the same policy would have returned, but with all
-    /// the errors that count, if there are several: [`GroupError::Several`].
+    /// What [`try_map`](crate::InOrder::try_map) under the same policy would have returned, but
+    /// with all the errors that count, if there are several: [`GroupError::Several`].
     ///
     /// # Examples
     ///
@@ -271,7 +274,8 @@ impl<T, E> Outcome<T, E> {
     /// let group = ErrGroup::new().keep_going();
     /// let run = |words: &[&str]| {
     ///     let words = words.par_iter().in_order().with_group(&group);
-    ///     words.outcome(|_, word| word.parse::<u8>()).into_result().map_err(|error| error.to_string())
+    ///     let outcome = words.outcome(|_, word| word.parse::<u8>());
+    ///     outcome.into_result().map_err(|error| error.to_string())
     /// };
     /// assert_eq!(run(&["1", "2"]).unwrap(), [1, 2]);
     /// assert_eq!(run(&["1", "x"]).unwrap_err(), "item 1 failed");

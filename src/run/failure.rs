@@ -41,7 +41,8 @@ impl<E> Failure<E> {
         }
     }
 
-    /// A sink or a body failed, or the source, a callback or a drop panicked. No policy tolerates that.
+    /// A sink or a body failed, or the source, a callback or a drop panicked. No policy tolerates
+    /// that.
     pub(crate) fn fatal(index: Option<usize>, kind: Kind<E>) -> Self {
         Failure {
             standing: Standing::Fatal,
@@ -79,8 +80,8 @@ impl<E> Run<E> {
     /// Records a failure, and cancels the run if the reaction is [`Reaction::Stop`]. Every failure
     /// of a run enters here.
     ///
-    /// Returns the failure that is not kept, if there is one. The caller first stops what the reaction
-    /// says, and then calls [`discard`](Run::discard): a drop may be slow.
+    /// Returns the failure that is not kept, if there is one. The caller first stops what the
+    /// reaction says, and then calls [`discard`](Run::discard): a drop may be slow.
     #[cold]
     #[inline(never)]
     pub(crate) fn record(&self, mut failure: Failure<E>) -> (Reaction, Option<Failure<E>>) {

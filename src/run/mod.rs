@@ -1,5 +1,5 @@
-//! One run: what its items share. A failure enters by [`Run::record`], an item that is dropped because
-//! of a cancellation by [`Run::mark_incomplete`], and [`Run::finish`] makes the [`Report`].
+//! One run: what its items share. A failure enters by [`Run::record`], an item that is dropped
+//! because of a cancellation by [`Run::mark_incomplete`], and [`Run::finish`] makes the [`Report`].
 
 mod failure;
 #[cfg(all(test, model = "loom"))]
@@ -58,8 +58,8 @@ impl<E> Run<E> {
         }
     }
 
-    /// A panic of the source is unwinding towards [`drive`](Run::drive). It is the run's first panic,
-    /// if there is none yet.
+    /// A panic of the source is unwinding towards [`drive`](Run::drive). It is the run's first
+    /// panic, if there is none yet.
     #[cold]
     pub(crate) fn panic_in_flight(&self) {
         let mut record = lock(&self.record);

@@ -17,8 +17,8 @@ pub(super) struct Record<E> {
     pub(super) count: usize,
     /// In order: the lowest indices that failed, at most as many as the error limit.
     lowest: BinaryHeap<usize>,
-    /// Of each kind (error or panic, counted or not) the first: in time, or in iteration order where
-    /// there is an index. All of them with `keep_all`, as they came.
+    /// Of each kind (error or panic, counted or not) the first: in time, or in iteration order
+    /// where there is an index. All of them with `keep_all`, as they came.
     failures: Vec<Failure<E>>,
     /// A panic is unwinding through rayon, and is the first that is not counted.
     pub(super) panic_in_flight: bool,
@@ -144,8 +144,8 @@ impl<E> Record<E> {
         let is_error = |f: &Failure<E>| f.is_counted_error() && self.is_reached(f.index);
         match cause {
             cause if !self.limit_reached() => cause,
-            // The token of a run in order waits for the items before the failure. What cancels it in
-            // the meantime came later, except for a panic that outranks the failure.
+            // The token of a run in order waits for the items before the failure. What cancels it
+            // in the meantime came later, except for a panic that outranks the failure.
             Some(Cause::Panicked) if self.has_uncounted_panic() => cause,
             _ if self.failures.iter().any(is_error) => Some(Cause::Failed),
             _ => Some(Cause::Panicked),

@@ -8,16 +8,17 @@
 //!
 //! 1. Handles are made in this file only: by [`in_place_scope`] for its body, and by
 //!    [`Handle::spawn`] for a task. Each is a field of a `Scope`, which is a local variable of the
-//!    closure that rayon calls, is lent for that call only, and is neither `Clone` nor constructible
-//!    elsewhere. So a handle ends before the reference to rayon's scope that it was made of.
+//!    closure that rayon calls, is lent for that call only, and is neither `Clone` nor
+//!    constructible elsewhere. So a handle ends before the reference to rayon's scope that it was
+//!    made of.
 //! 2. What `shared` points to is borrowed by the caller of `in_place_scope`, which returns, or
 //!    unwinds, only after rayon has run every task. So it outlives all handles.
 //! 3. `shared` points to a `Shared<'_, E>` with the `E` of the handle.
 //!
 //! The pointer to `Shared` has no type, because a job of rayon must outlive `'scope`, and with its
-//! type the job would need `E: 'scope`. Both pointers are `NonNull`: without that niche the compiler
-//! arranges a job differently, which costs a tree of tasks a fifth of its time (a store of two halves
-//! that is loaded as a whole).
+//! type the job would need `E: 'scope`. Both pointers are `NonNull`: without that niche the
+//! compiler arranges a job differently, which costs a tree of tasks a fifth of its time (a store of
+//! two halves that is loaded as a whole).
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -29,18 +30,18 @@ use super::{Scope, Shared};
 pub(super) struct Handle<'scope, E> {
     rayon: NonNull<rayon::Scope<'scope>>,
     shared: NonNull<()>,
-    /// Given to a task, and not to the body. A task already holds a permit, so spawning from it never
-    /// waits, on whichever thread it spawns.
+    /// Given to a task, and not to the body. A task already holds a permit, so spawning from it
+    /// never waits, on whichever thread it spawns.
     pub(super) is_task: bool,
-    /// Invariant in `'scope`, as rayon's: if it could shrink, the body could spawn a task that borrows
-    /// its own variables. Invariant in `E`, as `Run<E>` is.
+    /// Invariant in `'scope`, as rayon's: if it could shrink, the body could spawn a task that
+    /// borrows its own variables. Invariant in `E`, as `Run<E>` is.
     marker: PhantomData<Invariant<'scope, E>>,
 }
 
 type Invariant<'scope, E> = fn(&'scope (), E) -> (&'scope (), E);
 
-// SAFETY: a handle stands for `&rayon::Scope` and `&Shared<E>`. rayon's scope is `Sync`, and `Shared<E>`
-// is `Sync` if `E` is `Send` (asserted in `mod.rs`), so references to them may be sent.
+// SAFETY: a handle stands for `&rayon::Scope` and `&Shared<E>`. rayon's scope is `Sync`, and
+// `Shared<E>` is `Sync` if `E` is `Send` (asserted in `mod.rs`), so references to them may be sent.
 unsafe impl<E: Send> Send for Handle<'_, E> {}
 // SAFETY: as above, and a handle has no interior mutability of its own.
 unsafe impl<E: Send> Sync for Handle<'_, E> {}
@@ -93,8 +94,8 @@ impl<'scope, E> Handle<'scope, E> {
     }
 }
 
-/// Runs `body` on this thread, and returns when it and every task that was spawned have ended. The tasks
-/// run on `pool`, or on the current one.
+/// Runs `body` on this thread, and returns when it and every task that was spawned have ended. The
+/// tasks run on `pool`, or on the current one.
 pub(super) fn in_place_scope<'scope, E, R>(
     pool: Option<&ThreadPool>,
     shared: &Shared<'_, E>,

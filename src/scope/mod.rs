@@ -36,23 +36,25 @@ use crate::token::CancelToken;
 /// Tasks start in any order. Of several errors the earliest in time is returned, whether it is a
 /// task's or the body's own.
 ///
-/// A task's values are dropped before its error is recorded. So where tasks talk over a channel, let
-/// both ends live outside of the tasks: otherwise the end of one task may make its neighbour fail first.
+/// A task's values are dropped before its error is recorded. So where tasks talk over a channel,
+/// let both ends live outside of the tasks: otherwise the end of one task may make its neighbour
+/// fail first.
 ///
 /// # Cancellation
 ///
-/// The first error or panic, of a task or of the body, cancels the [token](Scope::token). Tasks that
-/// have not started are dropped then, and `scope` waits for those that run. A task that takes long
-/// should check the token, and return an `Err` if it stops because of it (which one does not matter:
-/// it is never the one returned). `body` itself is not stopped: it runs on the calling thread,
-/// whatever happens.
+/// The first error or panic, of a task or of the body, cancels the [token](Scope::token). Tasks
+/// that have not started are dropped then, and `scope` waits for those that run. A task that takes
+/// long should check the token, and return an `Err` if it stops because of it (which one does not
+/// matter: it is never the one returned). `body` itself is not stopped: it runs on the calling
+/// thread, whatever happens.
 ///
 /// # Panics
 ///
 /// Resumes the panic of a task or of the body with its payload, after the other tasks have ended.
-/// Unlike rayon's `scope`, it drops the tasks that have not started. It also panics if a task cancels
-/// the token itself, other tasks were skipped because of that, and none returned an error: then there
-/// is no `E` to return, and [`ErrGroup::scope`](crate::ErrGroup::scope) has an error for it.
+/// Unlike rayon's `scope`, it drops the tasks that have not started. It also panics if a task
+/// cancels the token itself, other tasks were skipped because of that, and none returned an error:
+/// then there is no `E` to return, and [`ErrGroup::scope`](crate::ErrGroup::scope) has an error for
+/// it.
 ///
 /// # Errors
 ///
@@ -129,8 +131,8 @@ where
     };
     in_place_scope(pool, &shared, |scope| {
         let _user_code = UserCode::enter();
-        // Caught here: rayon would wait for all tasks before it lets the panic go on, and the run must
-        // be cancelled before that.
+        // Caught here: rayon would wait for all tasks before it lets the panic go on, and the run
+        // must be cancelled before that.
         match catch_unwind(AssertUnwindSafe(|| body(scope))) {
             Ok(Ok(value)) => return Some(value),
             Ok(Err(error)) => _ = run.fail(Failure::fatal(None, Kind::Error(error))),
@@ -164,8 +166,8 @@ const _: () = assert_shared_is_sync::<()>();
 ///
 /// # Coming from Go
 ///
-/// `g.Go(f)` is [`spawn`](Scope::spawn), `g.TryGo(f)` is [`try_spawn`](Scope::try_spawn), the `ctx` of
-/// `WithContext` is [`token`](Scope::token), and `g.Wait()` is the end of the scope.
+/// `g.Go(f)` is [`spawn`](Scope::spawn), `g.TryGo(f)` is [`try_spawn`](Scope::try_spawn), the `ctx`
+/// of `WithContext` is [`token`](Scope::token), and `g.Wait()` is the end of the scope.
 ///
 /// # Examples
 ///
@@ -194,7 +196,8 @@ pub struct Scope<'scope, E> {
 }
 
 impl<E> Scope<'_, E> {
-    /// The token of this run. It is cancelled by the first failure, and cancelling it stops the scope.
+    /// The token of this run. It is cancelled by the first failure, and cancelling it stops the
+    /// scope.
     ///
     /// # Examples
     ///
@@ -218,17 +221,19 @@ impl<'scope, E: Send> Scope<'scope, E> {
     /// Spawns a task: `f` is called on the pool, at some time before the scope ends, with the scope
     /// that it belongs to.
     ///
-    /// If the scope is cancelled, `f` is dropped and does not run, and the scope does not end with `Ok`.
+    /// If the scope is cancelled, `f` is dropped and does not run, and the scope does not end with
+    /// `Ok`.
     ///
-    /// With a [`concurrency`](crate::ErrGroup::concurrency), each task needs a permit, and there is one
-    /// for each thread of the group. The body's `spawn`, if it is called from outside of the group's
-    /// threads, waits until a permit is available or the scope is cancelled: so a body that reads a long
-    /// list is never far ahead of its tasks (backpressure). A task already holds a permit, so spawning
-    /// on the scope that it was given never waits. Without a concurrency, `spawn` never waits.
+    /// With a [`concurrency`](crate::ErrGroup::concurrency), each task needs a permit, and there is
+    /// one for each thread of the group. The body's `spawn`, if it is called from outside of
+    /// the group's threads, waits until a permit is available or the scope is cancelled: so a
+    /// body that reads a long list is never far ahead of its tasks (backpressure). A task
+    /// already holds a permit, so spawning on the scope that it was given never waits. Without
+    /// a concurrency, `spawn` never waits.
     ///
     /// A body that runs on a thread of another pool runs that pool's jobs while it waits. A `spawn`
-    /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten microseconds
-    /// for each wake-up.
+    /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten
+    /// microseconds for each wake-up.
     ///
     /// # Examples
     ///
@@ -271,13 +276,13 @@ impl<'scope, E: Send> Scope<'scope, E> {
 
     /// Spawns a task if that is possible at once, and gives the closure back if it is not.
     ///
-    /// A task that was spawned may still be dropped, if the scope is cancelled before it starts. A task
-    /// that was given back does not count.
+    /// A task that was spawned may still be dropped, if the scope is cancelled before it starts. A
+    /// task that was given back does not count.
     ///
     /// # Errors
     ///
-    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) and no
-    /// permit is available; [`TrySpawnError::Cancelled`] if the scope is cancelled.
+    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) and
+    /// no permit is available; [`TrySpawnError::Cancelled`] if the scope is cancelled.
     ///
     /// # Examples
     ///

@@ -13,14 +13,14 @@ use crate::token::CancelToken;
 /// The permits of a scope: one for each thread of its pool.
 ///
 /// A task has a permit from the moment it is spawned until it has ended. So a thread outside of the
-/// pool that spawns tasks is never further ahead than the pool can work: it waits for a permit, as Go's
-/// `Go` does after `SetLimit`. A task already holds a permit, so spawning from it never waits; then
-/// more permits are held than there are threads.
+/// pool that spawns tasks is never further ahead than the pool can work: it waits for a permit, as
+/// Go's `Go` does after `SetLimit`. A task already holds a permit, so spawning from it never waits;
+/// then more permits are held than there are threads.
 pub(super) struct Semaphore<'p> {
     pool: &'p ThreadPool,
     state: Mutex<State>,
-    /// Holds a message when a permit may be available for a thread that waits. Capacity 1 suffices:
-    /// a thread that acquires a permit and sees another one passes the wake-up on.
+    /// Holds a message when a permit may be available for a thread that waits. Capacity 1
+    /// suffices: a thread that acquires a permit and sees another one passes the wake-up on.
     released: (Sender<()>, Receiver<()>),
 }
 
@@ -100,9 +100,9 @@ impl<'p> Semaphore<'p> {
 
     /// Acquires a permit, and waits for one. Breaks off when the token is cancelled.
     ///
-    /// A thread of this pool does not wait, since it is one of those that release permits. Nor does a
-    /// thread of another pool that is waiting already: it runs other jobs meanwhile, and if these
-    /// waited too, they would be stacked on each other, as many as there are.
+    /// A thread of this pool does not wait, since it is one of those that release permits. Nor does
+    /// a thread of another pool that is waiting already: it runs other jobs meanwhile, and if
+    /// these waited too, they would be stacked on each other, as many as there are.
     pub(super) fn acquire(&self, token: &CancelToken) -> ControlFlow<()> {
         if self.pool.current_thread_index().is_some() || IS_WAITING.with(Cell::get) {
             self.acquire_over_limit();
@@ -120,8 +120,8 @@ impl<'p> Semaphore<'p> {
             if token.is_cancelled() {
                 return ControlFlow::Break(());
             }
-            // A thread of another pool goes on with the work of that one, and must look for it now and
-            // then: rayon cannot wake it for that here.
+            // A thread of another pool goes on with the work of that one, and must look for it now
+            // and then: rayon cannot wake it for that here.
             match rayon::yield_now() {
                 Some(Yield::Executed) => step = 0,
                 Some(Yield::Idle) => {

@@ -77,8 +77,8 @@ impl Fixture {
         }
     }
 
-    /// A token for closures that get none. The run never cancels it, so it has a deadline of its own
-    /// where `work` waits for one.
+    /// A token for closures that get none. The run never cancels it, so it has a deadline of its
+    /// own where `work` waits for one.
     pub(crate) fn own_token(&self) -> CancelToken {
         let token = CancelToken::new();
         if self.end == End::Deadline {

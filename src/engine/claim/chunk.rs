@@ -13,8 +13,8 @@ use crate::sync::lock;
 use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
-/// How often a worker spins between two looks whether the rest is back, before it gives up for now: some
-/// microseconds in all. The steps are those of crossbeam's `Backoff::spin`.
+/// How often a worker spins between two looks whether the rest is back, before it gives up for now:
+/// some microseconds in all. The steps are those of crossbeam's `Backoff::spin`.
 const SPINS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// The rest of the input, taken out of the queue by a worker that claims.
@@ -107,8 +107,8 @@ where
         } = claimed;
         let began = Instant::now();
         let user_code = UserCode::enter();
-        // Without the lock, since this is user code. If it panics, the rest is put back all the same:
-        // the other workers wait for it.
+        // Without the lock, since this is user code. If it panics, the rest is put back all the
+        // same: the other workers wait for it.
         let pulled = catch_unwind(AssertUnwindSafe(|| {
             if self.run.token().is_cancelled() {
                 self.prove_incomplete(&mut rest.source);
@@ -117,7 +117,8 @@ where
             let max_len = self.chunk_len(&rest.source, sizer).min(claimable);
             let (items, count) = rest.source.pull(max_len, &token)?;
             if token.is_cancelled() {
-                // None of them will run. Said now, so that no other worker pulls an item as the proof.
+                // None of them will run. Said now, so that no other worker pulls an item as the
+                // proof.
                 self.run.mark_incomplete();
             }
             let (collector, others) = rest.collector.take()?.split_at(count);
@@ -167,8 +168,8 @@ where
             .min(self.limits.max_chunk)
     }
 
-    /// The run is cancelled, and is incomplete if an item is left. An open queue implies one, unless
-    /// the length is unknown: then one more item is pulled to find out.
+    /// The run is cancelled, and is incomplete if an item is left. An open queue implies one,
+    /// unless the length is unknown: then one more item is pulled to find out.
     fn prove_incomplete(&self, source: &mut S) {
         if self.run.is_incomplete() {
             return;

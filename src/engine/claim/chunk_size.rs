@@ -3,16 +3,16 @@
 //! As in OpenMP's `schedule(guided)`, a chunk is a share of what is left, so that all workers end
 //! together. Where items are quick, a chunk is limited to as many as fit into the target time: long
 //! enough that the cost of a claim does not count. Measured on two cores of an AMD EPYC by
-//! `cargo bench -p rayon-errgroup-benches --bench in_order claim`, with a chunk for each empty item: a
-//! worker alone needs 0.11 µs for a chunk, half of it for the clock, and two workers, which contend all
-//! the time, 0.4 µs.
+//! `cargo bench -p rayon-errgroup-benches --bench in_order claim`, with a chunk for each empty
+//! item: a worker alone needs 0.11 µs for a chunk, half of it for the clock, and two workers, which
+//! contend all the time, 0.4 µs.
 //!
-//! Many workers meet at one lock. If each of `n` workers claims once in the time `t`, the lock is busy
-//! for a part `p = n * 0.4 µs / t` of the time, and a claim waits for `0.4 µs * p / (2 - 2 * p)` (an
-//! M/D/1 queue: one server and constant service time). With `t = 50 µs + n * 4 µs`, `p` is below a
-//! tenth for any `n`, and a chunk costs about 0.5 µs in all: 0.9 % of the time with 2 workers that
-//! always contend, and 0.05 % with 256. If a claim took eight times as long on a machine that large, 256
-//! workers would lose 0.8 %.
+//! Many workers meet at one lock. If each of `n` workers claims once in the time `t`, the lock is
+//! busy for a part `p = n * 0.4 µs / t` of the time, and a claim waits for `0.4 µs * p / (2 - 2 *
+//! p)` (an M/D/1 queue: one server and constant service time). With `t = 50 µs + n * 4 µs`, `p` is
+//! below a tenth for any `n`, and a chunk costs about 0.5 µs in all: 0.9 % of the time with 2
+//! workers that always contend, and 0.05 % with 256. If a claim took eight times as long on a
+//! machine that large, 256 workers would lose 0.8 %.
 //!
 //! All this is for chunks that can grow. Those of a stream or of a sequential iterator have at most
 //! 1024 items, which shows where an item takes a few nanoseconds.
@@ -36,8 +36,8 @@ const SHARE: usize = 4;
 /// A chunk lasts at least this part of the target time, however little is left.
 const LEAST: usize = 256;
 
-/// A worker's estimate of how many items fit into the target time. It assumes that the next items take
-/// as long as those of the last chunk.
+/// A worker's estimate of how many items fit into the target time. It assumes that the next items
+/// take as long as those of the last chunk.
 #[derive(Clone, Copy)]
 pub(super) struct ChunkSizer {
     target: Duration,

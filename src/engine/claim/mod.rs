@@ -1,9 +1,10 @@
 //! The claiming engine: the sequential loop's answer, in parallel.
 //!
-//! As many *workers* as the pool has threads claim consecutive chunks off the front of the input. So
-//! items start in ascending order, and every item before one that fails has been claimed: it runs to
-//! its end, and the lowest index that failed is where the sequential loop would have stopped. Only the
-//! workers that run later items are told of a failure, each by a token of its own.
+//! As many *workers* as the pool has threads claim consecutive chunks off the front of the input.
+//! So items start in ascending order, and every item before one that fails has been claimed: it
+//! runs to its end, and the lowest index that failed is where the sequential loop would have
+//! stopped. Only the workers that run later items are told of a failure, each by a token of its
+//! own.
 //!
 //! Chunks are sized by guided self-scheduling: a chunk grows while items are quick, so that claims
 //! cost nothing, and shrinks to one item while they are slow, so that no worker is left with a long
@@ -13,8 +14,8 @@
 //! source, or too many chunks are in flight) parks itself: it ends, and is queued again by the
 //! worker or the sink that makes room.
 //!
-//! A reader follows an item from [`for_each`] to [`worker`] (who runs), [`chunk`] (claims), [`work`]
-//! (runs and commits) and [`queue`] (what the workers share).
+//! A reader follows an item from [`for_each`] to [`worker`] (who runs), [`chunk`] (claims),
+//! [`work`] (runs and commits) and [`queue`] (what the workers share).
 
 mod chunk;
 mod chunk_size;
@@ -36,8 +37,8 @@ use crate::run::Run;
 use crate::sync::{Condvar, Mutex, pool};
 use crate::token::CancelToken;
 
-/// How many chunks each worker may be ahead of the first item that has not ended, where the input is
-/// read lazily: far enough for one item to take a thousand times as long as the others.
+/// How many chunks each worker may be ahead of the first item that has not ended, where the input
+/// is read lazily: far enough for one item to take a thousand times as long as the others.
 const LAZY_WINDOW: usize = 1024;
 
 /// Calls `f` for every item. `None` if the source panicked.
@@ -64,8 +65,8 @@ where
     run.drive(|| items.with_source(ForEach(run, f)))
 }
 
-/// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does not
-/// end with `Ok`.
+/// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does
+/// not end with `Ok`.
 pub(crate) fn map<O, F, T, E>(items: O, run: &Run<E>, f: &F) -> Option<Vec<T>>
 where
     O: Ordered,
@@ -141,7 +142,8 @@ struct Limits {
     resume_at: usize,
     /// How many items a chunk may have.
     max_chunk: usize,
-    /// Chunks are counted and not buffered: there are no values, and no limit on the chunks in flight.
+    /// Chunks are counted and not buffered: there are no values, and no limit on the chunks in
+    /// flight.
     only_counts: bool,
     /// A chunk is in flight until the sink has had its values, and not only until it has ended,
     /// together with all before it.

@@ -1,8 +1,8 @@
 //! The claim queue and the limit of a stream under many schedules.
 //!
-//! The workers are those of the crate, on a model of a pool. Checked is what tests from outside can only
-//! see by chance: no worker is lost, none waits forever (shuttle reports a deadlock), each item runs
-//! once or never, and the answer is the sequential loop's on every schedule.
+//! The workers are those of the crate, on a model of a pool. Checked is what tests from outside can
+//! only see by chance: no worker is lost, none waits forever (shuttle reports a deadlock), each
+//! item runs once or never, and the answer is the sequential loop's on every schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -12,15 +12,15 @@ use crate::token::CancelToken;
 ///
 /// 1. A claim runs user code (an iterator's `next`, the `clone` of `map_with`), so the worker that
 ///    claims takes `rest` out, and puts it back whatever that code does.
-/// 2. Items and chunks are claimed in ascending order, so those of a worker ascend. Once an item has
-///    failed, everything that is not claimed comes after it: then the queue is closed.
+/// 2. Items and chunks are claimed in ascending order, so those of a worker ascend. Once an item
+///    has failed, everything that is not claimed comes after it: then the queue is closed.
 /// 3. All that a worker runs is at or after `workers[worker].start`. The start is written with the
 ///    claim, and after a failure inside the chunk. So a worker that fails finds here which workers,
 ///    itself among them, are after the bound; and if two workers fail at the same time, the second
 ///    finds the bound of the first.
-/// 4. A worker is parked only while `rest` is out, too many chunks are in flight, or the error budget
-///    is used up. A thread that changes one of these starts one of the parked workers, and that one
-///    starts the next when it has claimed its chunk.
+/// 4. A worker is parked only while `rest` is out, too many chunks are in flight, or the error
+///    budget is used up. A thread that changes one of these starts one of the parked workers, and
+///    that one starts the next when it has claimed its chunk.
 pub(super) struct ClaimQueue<R, T> {
     /// The rest of the input, and of the collector for its values.
     pub(super) rest: Option<R>,
@@ -40,12 +40,12 @@ pub(super) struct ClaimQueue<R, T> {
     budget: Option<Budget>,
 }
 
-/// The error budget of a run that tolerates some failures, then stops, and keeps all: how many items
-/// may be claimed.
+/// The error budget of a run that tolerates some failures, then stops, and keeps all: how many
+/// items may be claimed.
 ///
 /// Even if all items in flight fail, the failures are no more than the error limit and one for each
-/// worker. So where few errors are left, each worker has one item; and while the budget is used up by
-/// items that may still succeed, a worker parks until they have ended.
+/// worker. So where few errors are left, each worker has one item; and while the budget is used up
+/// by items that may still succeed, a worker parks until they have ended.
 struct Budget {
     left: usize,
     workers: usize,
@@ -134,8 +134,8 @@ impl<R, T> ClaimQueue<R, T> {
         self.wake_at.take_if(|_| is_ready).is_some()
     }
 
-    /// The item at `index`, which `worker` ran, has failed, and the run reacts in this way. Returns the
-    /// tokens of the workers whose items no longer count.
+    /// The item at `index`, which `worker` ran, has failed, and the run reacts in this way. Returns
+    /// the tokens of the workers whose items no longer count.
     pub(super) fn narrow(
         &mut self,
         worker: usize,
@@ -154,8 +154,8 @@ impl<R, T> ClaimQueue<R, T> {
         later.map(|worker| worker.token.clone()).collect()
     }
 
-    /// Whether the sequential loop would have stopped before `index`, when every item before `index`
-    /// has ended.
+    /// Whether the sequential loop would have stopped before `index`, when every item before
+    /// `index` has ended.
     pub(super) fn is_beyond_bound(&self, index: usize) -> bool {
         self.bound.is_some_and(|bound| index > bound)
     }

@@ -5,8 +5,8 @@ use std::mem;
 
 /// The results of the chunks, from the first one that was not taken yet.
 pub(super) struct ReorderBuffer<T> {
-    /// Count chunks instead of buffering them. Otherwise one slow chunk would keep every later one in
-    /// memory.
+    /// Count chunks instead of buffering them. Otherwise one slow chunk would keep every later one
+    /// in memory.
     only_counts: bool,
     /// How many chunks are running.
     running: usize,

@@ -19,9 +19,9 @@ pub trait Source: Send {
     fn chunk_limits(&self) -> (usize, usize);
     /// An upper bound on how many items are left, if the input has one.
     fn max_left(&self) -> Option<usize>;
-    /// Pulls the next items, at least one and at most `max_len`, and returns them with their number, or
-    /// `None` if there are none. Stops early once the token is cancelled. Is not called again once the
-    /// input has ended.
+    /// Pulls the next items, at least one and at most `max_len`, and returns them with their
+    /// number, or `None` if there are none. Stops early once the token is cancelled. Is not
+    /// called again once the input has ended.
     fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)>;
     /// How many items are left, if that is known for certain.
     fn opt_len(&self) -> Option<usize>;
@@ -215,8 +215,8 @@ where
         self.read.len()
     }
 
-    /// Reads until there are enough items, or until reading has taken so long that the items had better
-    /// run.
+    /// Reads until there are enough items, or until reading has taken so long that the items had
+    /// better run.
     fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
         let (began, cancelled) = (Instant::now(), token.node().flag());
         self.read.reserve(max_len);

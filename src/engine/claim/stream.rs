@@ -4,8 +4,8 @@
 //! value. A worker that would go further parks itself, and the sink's thread queues it again. So
 //! memory is bounded, and no worker waits.
 //!
-//! If the sink's thread is one of the pool's, it is a worker too: while the next value is not there,
-//! it runs chunks of its own. On a pool of one thread it is the only worker.
+//! If the sink's thread is one of the pool's, it is a worker too: while the next value is not
+//! there, it runs chunks of its own. On a pool of one thread it is the only worker.
 
 use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,8 +23,8 @@ use crate::sync::pool::{self, Scope, ThreadPool, Yield};
 use crate::sync::{backoff, lock, thread};
 use crate::token::CancelToken;
 
-/// How many chunks each worker may be ahead of the sink. Few in a model, so that workers are often too
-/// far ahead.
+/// How many chunks each worker may be ahead of the sink. Few in a model, so that workers are often
+/// too far ahead.
 const CHUNKS_AHEAD: usize = if cfg!(all(test, model = "shuttle")) {
     1
 } else {
@@ -34,8 +34,8 @@ const CHUNKS_AHEAD: usize = if cfg!(all(test, model = "shuttle")) {
 /// How many items a chunk may have.
 const MAX_CHUNK: usize = 1024;
 
-/// How often a pool thread that waits for the next value looks for other jobs before it backs off, as
-/// often as rayon's own threads do.
+/// How often a pool thread that waits for the next value looks for other jobs before it backs off,
+/// as often as rayon's own threads do.
 const LOOKS: u32 = 32;
 
 /// How long a thread outside of the pool waits for several results.
@@ -135,8 +135,9 @@ where
     T: Send,
     E: Send,
 {
-    /// Drains the results into the sink until the input has ended, or the run is over, and then waits
-    /// until every chunk has ended. `is_worker` says that this thread is one of the pool's.
+    /// Drains the results into the sink until the input has ended, or the run is over, and then
+    /// waits until every chunk has ended. `is_worker` says that this thread is one of the
+    /// pool's.
     fn drain<'s, K>(&'s self, scope: &Scope<'s>, is_worker: bool, mut sink: K)
     where
         K: FnMut(T) -> Result<(), E>,
@@ -153,8 +154,8 @@ where
             for result in results {
                 let mut values = result.collected.into_iter();
                 let user_code = UserCode::enter();
-                // The values stay outside, as the items do where they run: what a panic leaves of them
-                // is dropped after the unwinding.
+                // The values stay outside, as the items do where they run: what a panic leaves of
+                // them is dropped after the unwinding.
                 let drained = catch_unwind(AssertUnwindSafe(|| {
                     let mut cursor = SinkCursor {
                         index: &mut index,
@@ -210,8 +211,8 @@ where
         self.skip_failed(cursor)
     }
 
-    /// Goes on to the next item that has a value, or to the end of the chunk, if the sequential loop
-    /// would come to it.
+    /// Goes on to the next item that has a value, or to the end of the chunk, if the sequential
+    /// loop would come to it.
     fn skip_failed(&self, cursor: &mut SinkCursor<'_>) -> bool {
         !cursor.skip_failed() || !lock(&self.queue).is_beyond_bound(*cursor.index)
     }
@@ -263,8 +264,9 @@ where
         }
     }
 
-    /// To be woken for every chunk costs more than most chunks do. So at first the thread waits for a
-    /// batch, for a while. If the time runs out, chunks are slow, and it waits for the next one.
+    /// To be woken for every chunk costs more than most chunks do. So at first the thread waits for
+    /// a batch, for a while. If the time runs out, chunks are slow, and it waits for the next
+    /// one.
     fn wait_outside(&self, at_first: bool) {
         if at_first {
             self.wait(batch(self.workers), Some(BATCH_WAIT));

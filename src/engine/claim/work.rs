@@ -84,7 +84,8 @@ where
             },
             complete: loop_end == LoopEnd::Complete,
         };
-        // Commit: the result takes its place among the others, and what the chunk had reserved is free.
+        // Commit: the result takes its place among the others, and what the chunk had reserved is
+        // free.
         let mut queue = lock(&self.queue);
         queue.workers[worker].sizer.record(count, took);
         queue.results.complete(number, result);
@@ -216,8 +217,8 @@ where
         }
     }
 
-    /// Records a failure, and stops what no longer counts: if the error limit is reached, everything
-    /// after the bound. Everything before it runs to its end.
+    /// Records a failure, and stops what no longer counts: if the error limit is reached,
+    /// everything after the bound. Everything before it runs to its end.
     fn narrow(&self, worker: usize, index: usize, failure: Failure<E>) -> LoopEnd {
         let (reaction, unwanted) = self.run.record(failure);
         let mut queue = lock(&self.queue);

@@ -1,20 +1,20 @@
 //! The workers of a run in order: who runs the chunks.
 //!
-//! The hazard: an item that waits for a nested run must not wait for the whole input. While it waits,
-//! its thread looks for other jobs, and may start a worker on top of the item. The item can go on
-//! only when that job has ended. So:
+//! The hazard: an item that waits for a nested run must not wait for the whole input. While it
+//! waits, its thread looks for other jobs, and may start a worker on top of the item. The item can
+//! go on only when that job has ended. So:
 //!
 //! - Each job of a worker runs one chunk, and queues the next job of the worker. Between two jobs
 //!   rayon checks whether the item that waits can go on, as it does after any job.
 //! - A worker on top of user code first runs another job of the pool, if there is one. rayon takes
-//!   first what was queued last, so a worker that only queued itself would keep its thread from every
-//!   other job, and one of those may be what the item waits for, wherever in the pool it is queued.
-//!   That job may delay the end of the worker's own run, as any job may that rayon starts on a thread
-//!   that waits.
+//!   first what was queued last, so a worker that only queued itself would keep its thread from
+//!   every other job, and one of those may be what the item waits for, wherever in the pool it is
+//!   queued. That job may delay the end of the worker's own run, as any job may that rayon starts
+//!   on a thread that waits.
 //!
-//! The first worker belongs to the caller, and loops: the caller waits for all workers anyway. If the
-//! run was called from outside of the pool, the first worker is a job like the others, and ends with
-//! its run.
+//! The first worker belongs to the caller, and loops: the caller waits for all workers anyway. If
+//! the run was called from outside of the pool, the first worker is a job like the others, and ends
+//! with its run.
 //!
 //! The price is a job for each chunk: it is allocated, queued, and counted.
 
@@ -46,8 +46,8 @@ where
     C: Collector,
     E: Send,
 {
-    /// Runs all workers on the current pool. Returns what the chunks, in order, and the rest that no
-    /// worker claimed have collected; and the source, as far as it was read.
+    /// Runs all workers on the current pool. Returns what the chunks, in order, and the rest that
+    /// no worker claimed have collected; and the source, as far as it was read.
     pub(super) fn join(self) -> (Vec<C::Collected>, Option<S>) {
         if self.workers < pool::current_num_threads().min(2) {
             // A single item is no work for another thread, as in rayon.
