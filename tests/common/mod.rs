@@ -101,6 +101,14 @@ pub(crate) fn cancelled<T: Debug, E: Debug>(result: Result<T, GroupError<E>>) ->
     }
 }
 
+/// The message of the panic that `body` must end with.
+pub(crate) fn message_of<R>(body: impl FnOnce() -> R) -> String {
+    match payload_of(body).downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => (*payload.downcast::<&str>().unwrap()).to_owned(),
+    }
+}
+
 /// Counts how often each of a number of things was dropped.
 #[derive(Clone)]
 pub(crate) struct Drops(Arc<[AtomicUsize]>);

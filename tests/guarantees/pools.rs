@@ -109,9 +109,8 @@ fn the_limit_is_reached_and_never_exceeded() {
 
 #[test]
 fn a_limit_of_zero_is_refused_at_once() {
-    let payload = payload_of(|| ErrGroup::new().concurrency(0));
-    let message = payload.downcast::<String>().unwrap();
-    assert!(message.contains("at least 1"));
+    let message = message_of(|| ErrGroup::new().concurrency(0));
+    assert!(message.contains("at least 1"), "{message}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rayon::iter::{repeat, repeat_n};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::common::{on_pools, payload_of};
+use crate::common::{on_pools, message_of};
 use crate::fixture::returned;
 
 const MAX: usize = usize::MAX;
@@ -148,7 +148,7 @@ fn inputs_longer_than_a_length_can_be() {
         let overlong = || repeat_n((), MAX).chain(repeat_n((), 1));
         begun.store(0, SeqCst);
         assert_eq!(overlong().err_group(f), Err(AT));
-        payload_of(|| overlong().in_order().err_group(|()| Ok::<_, ()>(())));
+        message_of(|| overlong().in_order().err_group(|()| Ok::<_, ()>(())));
         let group = ErrGroup::new().catch_panics();
         let result = overlong().in_order().with_group(&group);
         let result = result.try_map(|_, ()| Ok::<_, ()>(()));
@@ -229,8 +229,7 @@ fn a_limit_of_zero_is_refused_at_once() {
         || ErrGroup::new().keep_going().max_errors(0),
         || ErrGroup::new().concurrency(1).concurrency(0),
     ] {
-        let payload = payload_of(refuse);
-        let message = payload.downcast_ref::<&str>().unwrap();
+        let message = message_of(refuse);
         assert!(message.contains("a group "), "{message}");
     }
 }
