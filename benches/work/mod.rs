@@ -10,7 +10,7 @@ pub(crate) fn work<const NANOSECONDS: u32>(item: u64) -> u64 {
         match NANOSECONDS {
             1 => 1,
             10 => 15,
-            _ if NANOSECONDS % 100 == 0 => NANOSECONDS / 100 * 71,
+            _ if NANOSECONDS.is_multiple_of(100) => NANOSECONDS / 100 * 71,
             _ => panic!("not measured"),
         }
     };
