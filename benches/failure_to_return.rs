@@ -127,7 +127,7 @@ fn waiting(criterion: &mut Criterion) {
     });
     bench("in_order", &|| {
         let items = items.par_iter().in_order();
-        items.try_for_each_group(|token, x| each(x, &|| _ = token.sleep(WAIT)))
+        items.try_for_each(|token, x| each(x, &|| _ = token.sleep(WAIT)))
     });
     bench("rayon_cancel", &|| {
         let items = CancelAdapter::new(items);

@@ -77,7 +77,7 @@ fn values(criterion: &mut Criterion) {
             items
                 .par_iter()
                 .in_order()
-                .try_map_group(|_, x| fallible::<1>(*x))
+                .try_map(|_, x| fallible::<1>(*x))
         });
     });
 }

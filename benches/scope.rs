@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use rayon_errgroup::{ErrGroup, Rejected, Scope, scope};
+use rayon_errgroup::{ErrGroup, Scope, TrySpawnError, scope};
 
 const TASKS: u64 = 1_000_000;
 
@@ -77,7 +77,7 @@ fn trees(criterion: &mut Criterion) {
             s.spawn(move |s| rayon_tree(s, levels - 1));
         }
     }
-    fn tree(s: &Scope<'_, '_, '_, ()>, levels: u32) {
+    fn tree(s: &Scope<'_, ()>, levels: u32) {
         for _ in 0..if levels > 0 { 2 } else { 0 } {
             s.spawn(move |s| {
                 tree(s, levels - 1);
@@ -119,7 +119,7 @@ fn permits(criterion: &mut Criterion) {
                 errgroup.scope(|s| {
                     for _ in 0..TASKS {
                         match s.try_spawn(|_| Ok::<_, ()>(())) {
-                            Err(Rejected::Full(task)) => task(s)?,
+                            Err(TrySpawnError::Full(task)) => task(s)?,
                             other => other.map_err(drop)?,
                         }
                     }

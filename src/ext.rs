@@ -1,4 +1,4 @@
-//! The extension traits: a table of contents.
+//! The extension traits for rayon's and std's iterators.
 
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
@@ -6,20 +6,19 @@ use crate::engine::claim::source::Sequential;
 use crate::engine::steal;
 use crate::group::ErrGroup;
 use crate::in_order::InOrder;
-use crate::run;
+use crate::run::Run;
 use crate::token::CancelToken;
 use crate::with_group::WithGroup;
 
 /// Go's errgroup on every rayon parallel iterator.
 ///
 /// The first three methods return the item's own error type: nothing but an item can fail them. To
-/// be able to stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
+/// stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
 ///
-/// They have no order of their own: items start in any order, and of several errors the earliest
-/// *in time* comes back, the one that caused the others. On a pool of one thread that is what the
-/// sequential loop would return, unless an item waits for another pool: a worker that waits may begin
-/// the next item meanwhile. For the earliest *in order* there is
-/// [`in_order`](IndexedErrGroupExt::in_order).
+/// Items start in any order, and of several errors the first *in time* is returned, the one that
+/// caused the others. On a pool of one thread that is what the sequential loop would return, unless
+/// an item waits for another pool: a thread that waits may start the next item meanwhile. For the
+/// first error *in iteration order*, use [`in_order`](IndexedErrGroupExt::in_order).
 ///
 /// # Examples
 ///
@@ -41,13 +40,14 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Order
     ///
-    /// Items start in any order. Of several errors the earliest in time is returned.
+    /// Items start in any order. Of several errors the first in time is returned.
     ///
     /// # Cancellation
     ///
-    /// After the first error or panic each other worker begins at most one more item. The items
-    /// that run are waited for; the rest are dropped, and rayon produces no more. Items that take
-    /// long can stop earlier with [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    /// After the first error or panic each other thread starts at most one more item. The call
+    /// waits for the items that run; the rest are dropped, and rayon produces no more. Items
+    /// that take long can stop earlier with
+    /// [`try_for_each_group`](ErrGroupExt::try_for_each_group).
     ///
     /// # Panics
     ///
@@ -56,7 +56,8 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Errors
     ///
-    /// The error of the earliest failure. `Ok` if and only if `f` returned `Ok` for every item.
+    /// The error of the first failure in time. `Ok` if and only if `f` returned `Ok` for every
+    /// item.
     ///
     /// # Cost
     ///
@@ -72,6 +73,8 @@ pub trait ErrGroupExt: ParallelIterator {
     /// let result = words.par_iter().err_group(|word| word.parse::<i32>().map(drop));
     /// assert_eq!(result.unwrap_err().to_string(), "invalid digit found in string");
     /// ```
+    #[doc(alias = "errgroup")]
+    #[doc(alias = "try_for_each")]
     fn err_group<F, E>(self, f: F) -> Result<(), E>
     where
         F: Fn(Self::Item) -> Result<(), E> + Sync + Send,
@@ -80,7 +83,7 @@ pub trait ErrGroupExt: ParallelIterator {
         self.try_for_each_group(|_, item| f(item))
     }
 
-    /// As [`err_group`](ErrGroupExt::err_group), with the run's token for items that take long.
+    /// Calls `f` for every item in parallel, with the run's token for items that take long.
     ///
     /// # Order
     ///
@@ -88,16 +91,16 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Cancellation
     ///
-    /// As [`err_group`](ErrGroupExt::err_group), and the items that run can see it: by
-    /// [`is_cancelled`](CancelToken::is_cancelled), [`sleep`](CancelToken::sleep),
+    /// As [`err_group`](ErrGroupExt::err_group), and the items that run can see the cancellation:
+    /// by [`is_cancelled`](CancelToken::is_cancelled), [`sleep`](CancelToken::sleep),
     /// [`done`](CancelToken::done) or [`on_cancel`](CancelToken::on_cancel). An item that stops
-    /// early must say so with an `Err`, which is never the one returned.
+    /// early must return an `Err`, which is never the one returned.
     ///
     /// # Panics
     ///
-    /// As [`err_group`](ErrGroupExt::err_group). Also if `f` cancels the token itself, items were
-    /// skipped, and none returned an error: then there is nothing to return. `with_group` has an
-    /// error for that.
+    /// As [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
+    /// items were skipped because of that, and none returned an error: then there is nothing to
+    /// return. [`with_group`](ErrGroupExt::with_group) has an error for that.
     ///
     /// # Errors
     ///
@@ -121,7 +124,9 @@ pub trait ErrGroupExt: ParallelIterator {
         F: Fn(&CancelToken, Self::Item) -> Result<(), E> + Sync + Send,
         E: Send,
     {
-        run::bare(|run| steal::for_each(self, run, &f))
+        let run = Run::bare();
+        let result = steal::for_each(self, &run, &f);
+        run.finish(result).into_bare()
     }
 
     /// Calls `f` for every item in parallel, and returns the values in the order of the items.
@@ -129,7 +134,7 @@ pub trait ErrGroupExt: ParallelIterator {
     /// # Order
     ///
     /// The values are in the order of the items, as with rayon's `collect`. The items start in any
-    /// order, and of several errors the earliest in time is returned.
+    /// order, and of several errors the first in time is returned.
     ///
     /// # Cancellation
     ///
@@ -146,9 +151,10 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Cost
     ///
-    /// Where the length is known beforehand the vector is allocated once and each value is written
-    /// to its place: the cost of rayon's `collect` into a `Vec`, and a sixth more where items take a nanosecond. Else each leaf fills a vector
-    /// of its own, and they are concatenated.
+    /// If the length is known beforehand, the vector is allocated once and each value is written
+    /// straight into it: the cost of rayon's `collect` into a `Vec`, and a few percent more where
+    /// items take a nanosecond. Otherwise each leaf fills a vector of its own, and they are
+    /// concatenated.
     ///
     /// # Examples
     ///
@@ -160,13 +166,17 @@ pub trait ErrGroupExt: ParallelIterator {
     /// let numbers = words.par_iter().try_map_group(|_, word| word.parse::<i32>());
     /// assert_eq!(numbers, Ok(vec![1, 2, 3]));
     /// ```
+    #[doc(alias = "try_map")]
+    #[doc(alias = "collect")]
     fn try_map_group<F, T, E>(self, f: F) -> Result<Vec<T>, E>
     where
         F: Fn(&CancelToken, Self::Item) -> Result<T, E> + Sync + Send,
         T: Send,
         E: Send,
     {
-        run::bare(|run| steal::map(self, run, &f))
+        let run = Run::bare();
+        let result = steal::map(self, &run, &f);
+        run.finish(result).into_bare()
     }
 
     /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads.
@@ -178,31 +188,35 @@ pub trait ErrGroupExt: ParallelIterator {
     /// use rayon_errgroup::{ErrGroup, prelude::*};
     /// use std::time::Duration;
     ///
-    /// let group = ErrGroup::new().timeout(Duration::from_secs(60));
-    /// let lengths = ["a", "bc"].par_iter().with_group(&group).try_map(|_, s| Ok::<_, ()>(s.len()));
+    /// let (words, group) = (["a", "bc"], ErrGroup::new().timeout(Duration::from_secs(60)));
+    /// let lengths = words.par_iter().with_group(&group).try_map(|_, s| Ok::<_, ()>(s.len()));
     /// assert_eq!(lengths.unwrap(), [1, 2]);
     /// ```
     fn with_group(self, group: &ErrGroup) -> WithGroup<'_, Self> {
-        WithGroup::new(self, group)
+        WithGroup {
+            source: self,
+            group,
+        }
     }
 }
 
 impl<I: ParallelIterator> ErrGroupExt for I {}
 
-/// The answer of the sequential loop, from rayon's indexed iterators: slices, vectors, ranges, and
-/// what `map`, `enumerate`, `zip` and `chunks` make of them.
+/// The sequential loop's answer, for rayon's indexed iterators: slices, vectors, ranges, and what
+/// `map`, `enumerate`, `zip` and `chunks` make of them.
 ///
 /// ```
 /// use rayon::prelude::*;
 /// use rayon_errgroup::prelude::*;
 ///
 /// let pairs = [1, 2, 3, 4].par_chunks(2).zip(["a", "b"]);
-/// let result = pairs.in_order().err_group(|(pair, name)| if pair[1] < 4 { Ok(()) } else { Err(name) });
+/// let check = |(pair, name): (&[i32], _)| if pair[1] < 4 { Ok(()) } else { Err(name) };
+/// let result = pairs.in_order().err_group(check);
 /// assert_eq!(result, Err("b"));
 /// ```
 pub trait IndexedErrGroupExt: IndexedParallelIterator {
-    /// Asks for the earliest failure *in order*: the one the sequential loop would end with, on any
-    /// number of threads.
+    /// Makes the run return the first failure *in iteration order*: the one that the sequential
+    /// loop would end with, on any number of threads.
     ///
     /// [`InOrder`] says what that means and what it costs.
     ///
@@ -213,11 +227,12 @@ pub trait IndexedErrGroupExt: IndexedParallelIterator {
     /// use rayon_errgroup::prelude::*;
     ///
     /// let numbers = [3, 2, 0, 5, 0];
-    /// let result = numbers.par_iter().enumerate().in_order().try_map_group(|_, (at, number)| {
+    /// let result = numbers.par_iter().enumerate().in_order().try_map(|_, (at, number)| {
     ///     60_i32.checked_div(*number).ok_or(at)
     /// });
     /// assert_eq!(result, Err(2)); // never 4
     /// ```
+    #[doc(alias = "deterministic")]
     fn in_order(self) -> InOrder<Self> {
         InOrder::new(self)
     }
@@ -225,44 +240,45 @@ pub trait IndexedErrGroupExt: IndexedParallelIterator {
 
 impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 
-/// The answer of the sequential loop, from any sequential iterator: the lines of a file, a
-/// channel's messages, an endless range.
+/// The sequential loop's answer, for any sequential iterator: the lines of a file, a channel's
+/// messages, an endless range.
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;
 ///
-/// let result = (0_u64..).par_in_order().err_group(|n| if n * n < 1000 { Ok(()) } else { Err(n) });
+/// let numbers = (0_u64..).par_in_order();
+/// let result = numbers.err_group(|n| if n * n < 1000 { Ok(()) } else { Err(n) });
 /// assert_eq!(result, Err(32));
 /// ```
 pub trait IteratorErrGroupExt: Iterator {
-    /// Works on the items in parallel, and answers as the sequential loop would: [`InOrder`] says
-    /// what that means. To give the values on as they come, see
-    /// [`try_stream`](WithGroup::try_stream).
+    /// Runs the items in parallel, and answers as the sequential loop would: [`InOrder`] says what
+    /// that means. To pass the values on as they come, see [`try_stream`](InOrder::try_stream).
     ///
-    /// Unlike rayon's `par_bridge` it keeps the order, and returns the earliest failure in order.
+    /// Unlike rayon's `par_bridge` it keeps the order, and returns the first failure in iteration
+    /// order.
     ///
     /// # Order
     ///
-    /// The iterator is read by whichever thread is in need of items, one at a time. It is read
-    /// lazily, a chunk at a time: at most 1024 items, and fewer where reading or working on them takes
-    /// more than some fifty microseconds (the clock is looked at after every eighth item). And it is never read further than a window ahead of the
-    /// first item that has not ended: 1024 chunks for each thread, or 16 for
-    /// [`try_stream`](WithGroup::try_stream). After a failure no other chunk is read, and after the
-    /// first `None` the iterator is not asked again.
+    /// The iterator is read by the thread that needs items, one thread at a time. It is read
+    /// lazily, a chunk at a time: at most 1024 items, and fewer where reading or running them
+    /// takes more than about 50 µs (the clock is read after every eighth item). It is never
+    /// read further ahead of the first item that has not ended than 1024 chunks for each
+    /// thread, or 16 for [`try_stream`](InOrder::try_stream). After a failure no other chunk is
+    /// read, and after the first `None` the iterator is not asked again.
     ///
     /// A chunk is read before its first item runs. So behind an iterator that waits (for a network,
-    /// a terminal) an item may wait for up to eight calls of `next`, and one that waits for what the
-    /// items themselves do may wait for ever.
+    /// a terminal) an item may wait for up to eight calls of `next`, and one that waits for
+    /// what the items themselves do may wait forever.
     ///
     /// # Cancellation
     ///
-    /// After a cancellation that is no failure of an item, one more item is read at most, as the
-    /// proof that not everything was done. It is dropped. A call of `next` that waits is waited for, so
-    /// even a deadline cannot end a run whose source waits.
+    /// After a cancellation that is no failure of an item, at most one more item is read, as the
+    /// proof that not all items had run. It is dropped. A call of `next` that waits is not
+    /// interrupted, so even a deadline cannot end a run whose source waits.
     ///
     /// # Cost
     ///
-    /// Some five nanoseconds an item, on one thread at a time: where the items of a slice or range
+    /// About five nanoseconds an item, on one thread at a time: where the items of a slice or range
     /// are cheap, [`in_order`](IndexedErrGroupExt::in_order) is several times as fast.
     ///
     /// # Examples
@@ -276,6 +292,7 @@ pub trait IteratorErrGroupExt: Iterator {
     /// });
     /// assert_eq!(result, Err("line 3: invalid digit found in string".to_string()));
     /// ```
+    #[doc(alias = "par_bridge")]
     fn par_in_order(self) -> InOrder<Sequential<Self>>
     where
         Self: Sized + Send,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::{slice, vec};
 
-/// The errors of several items, with their positions, in ascending order.
+/// The errors of several items, with their indices, in ascending order.
 ///
 /// The message names the first and the count, as one line; the first error is the
 /// [`source`](Error::source).
@@ -16,14 +16,14 @@ use std::{slice, vec};
 ///
 /// let group = ErrGroup::new().keep_going();
 /// let words = ["1", "x", "3", "y"].into_iter().par_in_order().with_group(&group);
-/// let Err(GroupError::Several(failures)) = words.outcome(|_, word| word.parse::<u8>()).into_result()
-///     else { unreachable!() };
+/// let result = words.outcome(|_, word| word.parse::<u8>()).into_result();
+/// let Err(GroupError::Several(failures)) = result else { unreachable!() };
 /// assert_eq!(failures.to_string(), "2 items failed, the first of them item 1");
 /// for (index, error) in &failures {
 ///     println!("{index}: {error}");
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures<E> {
     /// At least two.
     errors: Vec<(usize, E)>,
@@ -35,7 +35,7 @@ impl<E> Failures<E> {
         Failures { errors }
     }
 
-    /// The error with the lowest position.
+    /// The error with the lowest index.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
@@ -48,6 +48,7 @@ impl<E> Failures<E> {
     ///     else { unreachable!() };
     /// assert_eq!(*failures.first(), (1, "x"));
     /// ```
+    #[must_use]
     pub fn first(&self) -> &(usize, E) {
         &self.errors[0]
     }
@@ -56,7 +57,7 @@ impl<E> Failures<E> {
         self.errors.swap_remove(0).1
     }
 
-    /// All of them, the lowest position first. There are always two at least.
+    /// All errors, the lowest index first. There are at least two.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};

@@ -1,24 +1,23 @@
-//! `ErrGroup`: what a run may do.
+//! `ErrGroup`: the policy of a run.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use crate::engine::claim::outcome::Values;
-use crate::error::{GroupError, Panicked, drop_contained};
-use crate::outcome::Outcome;
-use crate::run::{Found, Run, Stopped, Tolerance};
-use crate::scope::{self, Scope};
+use crate::error::GroupError;
+use crate::failure_policy::FailurePolicy;
+use crate::run::Run;
+use crate::scope::{Scope, run_tasks};
 use crate::token::CancelToken;
 
 /// The policy of a run: what may stop it, and how many items run at once.
 ///
 /// Give it to [`with_group`](crate::ErrGroupExt::with_group). A policy is reusable and cheap to
-/// clone, and each run starts afresh: no error, cancellation or time is carried over. If all you
-/// want is to stop at the first failure, you need none: see
-/// [`err_group`](crate::ErrGroupExt::err_group).
+/// clone, and each run starts afresh: no error, cancellation or time is carried over. To stop at
+/// the first failure, which is all that [`err_group`](crate::ErrGroupExt::err_group) does, needs no
+/// group.
 ///
 /// # Examples
 ///
@@ -38,13 +37,14 @@ use crate::token::CancelToken;
 /// assert_eq!(run(0).unwrap(), [], "nothing was skipped");
 /// ```
 #[derive(Clone, Debug, Default)]
-#[must_use = "a policy does nothing until it is given to `with_group`"]
+#[doc(alias = "WithContext")]
+#[must_use = "a group does nothing until it is given to `with_group`"]
 pub struct ErrGroup {
     parent: Option<CancelToken>,
     timeout: Option<Duration>,
     deadline: Option<Instant>,
     pool: Option<Arc<ThreadPool>>,
-    tolerance: Tolerance,
+    failure_policy: FailurePolicy,
 }
 
 impl ErrGroup {
@@ -54,7 +54,8 @@ impl ErrGroup {
     /// use rayon::prelude::*;
     /// use rayon_errgroup::{ErrGroup, prelude::*};
     ///
-    /// let result = [1, 2].par_iter().with_group(&ErrGroup::new()).try_for_each(|_, _| Ok::<_, ()>(()));
+    /// let group = ErrGroup::new();
+    /// let result = [1, 2].par_iter().with_group(&group).err_group(|_| Ok::<_, ()>(()));
     /// assert!(result.is_ok());
     /// ```
     pub fn new() -> Self {
@@ -63,7 +64,8 @@ impl ErrGroup {
 
     /// Cancels the run when `parent` is cancelled.
     ///
-    /// The run uses a child of it and never cancels `parent` itself, so one token serves many runs.
+    /// The run uses a child of `parent` and never cancels `parent` itself, so one token serves many
+    /// runs.
     ///
     /// # Examples
     ///
@@ -80,6 +82,7 @@ impl ErrGroup {
     /// let Err(GroupError::Cancelled(cancelled)) = result else { unreachable!() };
     /// assert!(matches!(cancelled.cause(), Cause::Parent(_)));
     /// ```
+    #[doc(alias = "WithContext")]
     pub fn token(mut self, parent: &CancelToken) -> Self {
         self.parent = Some(parent.clone());
         self
@@ -87,13 +90,13 @@ impl ErrGroup {
 
     /// Cancels a run that has not ended after `limit`, counted from the start of each run.
     ///
-    /// Zero means that no item begins. A time too far away to be represented is no limit. With a
-    /// [`deadline`](ErrGroup::deadline) too, the earlier counts.
+    /// With a limit of zero no item starts. A time too far away to be represented is no limit. If
+    /// there is a [`deadline`](ErrGroup::deadline) too, the earlier one counts.
     ///
     /// # Panics
     ///
-    /// The call that starts a run does, whatever the policy, if the timer thread cannot be started:
-    /// one for the process, started by the first deadline.
+    /// The call that starts a run panics if the timer thread cannot be started. The process has one
+    /// timer thread, which is started by the first deadline.
     ///
     /// # Examples
     ///
@@ -103,16 +106,18 @@ impl ErrGroup {
     /// use std::time::Duration;
     ///
     /// let group = ErrGroup::new().timeout(Duration::from_millis(5));
-    /// let result = rayon::iter::repeat(()).with_group(&group).try_for_each(|_, _| Ok::<_, ()>(()));
+    /// let endless = rayon::iter::repeat(()).with_group(&group);
+    /// let result = endless.err_group(|()| Ok::<_, std::io::Error>(()));
     /// let Err(GroupError::Cancelled(cancelled)) = result else { unreachable!() };
     /// assert!(matches!(cancelled.cause(), Cause::Deadline));
     /// ```
+    #[doc(alias = "WithTimeout")]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// Cancels a run that has not ended at this time. If it has passed, no item begins.
+    /// Cancels a run that has not ended at this time. If the time has passed, no item starts.
     ///
     /// # Panics
     ///
@@ -131,6 +136,7 @@ impl ErrGroup {
     /// });
     /// assert_eq!(result.unwrap_err().to_string(), "cancelled: deadline passed");
     /// ```
+    #[doc(alias = "WithDeadline")]
     pub fn deadline(mut self, at: Instant) -> Self {
         self.deadline = Some(at);
         self
@@ -138,19 +144,20 @@ impl ErrGroup {
 
     /// Runs up to `n` items at once, on `n` threads of the group's own.
     ///
-    /// More than there are cores for work that blocks (requests, files), fewer for work that is
-    /// hungry for memory. The threads are started here and end with the last clone of the group;
-    /// runs of clones that overlap share them. A closure's own nested rayon calls run on them too,
-    /// and a closure that waits in such a call may have another one started on top of it, as
-    /// everywhere in rayon: the one that waits does not count as running.
+    /// Choose more than there are cores for work that blocks (requests, files), and fewer for work
+    /// that needs much memory. The threads are started here and end with the last clone of the
+    /// group; runs of clones that overlap share them. A closure's own nested rayon calls run on
+    /// them too. While a closure waits in such a call, its thread may start another one on top
+    /// of it, as everywhere in rayon: the one that waits does not count as running.
     ///
-    /// The items of a leaf run one after another: to have slow items spread evenly, say
+    /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`.
     ///
     /// # Panics
     ///
-    /// If `n` is zero or larger than [`rayon::max_num_threads`], which is 65,535 on 64-bit targets, or
-    /// if the threads cannot be started.
+    /// If `n` is zero or larger than [`rayon::max_num_threads`], which is 65,535 on 64-bit targets,
+    /// or if the threads cannot be started. [`try_concurrency`](ErrGroup::try_concurrency)
+    /// returns an error instead.
     ///
     /// # Examples
     ///
@@ -167,33 +174,64 @@ impl ErrGroup {
     /// });
     /// assert!(result.is_ok());
     /// ```
+    #[doc(alias = "SetLimit")]
+    #[doc(alias = "limit")]
     #[track_caller]
-    pub fn concurrency(mut self, n: usize) -> Self {
-        assert!(n > 0, "a group needs a concurrency of at least 1");
-        // rayon would start fewer, and items that wait for each other would wait for ever.
+    pub fn concurrency(self, n: usize) -> Self {
+        match self.try_concurrency(n) {
+            Ok(group) => group,
+            Err(ConcurrencyError::Threads { n, source }) => {
+                panic!("the {n} threads of a group cannot be started: {source}")
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// As [`concurrency`](ErrGroup::concurrency), but returns an error where that panics: for a
+    /// number that comes from a command line, or from a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConcurrencyError`] says whether `n` is out of range or the threads cannot be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon_errgroup::ErrGroup;
+    ///
+    /// assert!(ErrGroup::new().try_concurrency(2).is_ok());
+    /// let error = ErrGroup::new().try_concurrency(0).unwrap_err();
+    /// assert_eq!(error.to_string(), "a group needs a concurrency of at least 1");
+    /// ```
+    pub fn try_concurrency(mut self, n: usize) -> Result<Self, ConcurrencyError> {
+        if n == 0 {
+            return Err(ConcurrencyError::Zero);
+        }
+        // rayon would start fewer threads, and items that wait for each other would wait forever.
         let max = rayon::max_num_threads();
-        assert!(n <= max, "a group has at most {max} threads, not {n}");
+        if n > max {
+            return Err(ConcurrencyError::TooMany { n, max });
+        }
         let pool = ThreadPoolBuilder::new()
             .num_threads(n)
             .thread_name(|index| format!("errgroup-{index}"))
             .build();
-        match pool {
-            Ok(pool) => self.pool = Some(Arc::new(pool)),
-            Err(error) => panic!("the {n} threads of a group cannot be started: {error}"),
-        }
-        self
+        let pool = pool.map_err(|source| ConcurrencyError::Threads { n, source })?;
+        self.pool = Some(Arc::new(pool));
+        Ok(self)
     }
 
     /// Returns a panic as [`GroupError::Panicked`] instead of resuming it in the caller.
     ///
     /// Either way a panic outranks every error, and cancels the run at once, unless the run
-    /// [keeps going](ErrGroup::keep_going) or bears [several errors](ErrGroup::max_errors): then a
-    /// caught panic counts as an error. With `panic = "abort"` there is nothing to catch.
+    /// [keeps going](ErrGroup::keep_going) or tolerates [some errors](ErrGroup::max_errors): then a
+    /// caught panic of an item counts as an error. With `panic = "abort"` there is nothing to
+    /// catch.
     ///
-    /// It catches what the items do, and iterators, sinks, bodies, callbacks, and the drops of all that is
-    /// given to the run. Not caught is a panic in the drop of the closures themselves, which belong to
-    /// the call. And where several items or values that are dropped together panic in their drops, the
-    /// process is aborted, as where a `Vec` of them is dropped.
+    /// Panics are caught in items, iterators, sinks, bodies and callbacks, and in the drops of all
+    /// that is given to the run. A panic in the drop of the closures themselves is not caught:
+    /// they belong to the call. If several items or values that are dropped together panic in
+    /// their drops, the process aborts, as it does where a `Vec` of them is dropped.
     ///
     /// # Examples
     ///
@@ -207,21 +245,21 @@ impl ErrGroup {
     /// assert_eq!(panicked.message(), Some("attempt to divide by zero"));
     /// ```
     pub fn catch_panics(mut self) -> Self {
-        self.tolerance.catch_panics = true;
+        self.failure_policy.catch_panics = true;
         self
     }
 
-    /// Cancels the run at the `n`-th error, and not at the first.
+    /// Cancels the run at the `n`-th error, and not at the first: the error limit.
     ///
-    /// An error that is borne does not make the run a success: it goes on, and returns the earliest
-    /// error at its end. All of them are kept by [`outcome`](crate::WithGroup::outcome). In order the
-    /// run stops where the sequential loop would, that had counted to `n`, and of several caught panics
-    /// the lowest is returned; but one that came after something else had cancelled the run, if there is
-    /// one. `max_errors(1)` is the default, and the last of several calls of `max_errors` and
-    /// [`keep_going`](ErrGroup::keep_going) counts.
+    /// A run with tolerated errors does not end with `Ok`: it goes on, and returns the first error
+    /// at its end. [`outcome`](crate::InOrder::outcome) keeps all of them. In order the run
+    /// stops where the sequential loop would stop if it counted to `n`. Of several caught
+    /// panics, the panic with the lowest index is returned; one raised after the run was
+    /// cancelled for another reason takes precedence. `max_errors(1)` is the default, and the
+    /// last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
     ///
-    /// The error of a [stream's sink](crate::WithGroup::try_stream) and that of a
-    /// [scope's body](ErrGroup::scope) are never borne. A panic is if it is caught
+    /// The error of a [stream's sink](crate::InOrder::try_stream) and that of a
+    /// [scope's body](ErrGroup::scope) are never tolerated. A panic is tolerated if it is caught
     /// ([`catch_panics`](ErrGroup::catch_panics)), and then it counts as an error.
     ///
     /// # Panics
@@ -236,24 +274,26 @@ impl ErrGroup {
     ///
     /// let group = ErrGroup::new().max_errors(3);
     /// let odd = |n: u32| if n % 2 == 1 { Err("odd") } else { Ok(n) };
-    /// let outcome = (0..1000).into_par_iter().in_order().with_group(&group).outcome(|_, n| odd(n));
-    /// assert_eq!(outcome.errors[..3], [(1, "odd"), (3, "odd"), (5, "odd")]);
-    /// assert!(outcome.skipped > 0);
+    /// let numbers = (0..1000).into_par_iter().in_order().with_group(&group);
+    /// let outcome = numbers.outcome(|_, n| odd(n));
+    /// assert_eq!(outcome.errors(), [(1, "odd"), (3, "odd"), (5, "odd")]);
+    /// assert!(outcome.skipped() > 0);
     /// ```
+    #[doc(alias = "maxfail")]
     #[track_caller]
     pub fn max_errors(mut self, n: usize) -> Self {
         assert!(
             n > 0,
             "a group stops at the first error at the earliest, not at the zeroth"
         );
-        self.tolerance.failures = n;
+        self.failure_policy.error_limit = n;
         self
     }
 
     /// Never cancels the run because of an error, as `make --keep-going`: every item runs.
     ///
-    /// As [`max_errors`](ErrGroup::max_errors) with a number that is never reached. To stop
-    /// the run there still are the token, the deadline, and panics that are not caught.
+    /// The same as [`max_errors`](ErrGroup::max_errors) with a number that is never reached. The
+    /// token, the deadline, and panics that are not caught still stop the run.
     ///
     /// # Examples
     ///
@@ -270,16 +310,18 @@ impl ErrGroup {
     /// assert!(result.is_err());
     /// assert_eq!(ran.into_inner(), 1000);
     /// ```
+    #[doc(alias = "fail_fast")]
     pub fn keep_going(mut self) -> Self {
-        self.tolerance.failures = usize::MAX;
+        self.failure_policy.error_limit = usize::MAX;
         self
     }
 
-    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this policy.
+    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this
+    /// policy.
     ///
-    /// The body runs on the calling thread. The tasks run on the current pool, or on the group's own
-    /// threads if it has a [`concurrency`](ErrGroup::concurrency); then [`spawn`](Scope::spawn) waits
-    /// for one of them to be free.
+    /// The body runs on the calling thread. The tasks run on the current pool, or on the group's
+    /// own threads if it has a [`concurrency`](ErrGroup::concurrency); then
+    /// [`spawn`](Scope::spawn) waits for a permit.
     ///
     /// # Order
     ///
@@ -287,10 +329,10 @@ impl ErrGroup {
     ///
     /// # Cancellation
     ///
-    /// By the first error or panic of a task, or whichever the policy says; by an error or panic of the
-    /// body, whatever it says; by the group's token or deadline; or by [`Scope::token`]. Tasks that
-    /// have not begun are dropped, and those that run are waited for. The body is not stopped: it
-    /// runs even if the group's token is cancelled already.
+    /// The run is cancelled by the first error or panic of a task, or by a later one if the policy
+    /// tolerates some; by any error or panic of the body; by the group's token or deadline; or by
+    /// [`Scope::token`]. Tasks that have not started are dropped, and the call waits for those that
+    /// run. The body is not stopped: it runs even if the group's token is cancelled already.
     ///
     /// # Panics
     ///
@@ -299,9 +341,9 @@ impl ErrGroup {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run, or, if the run bears errors
-    /// ([`keep_going`](ErrGroup::keep_going)), the earliest of them. `Ok` if and only if the body and
-    /// every task that was spawned returned `Ok`.
+    /// Names the one event that cancelled the run, or, if the run tolerates errors
+    /// ([`keep_going`](ErrGroup::keep_going)), the first of them in time. `Ok` if and only if the
+    /// body and every task that was spawned returned `Ok`.
     ///
     /// # Examples
     ///
@@ -312,89 +354,39 @@ impl ErrGroup {
     /// let group = ErrGroup::new().concurrency(2).timeout(Duration::from_millis(5));
     /// let result = group.scope(|s| {
     ///     for _ in 0..100 {
-    ///         // From the third on it waits for a place, and then for the end of the time.
+    ///         // From the third on it waits for a permit, and then for the timeout.
     ///         s.spawn(|s| s.token().sleep(Duration::from_secs(3600)));
     ///     }
     ///     Ok(())
     /// });
     /// assert!(matches!(result, Err(GroupError::Cancelled(_))));
     /// ```
+    #[doc(alias = "errgroup")]
     pub fn scope<'scope, E, R, F>(&self, body: F) -> Result<R, GroupError<E>>
     where
-        F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<R, E>,
+        F: FnOnce(&Scope<'scope, E>) -> Result<R, E>,
         E: Send,
     {
-        self.run_here(|run, pool| scope::fill(run, pool, body))
-            .map(scope::whole)
+        let run = self.start();
+        let result = run_tasks(&run, self.pool(), body);
+        self.finish(run, result)
     }
 
-    /// One run under this policy: `body` returns when every item has ended.
-    pub(crate) fn run<R, E>(
-        &self,
-        body: impl FnOnce(&Run<E>) -> R + Send,
-    ) -> Result<R, GroupError<E>>
-    where
-        R: Send,
-        E: Send,
-    {
-        self.run_here(|run, pool| match pool {
-            Some(pool) => pool.install(|| body(run)),
-            None => body(run),
-        })
+    /// Starts a run under this policy.
+    pub(crate) fn start<E>(&self) -> Run<E> {
+        self.start_with(self.failure_policy)
     }
 
-    /// The same, but `body` stays on the calling thread and is told of the group's own pool.
-    pub(crate) fn run_here<R, E>(
-        &self,
-        body: impl FnOnce(&Run<E>, Option<&ThreadPool>) -> R,
-    ) -> Result<R, GroupError<E>> {
-        let run = self.start(self.tolerance);
-        let result = run.execute(|run| body(run, self.pool.as_deref()));
-        let panicked = |payload| {
-            if self.tolerance.catch_panics {
-                GroupError::Panicked(Panicked::new(payload))
-            } else {
-                resume_unwind(payload)
-            }
-        };
-        result.map_err(|stopped| match stopped {
-            Stopped::Failed(Found { index, what }) => GroupError::Failed { index, error: what },
-            Stopped::Panicked(payload) => panicked(payload),
-            // There is an error to return, and nobody wants the one that came too late.
-            Stopped::Cancelled { cancelled, late } => {
-                match catch_unwind(AssertUnwindSafe(|| drop(late))) {
-                    Ok(()) => GroupError::Cancelled(cancelled),
-                    Err(payload) => {
-                        drop_contained(cancelled);
-                        panicked(payload)
-                    }
-                }
-            }
-        })
-    }
-
-    /// The same for a run that keeps all that comes of it, and that is left in the slot.
-    pub(crate) fn account<T, E>(
-        &self,
-        body: impl FnOnce(&Run<E>, &mut Option<Values<T>>) + Send,
-    ) -> Outcome<T, E>
-    where
-        T: Send,
-        E: Send,
-    {
-        let tolerance = Tolerance {
+    /// Starts a run that keeps every failure.
+    pub(crate) fn start_keeping_all<E>(&self) -> Run<E> {
+        self.start_with(FailurePolicy {
             keep_all: true,
-            ..self.tolerance
-        };
-        let account = self.start(tolerance).account(|run, slot| match &self.pool {
-            Some(pool) => pool.install(|| body(run, slot)),
-            None => body(run, slot),
-        });
-        account.map_or_else(|payload| resume_unwind(payload), Outcome::new)
+            ..self.failure_policy
+        })
     }
 
-    fn start<E>(&self, tolerance: Tolerance) -> Run<E> {
-        let run = Run::new(self.parent.as_ref(), tolerance);
+    fn start_with<E>(&self, failure_policy: FailurePolicy) -> Run<E> {
+        let run = Run::new(self.parent.as_ref(), failure_policy);
         if let Some(limit) = self.timeout {
             run.token().cancel_after(limit);
         }
@@ -403,4 +395,65 @@ impl ErrGroup {
         }
         run
     }
+
+    /// The group's own threads, if it has any.
+    pub(crate) fn pool(&self) -> Option<&ThreadPool> {
+        self.pool.as_deref()
+    }
+
+    /// Calls `body` on one of the group's threads, or here if it has none.
+    pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(body),
+            None => body(),
+        }
+    }
+
+    pub(crate) fn catches_panics(&self) -> bool {
+        self.failure_policy.catch_panics
+    }
+
+    /// Ends a run, whose items have all ended.
+    pub(crate) fn finish<R, E>(&self, run: Run<E>, result: Option<R>) -> Result<R, GroupError<E>> {
+        match run.finish(result).into_result() {
+            Err(GroupError::Panicked(panicked)) if !self.catches_panics() => {
+                resume_unwind(panicked.into_payload())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Why [`ErrGroup::try_concurrency`] has no threads.
+///
+/// # Examples
+///
+/// ```
+/// use rayon_errgroup::{ConcurrencyError, ErrGroup};
+///
+/// let error = ErrGroup::new().try_concurrency(usize::MAX).unwrap_err();
+/// assert!(matches!(error, ConcurrencyError::TooMany { .. }));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConcurrencyError {
+    /// The number is zero.
+    #[error("a group needs a concurrency of at least 1")]
+    Zero,
+    /// The number is larger than [`rayon::max_num_threads`].
+    #[error("a group has at most {max} threads, not {n}")]
+    TooMany {
+        /// The number that was asked for.
+        n: usize,
+        /// The largest possible number.
+        max: usize,
+    },
+    /// The system cannot start so many threads.
+    #[error("the {n} threads of a group cannot be started")]
+    Threads {
+        /// The number that was asked for.
+        n: usize,
+        /// rayon's error.
+        source: ThreadPoolBuildError,
+    },
 }

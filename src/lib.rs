@@ -13,8 +13,8 @@
 //! assert_eq!(result, Err("example.com: no scheme".to_string()));
 //! ```
 //!
-//! It runs on the rayon pool. As soon as one closure fails, the others are told, nothing new is
-//! begun, and the error that came first is returned.
+//! It runs on the rayon pool. As soon as one closure fails, the others are told, nothing new
+//! starts, and the first error is returned.
 //!
 //! # The tour
 //!
@@ -41,23 +41,23 @@
 //! assert_eq!(result, Err("the root of it"));
 //! ```
 //!
-//! The sequential loop's answer, at the speed of the others, is one word away: of several failures
-//! [`in_order`](IndexedErrGroupExt::in_order) returns the first *in order*, on any number of threads.
-//! [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential iterator, read
-//! lazily:
+//! The sequential loop's answer is one call away, and deterministic: of several errors,
+//! [`in_order`](IndexedErrGroupExt::in_order) returns the first *in iteration order*, on any number
+//! of threads. [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential
+//! iterator, read lazily:
 //!
 //! ```
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
 //! let lines = "1\n2\nthree\nfour".lines().zip(1..);
-//! let result = lines.par_in_order().try_map_group(|_, (line, number)| {
+//! let result = lines.par_in_order().try_map(|_, (line, number)| {
 //!     line.parse::<i32>().map_err(|error| format!("line {number}: {error}"))
 //! });
 //! assert_eq!(result, Err("line 3: invalid digit found in string".to_string())); // never line 4
 //! ```
 //!
-//! And with a policy they stream: values are mapped in parallel and given to a sink on the calling
-//! thread, in order, with bounded memory. See [`try_stream`](WithGroup::try_stream).
+//! In order, values can also be streamed: they are computed in parallel and given to a sink on the
+//! calling thread, with bounded memory. See [`try_stream`](InOrder::try_stream).
 //!
 //! A policy says what else may stop a run, and how many items run at once:
 //!
@@ -76,8 +76,8 @@
 //! assert!(matches!(result, Err(GroupError::Cancelled(_)) | Ok(())));
 //! ```
 //!
-//! It also says how many errors a run bears. [`outcome`](WithGroup::outcome) loses nothing: it returns
-//! every value and every error with its position, and how many items never ran:
+//! It also says how many errors a run tolerates. [`outcome`](InOrder::outcome) loses nothing: it
+//! returns every value and every error with its index, and how many items never ran:
 //!
 //! ```
 //! # use rayon::prelude::*;
@@ -85,7 +85,7 @@
 //! let group = ErrGroup::new().keep_going(); // or `max_errors(100)`
 //! let words = ["1", "x", "3"].par_iter().in_order().with_group(&group);
 //! let outcome = words.outcome(|_, word| word.parse::<u32>());
-//! assert_eq!(outcome.values, [(0, 1), (2, 3)]);
+//! assert_eq!(outcome.values(), [(0, 1), (2, 3)]);
 //! assert_eq!(outcome.to_string(), "2 ok, 1 failed, 0 skipped");
 //! ```
 //!
@@ -103,32 +103,32 @@
 //! # Ok::<_, String>(())
 //! ```
 //!
-//! What cannot look at a token is stopped from outside by a callback; see
+//! Code that cannot check a token is stopped from outside by a callback; see
 //! [`CancelToken::on_cancel`].
 //!
 //! # One run
 //!
-//! Twelve items on three workers; `f(1)` fails:
+//! Twelve items on three threads; `f(1)` fails:
 //!
 //! ```text
 //! caller     makes a token and an empty record, and waits
 //!
-//! worker 0   f(0) ok . f(1) fails: "bad" is recorded,|the token cancelled . drops 2, 3
-//! worker 1   f(4) ok . f(5) sleeps by the token ......|wakes, Err: not kept . drops 6, 7
-//! worker 2   f(8) does not look at the token .........|...................... ok . drops 9 to 11
+//! thread 0   f(0) ok . f(1) fails: "bad" is recorded,|the token cancelled . drops 2, 3
+//! thread 1   f(4) ok . f(5) sleeps by the token ......|wakes, Err: not kept . drops 6, 7
+//! thread 2   f(8) does not check the token ...........|...................... ok . drops 9 to 11
 //!
 //! caller     all have ended, everything was dropped: Err("bad")
 //! ```
 //!
-//! An error is recorded and the token cancelled in one step. So an error that is returned *because* of
-//! the cancellation comes second, and is never the result. A worker looks at the token before each
-//! item. [In order](InOrder) a failure is seen only by the items above it:
+//! An error is recorded and the token cancelled in one step. So an error that is returned *because*
+//! of the cancellation comes second, and is never the result. A thread checks the token before each
+//! item. [In order](InOrder), only later items see a failure:
 //!
 //! ```text
-//! worker 0   f(0) ........|............ fails, too: this is the error now
-//! worker 1   f(1) ........|................................|told to give up
-//! worker 2   f(2) fails,  |and 3, 4, 5 ... are cancelled: 0 and 1 do not see it
-//! worker 3   f(3) ........|told to give up
+//! thread 0   f(0) ........|............ fails, too: this is the error now
+//! thread 1   f(1) ........|................................|told to give up
+//! thread 2   f(2) fails,  |and 3, 4, 5 ... are cancelled: 0 and 1 do not see it
+//! thread 3   f(3) ........|told to give up
 //! ```
 //!
 //! # Which call do I want?
@@ -138,67 +138,68 @@
 //! | run a closure on every item, stop at the first failure | [`err_group`](ErrGroupExt::err_group) |
 //! | the same, with the token in the closure | [`try_for_each_group`](ErrGroupExt::try_for_each_group) |
 //! | values, in order | [`try_map_group`](ErrGroupExt::try_map_group) |
-//! | of several errors the one the sequential loop would return | [`.in_order()`](IndexedErrGroupExt::in_order) before any of these |
+//! | of several errors the one that the sequential loop would return | [`.in_order()`](IndexedErrGroupExt::in_order) before any of these |
 //! | the lines of a file, a channel, an endless source | [`.par_in_order()`](IteratorErrGroupExt::par_in_order) |
-//! | values handed on as they come, in order, with bounded memory | `.in_order().with_group(&group)`, then [`try_stream`](WithGroup::try_stream) |
+//! | values passed on as they come, in order, with bounded memory | `.in_order()`, then [`try_stream`](InOrder::try_stream) |
 //! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
-//! | all the errors, all the values, what never ran | `.in_order().with_group(&group)`, then [`outcome`](WithGroup::outcome) |
+//! | all the errors, all the values, what never ran | `.in_order().with_group(&group)`, then [`outcome`](InOrder::outcome) |
 //! | to go on after an error, or after some | [`keep_going`](ErrGroup::keep_going), [`max_errors`](ErrGroup::max_errors) |
 //! | tasks of different kinds | [`scope()`], [`ErrGroup::scope`] |
 //! | items that block (requests, files) | `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
 //! | no errors at all | rayon's `for_each` and `collect` |
 //!
-//! Those who know the neighbours find them side by side with this crate in the guide: coming from
-//! [Go](guide::from_go), from [rayon](guide::from_rayon), from
-//! [tokio's `CancellationToken`](guide::from_tokio).
+//! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go),
+//! from [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio).
 //!
 //! # Guarantees
 //!
-//! 1. **Cause.** One event cancels a run, and it is what is returned: never an error that is itself
-//!    a consequence of the cancellation.
+//! 1. **Cause.** One event, the trigger, cancels a run, and it is what is returned: never an error
+//!    that is itself a consequence of the cancellation.
 //! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`. A
-//!    cancellation that comes too late to skip anything is no error, and empty input is always `Ok`.
-//!    One exception: if no item comes for 20 ms after a run was cancelled from outside, because a
-//!    `filter` holds them all back, nobody knows whether one is left, and it ends as cancelled.
-//! 3. **Containment.** The call returns when every item that began has ended, and every other one
-//!    was dropped, each once. Closures borrow what they like.
+//!    cancellation that comes too late to skip anything is no error, and empty input is always
+//!    `Ok`. One exception: if a `filter` holds back all items for 20 ms after a run was cancelled
+//!    from outside, it is unknown whether one is left, and the run ends as cancelled.
+//! 3. **Containment.** The call returns when every item that started has ended, and every other
+//!    item was dropped, each once. Closures borrow what they like.
 //! 4. **Down, not up.** A run never cancels the token it was given.
-//! 5. **Panics outrank errors.** A panic cancels at once; its payload is resumed in the caller.
-//! 6. **Promptness.** After the failure is visible each other worker begins at most one more item.
+//! 5. **Panics outrank errors.** A panic cancels at once, and its payload is resumed in the caller.
+//! 6. **Promptness.** After the failure is visible, each other thread starts at most one more item.
 //!    Endless iterators end then.
-//! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same values
-//!    and the same error, for closures without side effects. A failure cancels the items above it
-//!    and is never seen by those below, which run to their end.
-//! 8. **No blocking.** No worker waits for another one. Everything works on a pool of one thread, in
-//!    nested runs, inside and outside of pools.
+//! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same
+//!    values and the same error, for closures without side effects. A failure cancels later items;
+//!    earlier items never see it, and run to their end.
+//! 8. **No blocking.** No thread of a pool waits for another one. Everything works on a pool of one
+//!    thread, in nested runs, inside and outside of pools.
 //!
-//! Without `in_order` the earliest of several errors *in time* is returned: the one that was recorded
-//! first. Which one that is can differ from run to run. It is the better choice where a slow early
-//! item should give up as soon as a later one fails: in order that item is waited for, since it may
-//! be the one that fails first.
+//! Without `in_order` the first of several errors *in time* is returned: the one that was recorded
+//! first. Which one that is can differ from run to run. It is the better choice if a slow early
+//! item should give up as soon as a later one fails: in order the run waits for that item, since it
+//! may fail, too.
 //!
 //! # Cost
 //!
-//! One small allocation for each run that ends well (one more for its values where their number is
-//! known, and a vector for each leaf where it is not; one or two for a deadline and for a token that it
-//! is given) and none for each item (in order, a few for each thread and one for each chunk of items);
-//! one atomic load for each item. Measured
-//! with `benches/page.sh` on two cores of an AMD EPYC (family 26), four million items of a nanosecond
-//! each: `err_group` takes 0.83 of the time of rayon's `try_for_each`, and `try_map_group` takes 0.16 of
-//! that of `collect::<Result<Vec<_>, _>>()` and 1.03 of that of a `collect` without errors. At 100
-//! nanoseconds an item `err_group` and `try_for_each` are within one percent of each other. `in_order`
-//! takes 0.85 of the time of `try_for_each`, and 0.07 of that of `find_map_first`, which gives the same
-//! answer. A task of a [`scope()`] costs what one of rayon's `in_place_scope` does, some 0.15 µs.
+//! A run that ends well makes one small allocation. One more holds its values if their number is
+//! known, and otherwise each leaf has a vector; a deadline, and a token that the run is given, take
+//! one or two. There is no allocation for each item (in order, there are a few for each thread and
+//! one for each chunk of items), and one atomic load. Measured with `benches/page.sh` on two cores
+//! of an AMD EPYC (family 26), four million items of a nanosecond each: `err_group` takes 0.83 of
+//! the time of rayon's `try_for_each`, and `try_map_group` takes 0.16 of that of
+//! `collect::<Result<Vec<_>, _>>()` and 1.03 of that of a `collect` without errors. At 100
+//! nanoseconds an item `err_group` and `try_for_each` are within one percent of each other.
+//! `in_order` takes 0.85 of the time of `try_for_each`, and 0.07 of that of `find_map_first`, which
+//! gives the same answer. A task of a [`scope()`] costs what one of rayon's `in_place_scope` costs,
+//! about 0.15 µs.
 //!
 //! # Not promised
 //!
-//! - A closure that does not look at its token is not stopped, and the call waits for it.
+//! - Cancellation is cooperative: a closure that does not check its token is not stopped, and the
+//!   call waits for it.
 //! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
-//!   `.with_max_len(1)` before items that block. In order they are taken by chunks, of one where
-//!   items are slow.
-//! - A call of an iterator's `next` that waits is waited for, whatever cancels the run.
-//! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items that
-//!   wait for each other may wait for ever on a small pool.
+//!   `.with_max_len(1)` before items that block. In order they are claimed by chunks, of one item
+//!   where items are slow.
+//! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run.
+//! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
+//!   that wait for each other may wait forever on a small pool.
 //! - Nested `rayon` calls that are not given the token are not cancelled.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.
@@ -206,29 +207,34 @@
 mod engine;
 mod error;
 mod ext;
+mod failure_policy;
 mod failures;
 mod group;
 pub mod guide;
 mod in_order;
 mod outcome;
+mod panic;
 mod run;
 mod scope;
 mod sync;
 mod token;
 mod with_group;
 
+/// The crate of the channel that [`CancelToken::done`] returns, for its `select!`.
+pub use crossbeam_channel;
 pub use engine::claim::source::{Ordered, Sequential};
-pub use error::{Cancelled, Cause, GroupError, Panicked};
+pub use error::GroupError;
 pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use failures::Failures;
-pub use group::ErrGroup;
+pub use group::{ConcurrencyError, ErrGroup};
 pub use in_order::InOrder;
-pub use outcome::Outcome;
-pub use scope::{Rejected, Scope, scope};
-pub use token::{CancelToken, DropGuard, OnCancel};
+pub use outcome::{Outcome, OutcomeIntoIter, OutcomeIter};
+pub use panic::Panicked;
+pub use scope::{Scope, TrySpawnError, scope};
+pub use token::{CancelRegistration, CancelToken, Cancelled, Cause, DropGuard};
 pub use with_group::WithGroup;
 
-/// The extension traits, to be imported with a `*` next to rayon's prelude.
+/// The extension traits, for a `use` next to rayon's prelude.
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -265,6 +271,37 @@ struct Readme;
 ///     *kept.lock().unwrap() = Some(token);
 ///     Ok::<_, ()>(())
 /// });
+/// ```
+///
+/// Tasks borrow from outside of the scope, and not from its body.
+///
+/// ```
+/// # use rayon_errgroup::scope;
+/// let text = String::from("outside");
+/// scope(|s| { s.spawn(|_| Ok(assert_eq!(text, "outside"))); Ok::<_, ()>(()) }).unwrap();
+/// ```
+///
+/// ```compile_fail,E0373
+/// # use rayon_errgroup::scope;
+/// scope(|s| {
+///     let text = String::from("inside");
+///     s.spawn(|_| Ok(assert_eq!(text, "inside")));
+///     Ok::<_, ()>(())
+/// }).unwrap();
+/// ```
+///
+/// A scope ends with its closure.
+///
+/// ```
+/// # use rayon_errgroup::{Scope, scope};
+/// fn spawn<'scope>(s: &Scope<'scope, ()>) { s.spawn(|_| Ok(())); }
+/// scope(|s| { spawn(s); Ok(()) }).unwrap();
+/// ```
+///
+/// ```compile_fail,E0521
+/// # use rayon_errgroup::{Scope, scope};
+/// let mut kept = None::<&Scope<'_, ()>>;
+/// scope(|s| { kept = Some(s); Ok(()) }).unwrap();
 /// ```
 ///
 /// Errors are sent between threads.

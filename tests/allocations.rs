@@ -1,5 +1,5 @@
-//! What a run allocates does not depend on how many items it has; in order, hardly. What it holds at
-//! once, but for values, does not in any case.
+//! How much a run allocates does not depend on the number of its items, or hardly so for runs in
+//! order. The memory it holds at once, except for values, never depends on it.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -12,18 +12,18 @@ use std::time::Duration;
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 
-/// A run over so many items.
+/// A run over the given number of items.
 type Run<'g> = Box<dyn Fn(u64) + Sync + 'g>;
 
-struct Counting;
+struct CountingAllocator;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// So many bytes are allocated and were not freed.
+/// How many bytes are allocated and not yet freed.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is handed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call is passed on to the system allocator unchanged.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Relaxed);
         HELD.fetch_add(layout.size(), Relaxed);
@@ -39,9 +39,9 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The fewest allocations of several tries: other threads allocate now and then.
+/// The minimum of several runs, because other threads allocate now and then.
 fn allocations<R>(run: impl Fn() -> R) -> usize {
     let once = || {
         let before = ALLOCATIONS.load(Relaxed);
@@ -51,8 +51,9 @@ fn allocations<R>(run: impl Fn() -> R) -> usize {
     (0..5).map(|_| once()).min().unwrap()
 }
 
-/// How many bytes a run without values holds when it comes to its last item, in chunks of one item.
-/// All fail, where it bears that. On more than one thread the first item waits for the last.
+/// How many bytes a run without values holds when it reaches its last item, in chunks of one item.
+/// Every item fails; the group should tolerate that. On more than one thread the first item waits
+/// for the last.
 fn held_at_the_end(items: usize, threads: usize, group: &ErrGroup) -> usize {
     let at_the_end = AtomicUsize::new(0);
     let (last, is_last) = sync_channel(1);
@@ -66,8 +67,8 @@ fn held_at_the_end(items: usize, threads: usize, group: &ErrGroup) -> usize {
                 at_the_end.store(held, Relaxed);
                 last.send(()).unwrap();
             } else if n == 0 && threads > 1 {
-                let patience = Duration::from_secs(60);
-                is_last.lock().unwrap().recv_timeout(patience).unwrap();
+                let timeout = Duration::from_secs(60);
+                is_last.lock().unwrap().recv_timeout(timeout).unwrap();
             }
             Err(())
         });
@@ -82,12 +83,12 @@ fn held_at_the_end(items: usize, threads: usize, group: &ErrGroup) -> usize {
 #[test]
 fn no_item_allocates_and_none_leaves_memory_behind() {
     no_item_leaves_memory_behind();
-    no_chunk_asks_for_the_memory_of_all_its_values();
+    no_chunk_allocates_for_all_its_values_in_advance();
     no_item_allocates();
 }
 
-/// Its first item may fail.
-fn no_chunk_asks_for_the_memory_of_all_its_values() {
+/// The first item may fail, so a chunk must not allocate for all its values in advance.
+fn no_chunk_allocates_for_all_its_values_in_advance() {
     const SIZE: usize = 64 * 1024;
     let before = HELD.load(Relaxed);
     let items = (0..1000).into_par_iter().with_min_len(1000).in_order();

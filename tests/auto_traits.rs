@@ -1,4 +1,4 @@
-//! What may be sent, shared and kept.
+//! The auto traits and the common traits of the public types.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -6,17 +6,18 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crossbeam_channel::Receiver;
+use rayon_errgroup::crossbeam_channel::Receiver;
 use rayon_errgroup::{
-    CancelToken, Cancelled, Cause, DropGuard, ErrGroup, Failures, GroupError, InOrder, OnCancel,
-    Outcome, Panicked, Rejected, Scope, Sequential, WithGroup,
+    CancelRegistration, CancelToken, Cancelled, Cause, ConcurrencyError, DropGuard, ErrGroup,
+    Failures, GroupError, InOrder, Outcome, Panicked, Scope, Sequential, TrySpawnError, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
-assert_impl_all!(CancelToken: Send, Sync, UnwindSafe, RefUnwindSafe, Unpin, Clone, Default, Debug, Eq, Hash);
+assert_impl_all!(CancelToken: Send, Sync, UnwindSafe, RefUnwindSafe, Unpin);
+assert_impl_all!(CancelToken: Clone, Default, Debug, Eq, Hash);
 assert_impl_all!(Receiver<Infallible>: Send, Sync);
 assert_impl_all!(DropGuard: Send, Sync, UnwindSafe, Debug);
-assert_impl_all!(OnCancel: Send, Sync, Debug);
+assert_impl_all!(CancelRegistration: Send, Sync, Debug);
 assert_impl_all!(ErrGroup: Send, Sync, Clone, Default, Debug);
 assert_impl_all!(Cause: Send, Sync, Clone, Debug, Display);
 assert_impl_all!(Cancelled: Send, Sync, Clone, Debug, Display, std::error::Error);
@@ -26,14 +27,17 @@ assert_impl_all!(GroupError<Cell<u8>>: Send, Debug, Display);
 assert_not_impl_any!(GroupError<Cell<u8>>: Sync);
 assert_impl_all!(WithGroup<'static, rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
 assert_impl_all!(InOrder<rayon::range::Iter<u32>>: Send, Sync, Clone, Debug);
-assert_impl_all!(WithGroup<'static, InOrder<Sequential<std::ops::Range<u32>>>>: Send, Sync, Clone, Debug);
+assert_impl_all!(
+    WithGroup<'static, InOrder<Sequential<std::ops::Range<u32>>>>: Send, Sync, Clone, Debug
+);
 assert_impl_all!(Failures<std::io::Error>: Send, Sync, Debug, Display, std::error::Error);
 assert_impl_all!(Outcome<u8, std::io::Error>: Send, Sync, Debug, Display, IntoIterator);
-// A scope is shared with other threads, whatever the error: it only needs to be sent.
-assert_impl_all!(Scope<'static, 'static, 'static, Cell<u8>>: Send, Sync, Debug);
-assert_impl_all!(Rejected<fn()>: Send, Sync, Debug, Display, std::error::Error);
+// A scope is `Sync` for every error type that is `Send`.
+assert_impl_all!(Scope<'static, Cell<u8>>: Send, Sync, Debug);
+assert_impl_all!(ConcurrencyError: Send, Sync, Debug, Display, std::error::Error);
+assert_impl_all!(TrySpawnError<fn()>: Send, Sync, Debug, Display, std::error::Error);
 
-/// What a box of any error asks.
+/// The errors convert into a boxed `dyn Error + Send + Sync`.
 #[test]
 fn errors_fit_into_boxes() {
     fn fits(

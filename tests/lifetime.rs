@@ -1,5 +1,5 @@
-//! A token that outlives two hundred thousand runs keeps nothing of them: no memory, no thread, and it
-//! is as open as on the first day.
+//! A token that outlives 200,000 runs keeps nothing of them: no memory and no thread, and it is
+//! still not cancelled.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,9 +13,9 @@ use crossbeam_channel::TryRecvError;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
 
-struct Counting;
+struct CountingAllocator;
 
-/// How many allocations are not freed, and how many bytes.
+/// How many allocations are not yet freed, and how many bytes.
 static BLOCKS: AtomicIsize = AtomicIsize::new(0);
 static BYTES: AtomicIsize = AtomicIsize::new(0);
 
@@ -25,8 +25,8 @@ fn count(blocks: isize, layout: Layout) {
     BYTES.fetch_add(blocks * bytes, Relaxed);
 }
 
-// SAFETY: everything is handed to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call is passed on to the system allocator unchanged.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, layout);
         // SAFETY: as promised by the caller.
@@ -41,19 +41,19 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// How many threads the process has, where that is to be known.
+/// How many threads the process has, or 0 if the platform does not tell.
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A kind of run, and how it may end: what it is given says how.
+/// The name of a kind of run, and a function that runs it; the run's number selects how it ends.
 type Kind<'k> = (&'static str, Box<dyn Fn(usize) + Sync + 'k>);
 
-/// What an item does in the run with this number: most succeed, and some hang something on the token.
+/// What an item does in the run with this number: most succeed, and some use the token.
 fn item(token: &CancelToken, run: usize, n: usize) -> Result<usize, Box<usize>> {
     let _callback = token.on_cancel(|| ());
     match run % 16 {
@@ -82,7 +82,7 @@ fn kinds(parent: &CancelToken) -> Vec<Kind<'_>> {
     let each = |run, n: usize| move |token: &CancelToken| item(token, run, n);
     let items = || (0..4).into_par_iter();
     vec![
-        // Its token has no parent; the item looks at the long-lived one.
+        // The token of this run has no parent; the item uses the long-lived one.
         ("err_group", {
             let parent = parent.clone();
             Box::new(move |run| {
@@ -134,7 +134,7 @@ fn kinds(parent: &CancelToken) -> Vec<Kind<'_>> {
                 });
             })
         }),
-        ("threads of its own", {
+        ("own threads", {
             Box::new(move |run| {
                 _ = narrow.scope(|s| {
                     (0..4).for_each(|n| s.spawn(move |s| each(run, n)(s.token()).map(drop)));
@@ -149,7 +149,7 @@ fn kinds(parent: &CancelToken) -> Vec<Kind<'_>> {
                     *kept.lock().unwrap() = Some((token.clone(), token.child()));
                     each(run, n)(token).map(drop)
                 });
-                // The last run's token lives until the next one's takes its place.
+                // The token of a run lives until that of the next run replaces it.
                 let kept = kept.lock().unwrap();
                 let (own, child) = kept.as_ref().unwrap();
                 assert_ne!(own.done().try_recv(), Err(TryRecvError::Empty));
@@ -163,7 +163,7 @@ fn kinds(parent: &CancelToken) -> Vec<Kind<'_>> {
 #[test]
 fn two_hundred_thousand_runs_leave_nothing_behind() {
     const RUNS: usize = 200_000;
-    /// The most that rayon's queues and the channels' lists of waiters hold on to for later.
+    /// How much rayon's queues and the waiter lists of channels may keep for reuse.
     const SLACK: isize = 400;
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
@@ -177,7 +177,7 @@ fn two_hundred_thousand_runs_leave_nothing_behind() {
             kind(run);
         }
     };
-    // Half of the runs from outside of the pool, and half of them from a worker of it.
+    // Half of the runs are called outside of the pool, and half on one of its threads.
     let both = |runs: usize| {
         round(0..runs / 2);
         pool.install(|| round(runs / 2..runs));
@@ -192,23 +192,17 @@ fn two_hundred_thousand_runs_leave_nothing_behind() {
     let names: Vec<_> = kinds.iter().map(|(name, _)| name).collect();
     println!("{RUNS} runs of {names:?} in {:?}", began.elapsed());
     println!("blocks, bytes, threads: {before:?} before, {after:?} after");
-    assert!(
-        (after.0 - before.0).abs() < SLACK,
-        "blocks that nobody frees"
-    );
-    assert!(
-        (after.1 - before.1).abs() < SLACK * 256,
-        "memory that nobody frees"
-    );
-    // The timer was started by the first runs.
-    assert_eq!(after.2, before.2, "threads that nobody ends");
+    assert!((after.0 - before.0).abs() < SLACK, "leaked allocations");
+    assert!((after.1 - before.1).abs() < SLACK * 256, "leaked memory");
+    // The first runs have already started the timer thread.
+    assert_eq!(after.2, before.2, "leaked threads");
 
-    // Nothing of what the runs did has reached the token they hung below.
+    // No run has affected its parent token.
     assert!(!parent.is_cancelled() && parent.cause().is_none() && parent.deadline().is_none());
     assert_eq!(done.try_recv(), Err(TryRecvError::Empty));
     let child = parent.child();
     let unwound = catch_unwind(AssertUnwindSafe(|| parent.cancel()));
-    assert!(unwound.unwrap(), "nobody was first");
+    assert!(unwound.unwrap(), "not cancelled before");
     assert!(child.is_cancelled());
     done.recv().unwrap_err();
 }

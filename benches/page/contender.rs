@@ -32,8 +32,8 @@ impl<'n> Contender<'n> {
             "collect_then_loop" => (Rayon, "rayon collect, then a loop"),
             "par_bridge_unordered" => (Rayon, "rayon par_bridge (no order)"),
             "in_order" => match group {
-                "failure_while_waiting" => (Ours, "in_order().try_for_each_group"),
-                "in_order_values" => (Ours, "in_order().try_map_group"),
+                "failure_while_waiting" => (Ours, "in_order().try_for_each"),
+                "in_order_values" => (Ours, "in_order().try_map"),
                 "stream" => (Ours, "in_order … try_stream"),
                 _ => (Ours, "in_order().err_group"),
             },

@@ -1,4 +1,4 @@
-//! The run: every file is validated, whatever becomes of the others.
+//! The run: every file is validated, even if others fail.
 
 use std::panic;
 use std::path::PathBuf;
@@ -9,9 +9,9 @@ use rayon_errgroup::{ErrGroup, Outcome, prelude::*};
 use crate::timeline::Timeline;
 use crate::validate::{self, Error};
 
-/// Returns everything that came of it: for each valid file how many readings it has, for each other
-/// one why it is not valid, and how many files were skipped. Which files may fail before the rest
-/// is skipped, and what else ends the run, is up to the group: see `Options::group`.
+/// Returns the complete outcome: the number of readings of each valid file, the error of each
+/// invalid one, and how many files were skipped. The group decides how many files may fail before
+/// the rest is skipped, and what else stops the run: see `Options::group`.
 pub(crate) fn run(
     files: &[PathBuf],
     group: &ErrGroup,
@@ -24,15 +24,15 @@ pub(crate) fn run(
             .in_order()
             .with_group(group)
             .outcome(|token, (index, file)| {
-                // Dropped at the end of the file, even if that is a panic.
+                // Dropped at the end of the file, even if the validation panics.
                 let _bar = timeline.begin(index);
                 validate::file(token, file)
             })
     })
 }
 
-/// The panics are in the outcome, so nothing is printed when they happen. `RUST_BACKTRACE` is the way
-/// to find out where they come from.
+/// Silences the panic hook, since the outcome has the panics. Set `RUST_BACKTRACE` to see where
+/// they come from.
 fn quietly<R>(run: impl FnOnce() -> R) -> R {
     if std::env::var_os("RUST_BACKTRACE").is_some() {
         return run();

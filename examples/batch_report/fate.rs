@@ -1,4 +1,4 @@
-//! What became of each file.
+//! The result of each file.
 
 use rayon_errgroup::Outcome;
 
@@ -6,34 +6,46 @@ use rayon_errgroup::Outcome;
 pub(crate) enum Fate {
     Ok,
     Failed,
+    /// It failed after the run was cancelled, and most likely because of that.
+    Cancelled,
     Panicked,
     Skipped,
 }
 
 impl Fate {
-    pub(crate) const ALL: [Fate; 4] = [Fate::Ok, Fate::Failed, Fate::Panicked, Fate::Skipped];
+    pub(crate) const ALL: [Fate; 5] = [
+        Fate::Ok,
+        Fate::Failed,
+        Fate::Cancelled,
+        Fate::Panicked,
+        Fate::Skipped,
+    ];
 
-    /// As the outcome calls it.
+    /// The word that the outcome uses.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Fate::Ok => "ok",
             Fate::Failed => "failed",
+            Fate::Cancelled => "cancelled",
             Fate::Panicked => "panicked",
             Fate::Skipped => "skipped",
         }
     }
 }
 
-/// The fate of each item, by position. One that is nowhere in the outcome was skipped.
+/// The fate of each item, by index. An item that is not in the outcome was skipped.
 pub(crate) fn fates<T, E>(outcome: &Outcome<T, E>, items: usize) -> Vec<Fate> {
     let mut fates = vec![Fate::Skipped; items];
-    for (index, result) in outcome {
-        fates[index] = match result {
-            Ok(_) => Fate::Ok,
-            Err(_) => Fate::Failed,
-        };
+    for (index, _) in outcome.values() {
+        fates[*index] = Fate::Ok;
     }
-    for index in outcome.panics.iter().filter_map(|(index, _)| *index) {
+    for (index, _) in outcome.errors() {
+        fates[*index] = Fate::Failed;
+    }
+    for (index, _) in outcome.late_errors() {
+        fates[*index] = Fate::Cancelled;
+    }
+    for index in outcome.panics().iter().filter_map(|(index, _)| *index) {
         fates[index] = Fate::Panicked;
     }
     fates

@@ -1,4 +1,4 @@
-//! Which files there are.
+//! Finds the files to validate.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,7 @@ use anyhow::{Context, ensure};
 use rayon_errgroup::CancelToken;
 use walkdir::{DirEntry, WalkDir};
 
-/// The documents below the paths, and the paths that are files themselves, in the order of their
-/// names.
+/// The `.json` files in the folders, and the files that were named themselves, sorted by name.
 pub(crate) fn find(paths: &[PathBuf], stop: &CancelToken) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
@@ -19,12 +18,12 @@ pub(crate) fn find(paths: &[PathBuf], stop: &CancelToken) -> anyhow::Result<Vec<
             }
         }
     }
-    // Who names the wrong folder is not told that all is well.
-    ensure!(!files.is_empty(), "there is no .json file in {paths:?}");
+    // An empty folder is most likely the wrong one, and not a success.
+    ensure!(!files.is_empty(), "no .json file in {paths:?}");
     Ok(files)
 }
 
-/// Inside a folder what ends in `.json`; what was named by the user is read whatever it is.
+/// Inside a folder only `.json` files; a path that the user named is read whatever it is.
 fn is_wanted(entry: &DirEntry) -> bool {
     let is_document = || entry.path().extension().is_some_and(|ext| ext == "json");
     match entry.depth() {
@@ -33,17 +32,17 @@ fn is_wanted(entry: &DirEntry) -> bool {
     }
 }
 
-/// As `File::open` would put it: walkdir's own message repeats the path.
+/// The error as `File::open` would report it: walkdir's message repeats the path.
 fn unreadable<T>(root: &Path, error: walkdir::Error) -> anyhow::Result<T> {
     let path = error.path().unwrap_or(root).to_owned();
     let error = match error.into_io_error() {
         Some(error) => anyhow::Error::new(error),
-        None => anyhow::anyhow!("links that lead in a circle"),
+        None => anyhow::anyhow!("symbolic links form a cycle"),
     };
     Err(error).with_context(|| format!("cannot read {}", quoted(&path)))
 }
 
-/// In quotes, so that it is one line whatever the name.
+/// In quotes and escaped, so that any name stays on one line.
 pub(crate) fn quoted(path: &Path) -> String {
     format!("{:?}", path.to_string_lossy())
 }

@@ -1,5 +1,5 @@
-//! Validates every file of the given folders on all cores, whatever fails, and reports what came of
-//! it: the failures in a table, and in a picture which worker had which file when.
+//! Validates every file of the given folders on all cores, even if some fail. Reports the failures
+//! as a table, and draws which worker ran which file when.
 //!
 //! ```sh
 //! cargo run --release --example batch_report                       # samples, some of them broken
@@ -7,8 +7,8 @@
 //! cargo run --release --example batch_report -- folder --max-errors 3 --timeout 60 --jobs 8
 //! ```
 //!
-//! Start reading at `batch.rs`: the run is there. What is done with all that came of it is in `report`
-//! below, and what a file must be in `validate.rs`.
+//! Start reading at `batch.rs`, which has the run. `report` below uses its outcome, and
+//! `validate.rs` defines what a valid file is.
 
 mod batch;
 mod fate;
@@ -38,7 +38,7 @@ use crate::validate::Error;
 
 const SOME_FAILED: u8 = 1;
 const NO_REPORT: u8 = 2;
-/// What shells report of a program that Ctrl-C ended: 128 and the number of the signal.
+/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -65,7 +65,7 @@ fn validate(options: &Options, paths: &[PathBuf], stop: &CancelToken) -> anyhow:
     Ok(status(&outcome, outcome.is_complete()))
 }
 
-/// The same for files made for it: good is if the broken ones are found, and no others.
+/// The same for generated files: a success if exactly the broken ones are reported.
 fn demonstrate(options: &Options, stop: &CancelToken) -> anyhow::Result<u8> {
     let samples = Samples::write(stop)?;
     let outcome = report(options, &[samples.folder().to_owned()], stop)?;
@@ -79,7 +79,7 @@ fn demonstrate(options: &Options, stop: &CancelToken) -> anyhow::Result<u8> {
     Ok(status(&outcome, is_expected))
 }
 
-/// Runs the batch; prints and draws what came of it.
+/// Runs the batch, and prints and draws its outcome.
 fn report(
     options: &Options,
     paths: &[PathBuf],
@@ -92,23 +92,21 @@ fn report(
     let timeline = Timeline::start();
     let outcome = batch::run(&files, &group, &timeline);
 
-    if !outcome.errors.is_empty() || !outcome.panics.is_empty() {
-        tell(table::failures(&outcome, &files));
+    if let Some(table) = table::failures(&outcome, &files) {
+        tell(table);
     }
-    let readings: usize = outcome.values.iter().map(|(_, readings)| readings).sum();
-    tell(format_args!(
-        "{readings} readings in the files that are ok."
-    ));
+    let readings: usize = outcome.values().iter().map(|(_, readings)| readings).sum();
+    tell(format_args!("{readings} readings in the valid files."));
     let fates = fates(&outcome, files.len());
     let picture = picture::draw(&outcome.to_string(), &timeline.into_bars(), &fates)?;
     svg.write_all(picture.as_bytes())
         .with_context(|| format!("cannot write to {}", quoted(&path)))?;
-    tell(format_args!("The picture is {}.", quoted(&path)));
+    tell(format_args!("The picture is in {}.", quoted(&path)));
     Ok(outcome)
 }
 
 fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> u8 {
-    match outcome.cause {
+    match outcome.cause() {
         _ if is_good => 0,
         // The parent is the token that Ctrl-C cancels.
         Some(Cause::Parent(_)) => INTERRUPTED,
@@ -116,7 +114,7 @@ fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> u8 {
     }
 }
 
-/// A token that Ctrl-C cancels. The second Ctrl-C does not wait for anything.
+/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
 fn interruptible() -> anyhow::Result<CancelToken> {
     let stop = CancelToken::new();
     let on_signal = stop.clone();
@@ -128,12 +126,12 @@ fn interruptible() -> anyhow::Result<CancelToken> {
     Ok(stop)
 }
 
-/// `println!`, but a reader that has gone is no reason to panic.
+/// Like `println!`, but does not panic if the output is closed.
 fn tell(line: impl fmt::Display) {
     _ = writeln!(io::stdout(), "{line}");
 }
 
-/// `eprintln!`, likewise.
+/// Like `eprintln!`, but does not panic if standard error is closed.
 fn say(line: fmt::Arguments<'_>) {
     _ = writeln!(io::stderr(), "{line}");
 }

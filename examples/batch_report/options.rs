@@ -12,24 +12,24 @@ use rayon_errgroup::ErrGroup;
 use crate::files::quoted;
 
 const NOTES: &str = "\
-A file is valid if it is a JSON object with a text \"station\" and an array
-\"readings\" of at least 24 objects with a whole number \"second\", which ascends,
-and a number \"celsius\" from -90 to 60.
+A file is valid if it is a JSON object with a string \"station\" and an array
+\"readings\" of at least 24 objects. Each has an integer \"second\", in ascending
+order, and a number \"celsius\" from -90 to 60.
 
-Exit status: 0 if every file is valid, 1 if not, be it that some were skipped, 2
-if there is no report because the arguments are wrong or something named there
-cannot be read or written, 130 after Ctrl-C. It is 1 and not the 2 of `make -k`
-because invalid files are a result, and 2 means trouble, as with grep and diff.
-The demonstration ends with 0 if the files that it broke are those reported.
+Exit status: 0 if every file is valid, 1 if some are invalid or were skipped, 2
+if there is no report because the arguments are wrong or a named file cannot be
+read or written, 130 after Ctrl-C. Invalid files are a result, so the status is 1
+as with grep and diff, which use 2 for trouble. The demonstration exits with 0 if
+exactly the files that it broke are reported.
 
-Ctrl-C skips the rest, and the report is of what was done by then; a file that was
-being read counts as failed. Press it twice not to wait. A panic of the validator
-is a failure too; set RUST_BACKTRACE to see where it comes from.";
+Ctrl-C skips the rest and reports what was done until then. A file that is being
+read counts as cancelled. Press Ctrl-C twice to exit at once. A panic of the validator
+counts as a failure; set RUST_BACKTRACE to see where it comes from.";
 
-/// Validate every file of the given folders in parallel, whatever fails, and report on all
+/// Validate every file of the given folders in parallel, even if some fail, and report on all
 ///
-/// Prints the failures as a table, and draws which worker had which file when. In folders it reads
-/// the files whose names end in .json. Without a path it runs a demonstration on files of its own.
+/// Prints the failures as a table, and draws which worker ran which file when. In folders it reads
+/// the files whose names end in .json. Without a path it runs a demonstration on generated files.
 #[derive(Debug, Parser)]
 #[command(after_help = NOTES)]
 pub(crate) struct Options {
@@ -37,11 +37,11 @@ pub(crate) struct Options {
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Draw the picture, an SVG, to this file [default: one in the temporary folder]
+    /// Write the picture, an SVG, to this file [default: a file in the temporary folder]
     #[arg(short, long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Skip the rest after so many failures [default: keep going]
+    /// Skip the rest after this many failures [default: keep going]
     #[arg(short = 'e', long, value_name = "N")]
     max_errors: Option<NonZero<usize>>,
 
@@ -55,7 +55,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The policy of a run over so many files, which may be fewer than the threads allowed.
+    /// The policy of a run over this many files, which may be fewer than the threads allowed.
     pub(crate) fn group(&self, files: usize) -> ErrGroup {
         let mut group = ErrGroup::new().catch_panics();
         group = match self.max_errors {
@@ -71,13 +71,13 @@ impl Options {
         group
     }
 
-    /// The file for the picture. It is made before the run, which may be long.
+    /// Creates the file for the picture. A failure is reported before the run, which may be long.
     pub(crate) fn picture(&self, files: &[PathBuf]) -> anyhow::Result<(File, PathBuf)> {
         let path = self.report.clone().unwrap_or_else(|| {
             let name = format!("batch_report-{}.svg", std::process::id());
             std::env::temp_dir().join(name)
         });
-        // Of a file that is not there yet it is an error to ask.
+        // An error means that the picture does not exist yet.
         let is_picture = |file| same_file::is_same_file(file, &path).unwrap_or(false);
         let name = quoted(&path);
         ensure!(

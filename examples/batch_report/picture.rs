@@ -1,7 +1,7 @@
-//! The picture: which worker had which file when, and what became of each.
+//! The picture: which worker ran which file when, and the result of each file.
 //!
-//! Above there is a row for each worker with a bar for each file that it ran, below all the files in
-//! their order, those too that were skipped.
+//! The upper part has a row for each worker, with a bar for each file that it ran. The lower part
+//! shows all files in order, including the skipped ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ use crate::timeline::Bar;
 const WIDTH: u32 = 1280;
 const HEAD: u32 = 84;
 const STRIP: u32 = 104;
-/// For the names of the workers.
+/// Room for the names of the workers.
 const LEFT: i32 = 44;
-/// For the numbers along an axis, and what they are.
+/// Room for the numbers along an axis, and its title.
 const BELOW: u32 = 46;
 const MARGIN: i32 = 24;
-/// How high a row is on its axis.
+/// The height of a row, in units of the axis.
 const ROW: i32 = 120;
 
 const PAPER: RGBColor = RGBColor(0xfd, 0xfc, 0xf9);
@@ -29,7 +29,7 @@ const INK: RGBColor = RGBColor(0x3a, 0x3d, 0x42);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws an SVG. `fates` has what became of each file, by position.
+/// Draws an SVG. `fates` has the result of each file, by index.
 pub(crate) fn draw(title: &str, bars: &[Bar], fates: &[Fate]) -> anyhow::Result<String> {
     let rows = rows(bars);
     let count = u32::try_from(rows.len())?.max(1);
@@ -49,7 +49,7 @@ pub(crate) fn draw(title: &str, bars: &[Bar], fates: &[Fate]) -> anyhow::Result<
     Ok(svg)
 }
 
-/// Where on the axis the row of a worker begins; of those that had no file there is none.
+/// Where on the axis the row of each worker begins. Workers that ran no file have none.
 fn rows(bars: &[Bar]) -> BTreeMap<usize, i32> {
     let workers: BTreeSet<_> = bars.iter().map(|bar| bar.worker).collect();
     workers
@@ -74,7 +74,7 @@ fn draw_head(area: &Area<'_>, title: &str, fates: &[Fate]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A row for each worker that had a file, with its files in it.
+/// A row for each worker that ran a file, with a bar for each of its files.
 fn draw_timeline(
     area: &Area<'_>,
     rows: &BTreeMap<usize, i32>,
@@ -84,7 +84,7 @@ fn draw_timeline(
     let end = bars.iter().map(|bar| bar.end.as_secs_f64());
     let end = end.fold(0.0, f64::max);
     let (unit, scale) = if end < 1.0 { ("ms", 1e3) } else { ("s", 1.0) };
-    // There is an axis even if nothing ran.
+    // The axis needs a length even if nothing ran.
     let end = (end * scale).max(1.0);
     let middles: Vec<_> = rows.values().map(|top| top + ROW / 2).collect();
     let bottom = middles.last().map_or(ROW, |last| last + ROW / 2);
@@ -114,14 +114,14 @@ fn draw_timeline(
         .draw()?;
 
     let pixel = end / f64::from(chart.plotting_area().dim_in_pixel().0);
-    // Few among many are found more easily if they are on top.
+    // The rare fates are drawn last, so that they are on top.
     for fate in Fate::ALL {
         let bars = bars.iter().filter(|bar| fates[bar.index] == fate);
         chart.draw_series(bars.map(|bar| {
             let top = rows[&bar.worker];
             let begin = bar.begin.as_secs_f64() * scale;
             let end = bar.end.as_secs_f64() * scale;
-            // There is something to see of the shortest, and a gap between two that are long.
+            // Even the shortest bar is visible, and there is a gap between two long ones.
             let end = (end - pixel).max(begin + 2.0 * pixel);
             let margin = if fate == Fate::Ok { ROW / 5 } else { ROW / 12 };
             let corners = [(begin, top + margin), (end, top + ROW - margin)];
@@ -147,16 +147,16 @@ fn draw_strip(area: &Area<'_>, fates: &[Fate]) -> anyhow::Result<()> {
         .axis_style(GRID)
         .label_style(text(13))
         .axis_desc_style(text(15))
-        .x_desc("all files, by position")
+        .x_desc("all files, in order")
         .draw()?;
     let (pixels, _) = chart.plotting_area().dim_in_pixel();
-    // At least a pixel for each, and a gap where there is room.
+    // At least a pixel for each file, and a gap if there is room.
     let cell = fates.len().div_ceil(pixels as usize);
     let gap = u32::from(fates.len() * 4 < pixels as usize);
     for wanted in Fate::ALL {
         let files = (0..).zip(fates).filter(|(_, fate)| **fate == wanted);
-        chart.draw_series(files.map(|(position, _)| {
-            let corners = [(position, 0), (position + cell, 1)];
+        chart.draw_series(files.map(|(index, _)| {
+            let corners = [(index, 0), (index + cell, 1)];
             let mut mark = Rectangle::new(corners, color(wanted).filled());
             mark.set_margin(0, 0, 0, gap);
             mark
@@ -169,11 +169,12 @@ fn text(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
-/// Told apart also by those who do not see all colors, and when printed in grey.
+/// The colors can be distinguished with color blindness, and in a grey print.
 fn color(fate: Fate) -> RGBColor {
     match fate {
         Fate::Ok => RGBColor(0x8c, 0xb8, 0xdc),
         Fate::Failed => RGBColor(0xe0, 0x7b, 0x1f),
+        Fate::Cancelled => RGBColor(0xf0, 0xc2, 0x4e),
         Fate::Panicked => RGBColor(0x8e, 0x1b, 0x4f),
         Fate::Skipped => RGBColor(0xcf, 0xcc, 0xc4),
     }

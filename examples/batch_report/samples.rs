@@ -1,4 +1,4 @@
-//! Files to try it on, the same each time, some of them broken.
+//! Sample files, always the same, some of them broken.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,11 @@ enum Flaw {
     NoStation,
     Backwards,
     TooHot,
-    /// The bug of the validator.
+    /// Triggers the bug of the validator.
     NoReadings,
 }
 
-/// By position, in ascending order.
+/// The broken files, by index in ascending order.
 const BROKEN: [(usize, Flaw); 8] = [
     (13, Flaw::TooHot),
     (47, Flaw::CutOff),
@@ -35,7 +35,7 @@ const BROKEN: [(usize, Flaw); 8] = [
     (187, Flaw::TooHot),
 ];
 
-/// A folder of files that is removed when this is dropped.
+/// A folder of sample files, removed when this is dropped.
 pub(crate) struct Samples {
     folder: PathBuf,
 }
@@ -45,8 +45,8 @@ impl Samples {
         let now = SystemTime::UNIX_EPOCH.elapsed()?.as_micros();
         let name = format!("batch_report-{}-{now}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        // An error if it is there already: no other one's folder is ever removed.
-        fs::create_dir(&folder).with_context(|| format!("cannot make {}", quoted(&folder)))?;
+        // An error if the folder exists, so that only a folder of our own is ever removed.
+        fs::create_dir(&folder).with_context(|| format!("cannot create {}", quoted(&folder)))?;
         let samples = Samples { folder };
         for number in 0..FILES {
             stop.check()?;
@@ -71,15 +71,16 @@ impl Drop for Samples {
 
 /// Whether exactly the broken files are reported, and none was skipped.
 pub(crate) fn broken_are_found<T, E>(outcome: &Outcome<T, E>) -> bool {
-    let errors = outcome.errors.iter().map(|(index, _)| Some(*index));
-    let panics = outcome.panics.iter().map(|(index, _)| *index);
+    let errors = outcome.errors().iter().chain(outcome.late_errors());
+    let errors = errors.map(|(index, _)| Some(*index));
+    let panics = outcome.panics().iter().map(|(index, _)| *index);
     let mut reported: Vec<_> = errors.chain(panics).collect();
     reported.sort_unstable();
     let broken = BROKEN.iter().map(|(index, _)| Some(*index));
-    outcome.skipped == 0 && reported.into_iter().eq(broken)
+    outcome.skipped() == 0 && reported.into_iter().eq(broken)
 }
 
-/// A day of a weather station. Few have many readings.
+/// One day of a weather station. A few days have many readings.
 fn document(number: usize, flaw: Option<Flaw>) -> Vec<u8> {
     let mut random = Random(number as u64);
     let readings = match flaw {

@@ -9,17 +9,22 @@ use crate::fate::Fate;
 use crate::files::quoted;
 use crate::validate::Error;
 
-/// A row for each error and each panic, in the order of the files.
-pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Table {
-    let errors = outcome
-        .errors
-        .iter()
-        .map(|(index, error)| (Some(*index), Fate::Failed, error.to_string()));
-    let panics = outcome.panics.iter().map(|(index, panicked)| {
+/// A row for each error and each panic, in the order of the files, if there are any.
+pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Option<Table> {
+    let failed = outcome.errors().iter().map(|error| (error, Fate::Failed));
+    let late = outcome.late_errors().iter();
+    let cancelled = late.map(|error| (error, Fate::Cancelled));
+    let errors = failed
+        .chain(cancelled)
+        .map(|((index, error), fate)| (Some(*index), fate, error.to_string()));
+    let panics = outcome.panics().iter().map(|(index, panicked)| {
         let message = panicked.message().unwrap_or("(no message)").to_owned();
         (*index, Fate::Panicked, message)
     });
     let mut rows: Vec<_> = errors.chain(panics).collect();
+    if rows.is_empty() {
+        return None;
+    }
     rows.sort_by_key(|(index, ..)| *index);
 
     let mut table = Table::new();
@@ -30,5 +35,5 @@ pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Tab
         let file = index.map_or_else(String::new, |index| quoted(&files[index]));
         table.add_row([file.as_str(), fate.name(), &cause]);
     }
-    table
+    Some(table)
 }

@@ -1,4 +1,4 @@
-//! Who ran what, and when.
+//! Records which worker ran which item, and when.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ pub(crate) struct Timeline {
     bars: Mutex<Vec<Bar>>,
 }
 
-/// An item that has ended, well or badly. The times count from the start of the run.
+/// An item that has ended, successfully or not. The times count from the start of the run.
 #[derive(Debug)]
 pub(crate) struct Bar {
     pub(crate) index: usize,
@@ -26,7 +26,7 @@ impl Timeline {
         }
     }
 
-    /// To be called by the worker that runs the item; the bar ends when the guard is dropped.
+    /// Call this on the thread that runs the item. The bar ends when the guard is dropped.
     pub(crate) fn begin(&self, index: usize) -> Running<'_> {
         Running {
             timeline: self,
@@ -42,7 +42,7 @@ impl Timeline {
     }
 }
 
-/// An item that runs.
+/// An item that is running.
 #[must_use = "its bar ends when this is dropped"]
 pub(crate) struct Running<'t> {
     timeline: &'t Timeline,
@@ -54,12 +54,12 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let bar = Bar {
             index: self.index,
-            // Only outside of every pool there is none.
+            // Only a thread outside of every pool has no index.
             worker: rayon::current_thread_index().unwrap_or_default(),
             begin: self.begin,
             end: self.timeline.started.elapsed(),
         };
-        // This may be the drop of an item that panicked, so nothing in it may panic.
+        // The item may be panicking, so nothing here may panic.
         let bars = self.timeline.bars.lock();
         bars.unwrap_or_else(PoisonError::into_inner).push(bar);
     }

@@ -1,4 +1,4 @@
-//! What a file must be: a day of a weather station, in JSON.
+//! A valid file holds one day of a weather station, in JSON.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,11 +8,11 @@ use std::path::Path;
 use rayon_errgroup::CancelToken;
 use serde_json::Value;
 
-/// A file is of one day, in seconds.
+/// The length of a day, in seconds.
 const DAY: usize = 24 * 60 * 60;
-/// How far apart the readings may be on average.
+/// The largest average distance of two readings, in seconds.
 const APART: usize = 60 * 60;
-/// Colder or warmer it has never been.
+/// Every temperature on record is within this range.
 const CELSIUS: RangeInclusive<f64> = -90.0..=60.0;
 
 /// Why a file is not valid.
@@ -20,7 +20,7 @@ const CELSIUS: RangeInclusive<f64> = -90.0..=60.0;
 pub(crate) enum Error {
     #[error("cannot be read: {0}")]
     Read(#[from] io::Error),
-    #[error("no JSON: {0}")]
+    #[error("not JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("{0}")]
     Document(#[from] Fault),
@@ -31,15 +31,15 @@ pub(crate) enum Error {
 /// What is wrong with an object.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("there is no {0:?}")]
+    #[error("{0:?} is missing")]
     Missing(&'static str),
-    #[error("{0:?} is of the wrong type")]
+    #[error("{0:?} has the wrong type")]
     Type(&'static str),
     #[error("second {second} does not come after second {before}")]
     Order { second: u64, before: u64 },
     #[error("{0} °C is out of range")]
     Range(f64),
-    #[error("{0} readings are too few")]
+    #[error("too few readings: {0}")]
     Few(usize),
 }
 
@@ -51,8 +51,8 @@ pub(crate) fn file(token: &CancelToken, path: &Path) -> Result<usize, Error> {
     document(&serde_json::from_slice(&bytes)?)
 }
 
-/// A file whose reading ends with an error when the token is cancelled: a huge one, or a pipe that
-/// is never closed, does not hold up a run that was stopped.
+/// A file whose reads fail once the token is cancelled, so that a huge file or an open pipe does
+/// not delay the end of a cancelled run.
 struct Watched<'t> {
     token: &'t CancelToken,
     file: File,
@@ -73,7 +73,7 @@ fn document(document: &Value) -> Result<usize, Error> {
         let second = check(reading, before).map_err(|fault| Error::Reading { number, fault })?;
         before = Some(second);
     }
-    // A bug, left in for the demonstration: where there are none this panics.
+    // A bug, left in for the demonstration: without readings this panics.
     let apart = DAY / readings.len();
     if apart > APART {
         return Err(Fault::Few(readings.len()).into());
@@ -81,7 +81,7 @@ fn document(document: &Value) -> Result<usize, Error> {
     Ok(readings.len())
 }
 
-/// Returns the second of a reading, if that is after the one before it and all else is well.
+/// Returns the second of a reading if the reading is valid and comes after the one before it.
 fn check(reading: &Value, before: Option<u64>) -> Result<u64, Fault> {
     let second = field(reading, "second", Value::as_u64)?;
     if let Some(before) = before.filter(|before| second <= *before) {

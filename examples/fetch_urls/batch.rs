@@ -9,16 +9,16 @@ use ureq::Agent;
 use crate::client::{self, Error, Limits, Page};
 use crate::tally::Tally;
 
-/// A request that has come to its end.
+/// A request that has ended.
 pub(crate) struct Ended {
-    /// Which of the URLs it was for.
+    /// The index of its URL.
     pub(crate) index: usize,
     pub(crate) elapsed: Duration,
     pub(crate) result: Result<Page, Error>,
 }
 
-/// Fetches all URLs, and hands each request that ended to `on_end`, which decides what stops the
-/// run: it does if `on_end` returns an error.
+/// Fetches all URLs, and passes each request that has ended to `on_end`. The run stops if `on_end`
+/// returns an error.
 pub(crate) fn run(
     urls: &[String],
     agent: &Agent,
@@ -29,16 +29,16 @@ pub(crate) fn run(
 ) -> Result<(), GroupError<Error>> {
     urls.par_iter()
         .enumerate()
-        // One URL at a time for each thread: behind a slow page no other has to wait.
+        // Each thread takes one URL at a time, so that no URL waits for a slow one before it.
         .with_max_len(1)
         .with_group(group)
         .try_for_each(|token, (index, url)| {
             token.check()?;
-            let begun = Instant::now();
-            tally.begin();
+            let start = Instant::now();
+            tally.start();
 
-            // A thread that waits for a server cannot look at a token, so whoever cancels the run
-            // (another URL that fails, the time limit, Ctrl-C) closes the connections instead.
+            // A thread that waits for a server cannot check the token. Instead the cancellation
+            // itself (by another URL that fails, the time limit or Ctrl-C) closes the connections.
             let connections = agent.clone();
             let _abort = token.on_cancel(move || connections.shutdown());
 
@@ -46,7 +46,7 @@ pub(crate) fn run(
             tally.end(&result);
             on_end(Ended {
                 index,
-                elapsed: begun.elapsed(),
+                elapsed: start.elapsed(),
                 result,
             })
         })

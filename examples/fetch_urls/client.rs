@@ -6,11 +6,11 @@ use std::time::Duration;
 use rayon_errgroup::{CancelToken, Cancelled};
 use ureq::Agent;
 
-/// How much later than the run itself a request gives up, so that a run that is out of time says
-/// so, and does not blame the URL that happened to be connecting.
-const GRACE: Duration = Duration::from_millis(200);
+/// How much longer than the run a request may take to connect, so that a run that exceeds its time
+/// limit reports that limit, and not the URL that was connecting.
+const GRACE_PERIOD: Duration = Duration::from_millis(200);
 
-/// What came back of a request.
+/// The response to a request.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -35,7 +35,7 @@ pub(crate) enum Error {
     Cancelled(#[from] Cancelled),
 }
 
-/// The client of one run; aborting the run uses it up.
+/// The client of one run. Aborting the run makes it unusable.
 pub(crate) fn agent(concurrency: usize) -> Agent {
     Agent::config_builder()
         .max_idle_connections(concurrency)
@@ -52,7 +52,7 @@ pub(crate) fn get(
     token: &CancelToken,
 ) -> Result<Page, Error> {
     let page = request(agent, url, limits, token);
-    // After a cancellation the page may be cut short, and an error is only that of the abort.
+    // After a cancellation the page may be truncated, and an error is only a consequence.
     token.check()?;
     page.map_err(|cause| Error::Request {
         url: url.to_owned(),
@@ -66,10 +66,10 @@ fn request(
     limits: Limits,
     token: &CancelToken,
 ) -> Result<Page, ureq::Error> {
-    // Shutting the agent down does not interrupt connecting, so that is kept to the time left.
+    // Shutting down the agent does not interrupt connecting, so that is limited to the time left.
     let left = token
         .remaining()
-        .map_or(Duration::MAX, |left| left.saturating_add(GRACE));
+        .map_or(Duration::MAX, |left| left.saturating_add(GRACE_PERIOD));
     let connect = limits.connect.min(left);
     let mut response = agent
         .get(url)

@@ -1,4 +1,4 @@
-//! What happens without arguments: a server on the loopback, fetched from twice.
+//! The demonstration, which runs without arguments: fetches twice from a server on the loopback.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -21,12 +21,12 @@ const LIMITS: Limits = Limits {
     request: None,
 };
 
-/// A run that is over.
+/// A run that has ended.
 struct Report {
     result: Result<(), GroupError<Error>>,
     tally: Tally,
     elapsed: Duration,
-    /// How long the request that hangs was in flight when it was aborted.
+    /// How long the hanging request was in flight when it was aborted.
     hung: Option<Duration>,
 }
 
@@ -55,7 +55,10 @@ fn all_is_well(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
     row("requests", format_args!("{tally}, {} bytes", tally.bytes()));
     row(
         "time",
-        format_args!("{:.2?}, one by one at least {alone:?}", report.elapsed),
+        format_args!(
+            "{:.2?}, one after the other at least {alone:?}",
+            report.elapsed
+        ),
     );
     Ok(report)
 }
@@ -73,11 +76,11 @@ fn one_hangs(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
     let report = fetch(&urls, stop)?;
     let tally = &report.tally;
     row("result", outcome(&report.result));
-    row("begun", format_args!("{} of {PAGES}", tally.begun()));
+    row("started", format_args!("{} of {PAGES}", tally.started()));
     row("fetched", tally.fetched());
     row("failed", tally.failed());
     row("aborted", tally.aborted());
-    row("never begun", tally.never_begun());
+    row("never started", tally.never_started());
     if let Some(hung) = report.hung {
         row(
             "/hang",
@@ -90,7 +93,7 @@ fn one_hangs(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
 
 fn fetch(urls: &[String], stop: &CancelToken) -> anyhow::Result<Report> {
     let group = ErrGroup::new().token(stop).concurrency(CONCURRENCY);
-    // No proxy on the way to the loopback. No connections kept: tiny_http may leave a new one
+    // No proxy for the loopback, and no idle connections: tiny_http may leave a new connection
     // waiting until another is closed.
     let agent = Agent::config_builder()
         .proxy(None)
@@ -101,7 +104,7 @@ fn fetch(urls: &[String], stop: &CancelToken) -> anyhow::Result<Report> {
     let hung = OnceLock::new();
     let progress = crate::progress_bar(urls.len())?;
 
-    let begun = Instant::now();
+    let start = Instant::now();
     let result = batch::run(urls, &agent, LIMITS, &group, &tally, |ended| {
         progress.inc(1);
         let aborted = matches!(ended.result, Err(Error::Cancelled(_)));
@@ -110,7 +113,7 @@ fn fetch(urls: &[String], stop: &CancelToken) -> anyhow::Result<Report> {
         }
         ended.result.map(drop)
     });
-    let elapsed = begun.elapsed();
+    let elapsed = start.elapsed();
     progress.finish_and_clear();
     Ok(Report {
         result,
@@ -132,7 +135,7 @@ fn row(name: &str, value: impl fmt::Display) {
     tell(format_args!("  {name:<14} {value}"));
 }
 
-/// `println!`, but a reader that has gone is no reason to panic.
+/// Like `println!`, but does not panic if the output is closed.
 fn tell(line: fmt::Arguments<'_>) {
     _ = writeln!(io::stdout(), "{line}");
 }

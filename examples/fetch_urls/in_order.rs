@@ -1,9 +1,9 @@
-//! Lines that are ready in any order, written in theirs.
+//! Writes lines in order that become ready in any order.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Writes each line as soon as all those before it are written.
+/// Writes each line as soon as all lines before it are written.
 pub(crate) struct InOrder<W> {
     out: W,
     next: usize,
@@ -19,7 +19,8 @@ impl<W: Write> InOrder<W> {
         }
     }
 
-    /// The line of this number; `None` if there is none, so that the next ones need not wait.
+    /// Adds the line with this number. `None` means that there is none, so that later lines need
+    /// not wait.
     pub(crate) fn put(&mut self, number: usize, line: Option<String>) -> io::Result<()> {
         self.waiting.insert(number, line);
         while let Some(line) = self.waiting.remove(&self.next) {
@@ -29,7 +30,7 @@ impl<W: Write> InOrder<W> {
         Ok(())
     }
 
-    /// Writes what is left, where lines before it are missing.
+    /// Writes the remaining lines, which follow a missing one.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         for line in self.waiting.into_values() {
             write_line(&mut self.out, line)?;

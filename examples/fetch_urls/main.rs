@@ -6,7 +6,7 @@
 //! cargo run --release --example fetch_urls -- --file urls.txt --concurrency 8 --max-time 10
 //! ```
 //!
-//! Start reading at `batch.rs`: the run is there, the rest is what any program of this kind needs.
+//! Start reading at `batch.rs`, which has the run. The rest is what any such program needs.
 
 mod batch;
 mod client;
@@ -31,8 +31,8 @@ use crate::options::Options;
 use crate::tally::Tally;
 
 const FAILED: u8 = 1;
-const NOTHING_BEGUN: u8 = 2;
-/// What shells report of a program that Ctrl-C ended: 128 and the number of the signal.
+const NOTHING_STARTED: u8 = 2;
+/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -43,11 +43,11 @@ fn main() -> ExitCode {
     };
     status.unwrap_or_else(|error| {
         say(format_args!("error: {error:#}"));
-        ExitCode::from(NOTHING_BEGUN)
+        ExitCode::from(NOTHING_STARTED)
     })
 }
 
-/// Fetches the URLs and prints a line for each. An `Err` means that nothing was begun.
+/// Fetches the URLs and prints a line for each. An `Err` means that nothing was started.
 fn fetch(options: &Options, urls: &[String]) -> anyhow::Result<ExitCode> {
     let stop = interruptible()?;
     let agent = client::agent(options.concurrency());
@@ -56,10 +56,10 @@ fn fetch(options: &Options, urls: &[String]) -> anyhow::Result<ExitCode> {
     let progress = progress_bar(urls.len())?;
     let lines = Mutex::new(InOrder::new(io::stdout()));
 
-    let begun = Instant::now();
+    let start = Instant::now();
     let result = batch::run(urls, &agent, options.limits(), &group, &tally, |ended| {
         progress.inc(1);
-        // The bar is taken away for a moment, so that lines do not run into it.
+        // The bar is hidden meanwhile, so that it does not mix with the line.
         progress.suspend(|| match ended.result {
             Ok(page) => print(&lines, ended.index, Some(line(&page, &urls[ended.index]))),
             Err(error @ Error::Request { .. }) if options.keep_going => {
@@ -71,7 +71,7 @@ fn fetch(options: &Options, urls: &[String]) -> anyhow::Result<ExitCode> {
     });
     progress.finish_and_clear();
 
-    // Lines that waited for one before them, which is never to come.
+    // Lines that waited for one before them that was never written.
     let rest = lines.into_inner().map_or(Ok(()), InOrder::finish);
     let result = result.and(rest.map_err(|error| GroupError::Failed {
         index: None,
@@ -82,13 +82,13 @@ fn fetch(options: &Options, urls: &[String]) -> anyhow::Result<ExitCode> {
         say(format_args!(
             "{tally}, {} bytes in {:.2?}",
             tally.bytes(),
-            begun.elapsed()
+            start.elapsed()
         ));
     }
     Ok(ExitCode::from(status))
 }
 
-/// Says in one line why the run stopped, if it did, and returns the exit status.
+/// Prints why the run stopped, if it did, and returns the exit status.
 fn explain(result: Result<(), GroupError<Error>>, tally: &Tally) -> u8 {
     match result {
         Ok(()) if tally.failed() > 0 => FAILED,
@@ -105,7 +105,7 @@ fn explain(result: Result<(), GroupError<Error>>, tally: &Tally) -> u8 {
         Err(GroupError::Cancelled(cancelled)) => {
             if let Cause::Deadline = cancelled.cause().root() {
                 say(format_args!(
-                    "error: gave up at the time limit of the whole run (--timeout)"
+                    "error: the run exceeded its time limit (--timeout)"
                 ));
                 return FAILED;
             }
@@ -119,7 +119,7 @@ fn explain(result: Result<(), GroupError<Error>>, tally: &Tally) -> u8 {
     }
 }
 
-/// A token that Ctrl-C cancels. The second Ctrl-C does not wait for anything.
+/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
 fn interruptible() -> anyhow::Result<CancelToken> {
     let stop = CancelToken::new();
     let on_signal = stop.clone();
@@ -140,11 +140,11 @@ fn print(
     index: usize,
     line: Option<String>,
 ) -> Result<(), Error> {
-    let mut lines = lines.lock().expect("nobody panics while writing");
+    let mut lines = lines.lock().expect("writing does not panic");
     lines.put(index, line).map_err(Error::Output)
 }
 
-/// On standard error, and hidden where that is not a terminal.
+/// A progress bar on standard error, hidden if that is not a terminal.
 fn progress_bar(length: usize) -> anyhow::Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {elapsed}")?;
     let bar = ProgressBar::new(length as u64).with_style(style);
@@ -152,7 +152,7 @@ fn progress_bar(length: usize) -> anyhow::Result<ProgressBar> {
     Ok(bar)
 }
 
-/// `eprintln!`, but a closed standard error is no reason to panic.
+/// Like `eprintln!`, but does not panic if standard error is closed.
 fn say(line: std::fmt::Arguments<'_>) {
     _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The command line, and the list of URLs that it leads to.
+//! The command line, and the URLs that it names.
 
 use std::fs;
 use std::io;
@@ -14,25 +14,25 @@ use crate::client::Limits;
 
 /// Fetch URLs in parallel, and stop at the first that fails
 ///
-/// Prints status, bytes and URL of each page, in the order given. Without a URL or a file it runs a
-/// demonstration against a server of its own.
+/// Prints status, bytes and URL of each page, in the given order. Without a URL or a file it runs a
+/// demonstration with a server of its own.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Exit status: 0 if every URL was fetched, 1 if not, 2 if nothing was begun, \
-    130 after Ctrl-C. Press Ctrl-C twice not to wait for connections that are being made."
+    after_help = "Exit status: 0 if every URL was fetched, 1 if not, 2 if nothing was started, \
+    130 after Ctrl-C. Press Ctrl-C twice to exit without waiting for connections in progress."
 )]
 #[command(group = clap::ArgGroup::new("targets").args(["urls", "file"]).multiple(true))]
 pub(crate) struct Options {
-    /// What to fetch, with http:// or https:// in front
+    /// URLs to fetch, beginning with http:// or https://
     #[arg(value_name = "URL")]
     urls: Vec<String>,
 
-    /// Fetch the URLs of this file too, one a line, "-" for standard input; blank lines and lines
-    /// that begin with "#" are skipped
+    /// Also fetch the URLs in this file, one per line, "-" for standard input; blank lines and
+    /// lines that begin with "#" are skipped
     #[arg(short, long, requires = "targets")]
     file: Option<PathBuf>,
 
-    /// How many requests are in flight at once
+    /// How many requests may be in flight at once
     #[arg(
         short = 'P',
         long,
@@ -43,15 +43,15 @@ pub(crate) struct Options {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
 
-    /// Report each failure and go on with the others
+    /// Report each failure and go on with the other URLs
     #[arg(short, long, requires = "targets")]
     pub(crate) keep_going: bool,
 
-    /// How long each request may take, its body included
+    /// How long each request may take, including its body
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, requires = "targets")]
     max_time: Option<Duration>,
 
-    /// How long finding and connecting to a host may take
+    /// How long resolving and connecting to a host may take
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
     #[arg(requires = "targets")]
     connect_timeout: Duration,
@@ -62,7 +62,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The URLs, those of the command line first. `None` if it names none and no file either.
+    /// The URLs, those of the command line first. `None` if it names neither a URL nor a file.
     pub(crate) fn targets(&self) -> Option<anyhow::Result<Vec<String>>> {
         (!self.urls.is_empty() || self.file.is_some()).then(|| self.read_targets())
     }
@@ -79,7 +79,7 @@ impl Options {
                     urls.push(checked(line).with_context(|| format!("line {number} of {name}"))?);
                 }
             }
-            ensure!(!urls.is_empty(), "there is no URL in {name}");
+            ensure!(!urls.is_empty(), "no URL in {name}");
         }
         Ok(urls)
     }
@@ -95,7 +95,7 @@ impl Options {
         }
     }
 
-    /// The policy of a run over so many URLs, which may be fewer than the threads allowed.
+    /// The policy of a run over this many URLs, which may be fewer than the threads allowed.
     pub(crate) fn group(&self, urls: usize) -> ErrGroup {
         let group = ErrGroup::new().concurrency(self.concurrency().min(urls).max(1));
         match self.timeout {
@@ -115,17 +115,17 @@ fn read(file: &Path) -> anyhow::Result<(String, String)> {
     Ok((name, text))
 }
 
-/// Refuses what cannot be requested, so that a typing error is found before the first request.
+/// Rejects a malformed URL before the first request is made.
 fn checked(url: &str) -> anyhow::Result<String> {
     let uri: Uri = url.parse().with_context(|| format!("bad URL {url:?}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        bail!("bad URL {url:?}: no http:// or https:// in front");
+        bail!("bad URL {url:?}: it does not begin with http:// or https://");
     }
     ensure!(
         uri.host().is_some_and(|host| !host.is_empty()),
         "bad URL {url:?}: no host"
     );
-    // `Uri` takes any digits for a port, and then has none, which would be port 80.
+    // `Uri` accepts any digits as a port, but then has none, which would mean port 80.
     let port = uri
         .authority()
         .and_then(|authority| authority.as_str().rsplit_once(':'));

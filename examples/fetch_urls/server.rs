@@ -11,20 +11,20 @@ use tiny_http::{Request, Response};
 
 /// How long a good page takes.
 pub(crate) const PAGE_DELAY: Duration = Duration::from_millis(100);
-/// How long a bad page takes, once the hanging one was asked for.
+/// How long a failing page takes once the hanging one was requested.
 const FAIL_DELAY: Duration = Duration::from_millis(250);
 
-/// Serves `/page/…` after a delay, answers `/fail/…` with an error, and `/hang` never.
+/// Serves `/page/…` after a delay, answers `/fail/…` with an error, and never answers `/hang`.
 pub(crate) struct Server {
     http: Arc<tiny_http::Server>,
     events: Arc<Events>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A token is also a flag that threads can sleep on.
+/// Tokens as flags that threads can sleep on.
 struct Events {
     closing: CancelToken,
-    /// The failing pages wait for it, so that the demonstration has something to abort.
+    /// The failing pages wait for this, so that the demonstration has a request to abort.
     hanging: CancelToken,
 }
 
@@ -54,7 +54,7 @@ impl Server {
     }
 }
 
-/// A thread for each request: the pages are to be slow, not the server.
+/// Each request has a thread of its own, so that a slow page does not delay others.
 fn serve(http: &tiny_http::Server, events: &Events) {
     thread::scope(|scope| {
         for request in http.incoming_requests() {
@@ -63,7 +63,7 @@ fn serve(http: &tiny_http::Server, events: &Events) {
     });
 }
 
-/// Whether somebody still listens to the answer is the client's business, not an error here.
+/// A client that has closed its connection is not an error.
 fn answer(request: Request, events: &Events) {
     match request.url().split('/').nth(1) {
         Some("page") => {

@@ -1,14 +1,15 @@
-//! How many requests have come how far.
+//! Counts the requests by their state.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::client::{Error, Page};
 
-/// Counted by all threads; Relaxed, since it is read when the run, which joins them, is over.
+/// Counters that all threads increment. Relaxed is enough: they are read after the run, which joins
+/// the threads.
 pub(crate) struct Tally {
     total: usize,
-    begun: AtomicUsize,
+    started: AtomicUsize,
     fetched: AtomicUsize,
     failed: AtomicUsize,
     bytes: AtomicU64,
@@ -18,15 +19,15 @@ impl Tally {
     pub(crate) fn new(total: usize) -> Tally {
         Tally {
             total,
-            begun: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
             fetched: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             bytes: AtomicU64::new(0),
         }
     }
 
-    pub(crate) fn begin(&self) {
-        self.begun.fetch_add(1, Relaxed);
+    pub(crate) fn start(&self) {
+        self.started.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn end(&self, result: &Result<Page, Error>) {
@@ -40,8 +41,8 @@ impl Tally {
         }
     }
 
-    pub(crate) fn begun(&self) -> usize {
-        self.begun.load(Relaxed)
+    pub(crate) fn started(&self) -> usize {
+        self.started.load(Relaxed)
     }
 
     pub(crate) fn fetched(&self) -> usize {
@@ -53,11 +54,11 @@ impl Tally {
     }
 
     pub(crate) fn aborted(&self) -> usize {
-        self.begun() - self.fetched() - self.failed()
+        self.started() - self.fetched() - self.failed()
     }
 
-    pub(crate) fn never_begun(&self) -> usize {
-        self.total - self.begun()
+    pub(crate) fn never_started(&self) -> usize {
+        self.total - self.started()
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -71,7 +72,7 @@ impl fmt::Display for Tally {
         let others = [
             (self.failed(), "failed"),
             (self.aborted(), "aborted"),
-            (self.never_begun(), "never begun"),
+            (self.never_started(), "never started"),
         ];
         for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
             write!(f, ", {count} {what}")?;

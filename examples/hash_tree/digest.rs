@@ -1,4 +1,4 @@
-//! The hash of one file.
+//! Hashes one file.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::walk::cannot_read;
 
-/// How much is read and hashed between two looks at the token.
+/// How many bytes are hashed between two checks of the token.
 const CHUNK: usize = 128 * 1024;
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -21,7 +21,7 @@ pub(crate) enum Algorithm {
 }
 
 impl Algorithm {
-    /// The hash of a file in hexadecimal digits. `progress` is told how many bytes were read.
+    /// Returns the hash of a file in hexadecimal digits, and passes the bytes read to `progress`.
     pub(crate) fn hash(
         self,
         token: &CancelToken,
@@ -47,7 +47,7 @@ impl Algorithm {
     }
 }
 
-/// Asks the token before each chunk, so that a huge file does not hold up a run that has failed.
+/// Checks the token before each chunk, so that a huge file does not delay the end of a failed run.
 fn for_each_chunk(
     token: &CancelToken,
     path: &Path,

@@ -1,4 +1,4 @@
-//! Hashes every file of the given folders on all cores, and stops at the first it cannot read.
+//! Hashes every file of the given folders on all cores, and stops at the first unreadable one.
 //!
 //! ```sh
 //! cargo run --release --example hash_tree                      # the sources of this crate
@@ -21,14 +21,14 @@ use rayon_errgroup::{CancelToken, Cancelled, GroupError, prelude::*};
 
 use crate::options::Options;
 
-/// What shells report of a program that Ctrl-C ended: 128 and the number of the signal.
+/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let Err(error) = hash(&Options::parse()) else {
         return ExitCode::SUCCESS;
     };
-    // Not `eprintln!`, which panics where nobody listens.
+    // Not `eprintln!`, which panics if standard error is closed.
     if error.is::<Cancelled>() {
         _ = writeln!(io::stderr(), "interrupted: no sums are printed");
         ExitCode::from(INTERRUPTED)
@@ -46,7 +46,7 @@ fn hash(options: &Options) -> anyhow::Result<()> {
     let group = options.group().token(&stop);
     let sums = files
         .par_iter()
-        // One file at a time for each core: behind a large one no other has to wait.
+        // Each thread takes one file at a time, so that no file waits for a large one before it.
         .with_max_len(1)
         .with_group(&group)
         .try_map(|token, file| {
@@ -56,11 +56,11 @@ fn hash(options: &Options) -> anyhow::Result<()> {
         });
     progress.finish_and_clear();
 
-    // The values are in the order of the files, whichever was ready first.
+    // The values are in the order of the files, whichever file is ready first.
     sums::print(&files, &sums.map_err(GroupError::flatten)?)
 }
 
-/// A token that Ctrl-C cancels. The second Ctrl-C does not wait for anything.
+/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
 fn interruptible() -> anyhow::Result<CancelToken> {
     let stop = CancelToken::new();
     let on_signal = stop.clone();
@@ -72,7 +72,7 @@ fn interruptible() -> anyhow::Result<CancelToken> {
     Ok(stop)
 }
 
-/// On standard error, and hidden where that is not a terminal.
+/// A progress bar on standard error, hidden if that is not a terminal.
 fn progress_bar(bytes: u64) -> anyhow::Result<ProgressBar> {
     let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {elapsed}";
     let bar = ProgressBar::new(bytes).with_style(ProgressStyle::with_template(template)?);

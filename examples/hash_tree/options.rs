@@ -7,10 +7,10 @@ use rayon_errgroup::ErrGroup;
 
 use crate::digest::Algorithm;
 
-/// Hash every file of the given folders in parallel, and stop at the first that cannot be read
+/// Hash every file of the given folders in parallel, and stop at the first unreadable one
 ///
-/// Prints what sha256sum or b3sum would, in the order of the paths. Symbolic links are followed
-/// where they are given here, but not inside a folder.
+/// Prints the same lines as sha256sum or b3sum, sorted by path. Symbolic links are followed if they
+/// are given as arguments, but not inside a folder.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Exit status: 0 if every file was hashed, 1 if not, 2 if the arguments are \
@@ -32,7 +32,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Without `--jobs` the run is on rayon's own threads, one for each core.
+    /// Without `--jobs` the run uses rayon's global pool, one thread for each core.
     pub(crate) fn group(&self) -> ErrGroup {
         match self.jobs {
             Some(jobs) => ErrGroup::new().concurrency(jobs.into()),

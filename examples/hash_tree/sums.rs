@@ -1,4 +1,4 @@
-//! The output, as `sha256sum` and `b3sum` write and check it.
+//! Writes the output in the format of `sha256sum` and `b3sum`.
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -7,10 +7,10 @@ use anyhow::Context;
 
 use crate::walk::File;
 
-/// Prints a line for each file and its sum.
+/// Prints a line for each file with its sum.
 pub(crate) fn print(files: &[File], sums: &[String]) -> anyhow::Result<()> {
     match write(io::stdout().lock(), files, sums) {
-        // `hash_tree … | head -1`: the reader has what it wanted.
+        // `hash_tree … | head -1`: the reader needs no more.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to standard output"),
     }
@@ -20,7 +20,7 @@ fn write(out: impl Write, files: &[File], sums: &[String]) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     for (file, sum) in files.iter().zip(sums) {
         let name = name(&file.path);
-        // A backslash in front says that the name is not written as it is.
+        // A leading backslash marks a name with escapes.
         if name.contains(&b'\\') {
             out.write_all(b"\\")?;
         }
@@ -31,7 +31,7 @@ fn write(out: impl Write, files: &[File], sums: &[String]) -> io::Result<()> {
     out.flush()
 }
 
-/// The bytes of a path, which need not be text, with what would break a line escaped.
+/// The bytes of a path, which may not be UTF-8, with backslashes and line breaks escaped.
 fn name(path: &Path) -> Vec<u8> {
     let mut name = Vec::new();
     for &byte in path.as_os_str().as_encoded_bytes() {

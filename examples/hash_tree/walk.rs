@@ -1,4 +1,4 @@
-//! Which files there are.
+//! Finds the files to hash.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub(crate) struct File {
     pub(crate) size: u64,
 }
 
-/// All files at and below the paths, in the order of the bytes of their names.
+/// The files that were named, and all files in the folders, sorted by the bytes of their paths.
 pub(crate) fn files(paths: &[PathBuf], stop: &CancelToken) -> anyhow::Result<Vec<File>> {
     let mut files = Vec::new();
     for path in paths {
@@ -31,12 +31,12 @@ pub(crate) fn files(paths: &[PathBuf], stop: &CancelToken) -> anyhow::Result<Vec
             }
         }
     }
-    // Not in the order of `Path`, which looks at one folder after another: `a/b` before `a-b`.
+    // Not the order of `Path`, which compares folder by folder and puts `a/b` before `a-b`.
     files.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     Ok(files)
 }
 
-/// Inside a folder only files; what was named by the user is read whatever it is, say a pipe.
+/// Inside a folder only regular files; a path that the user named may also be a pipe, for example.
 fn is_wanted(entry: &DirEntry) -> bool {
     match entry.depth() {
         0 => !entry.path().is_dir(),
@@ -44,17 +44,17 @@ fn is_wanted(entry: &DirEntry) -> bool {
     }
 }
 
-/// As `File::open` would put it: walkdir's own message repeats the path.
+/// The error as `File::open` would report it: walkdir's message repeats the path.
 fn unreadable<T>(root: &Path, error: walkdir::Error) -> anyhow::Result<T> {
     let path = error.path().unwrap_or(root).to_owned();
     let error = match error.into_io_error() {
         Some(error) => anyhow::Error::new(error),
-        None => anyhow::anyhow!("links that lead in a circle"),
+        None => anyhow::anyhow!("symbolic links form a cycle"),
     };
     Err(error).with_context(|| cannot_read(&path))
 }
 
-/// In quotes, so that it is one line whatever the name.
+/// In quotes and escaped, so that any name stays on one line.
 pub(crate) fn cannot_read(path: &Path) -> String {
     format!("cannot read {:?}", path.to_string_lossy())
 }

@@ -1,4 +1,5 @@
-//! What happens without arguments: generated records, one after the other and in parallel.
+//! The demonstration, which runs without arguments: changes generated records sequentially and in
+//! parallel.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -14,14 +15,14 @@ use crate::lines::Lines;
 use crate::pipeline::{self, Error};
 
 const SIZE: ByteSize = ByteSize::mib(8);
-/// Two of them, so that there is a wrong answer.
+/// Two of them, so that a run could report the wrong one.
 const BAD_LINES: [u64; 2] = [20_000, 20_001];
 
-/// A run that is over.
+/// A run that has ended.
 struct Report {
     outcome: String,
     results: Vec<u8>,
-    /// How many lines they are.
+    /// The number of lines of the results.
     count: usize,
     elapsed: Duration,
 }
@@ -33,7 +34,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     if !stop.is_cancelled() {
         let [first, second] = BAD_LINES;
         tell(format_args!(
-            "The same, but lines {first} and {second} are cut off:"
+            "The same, but lines {first} and {second} are truncated:"
         ));
         compare(&BAD_LINES, &stop)?;
     }
@@ -50,10 +51,10 @@ fn compare(bad_lines: &[u64], stop: &CancelToken) -> anyhow::Result<()> {
     let lines = || Lines::new(&*records, SIZE);
 
     let alone = report(|sink| pipeline::sequential(lines(), stop, sink));
-    row("one by one", &alone);
+    row("sequential", &alone);
     let group = ErrGroup::new().token(stop);
     let together = report(|sink| pipeline::parallel(lines(), &group, sink));
-    row("in parallel", &together);
+    row("parallel", &together);
     if !stop.is_cancelled() {
         let is_same = alone.results == together.results && alone.outcome == together.outcome;
         ensure!(is_same, "the two runs differ");
@@ -70,13 +71,13 @@ type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), Error>;
 fn report(run: impl FnOnce(Sink<'_>) -> Result<(), GroupError<Error>>) -> Report {
     let mut results = Vec::new();
     let mut count = 0;
-    let begun = Instant::now();
+    let start = Instant::now();
     let result = run(&mut |result| {
         results.extend(result);
         count += 1;
         Ok(())
     });
-    let elapsed = begun.elapsed();
+    let elapsed = start.elapsed();
     let outcome = match result {
         Ok(()) => "Ok".to_owned(),
         Err(error) => format!("Err: {}", crate::message(error, "the records")),
@@ -94,7 +95,7 @@ fn row(name: &str, report: &Report) {
     tell(format_args!("  {name:<12} {ms} ms, {}", report.outcome));
 }
 
-/// `println!`, but a reader that has gone is no reason to panic.
+/// Like `println!`, but does not panic if the output is closed.
 fn tell(line: fmt::Arguments<'_>) {
     _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,8 +1,8 @@
-//! Records to try it on: the log of a shop, the same each time.
+//! Generates sample records: the log of a shop, always the same.
 
 use std::io::{self, Read, Write};
 
-/// How much is made at once.
+/// How many bytes are generated at once.
 const BLOCK: usize = 64 * 1024;
 
 const USERS: [&str; 6] = [
@@ -16,23 +16,24 @@ const USERS: [&str; 6] = [
 const METHODS: [&str; 4] = ["GET", "GET", "POST", "DELETE"];
 const AGENTS: [&str; 3] = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.4 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.4 \
+     Safari/605.1.15",
     "curl/8.9.1",
 ];
 
-/// Lines of JSON until so many bytes are reached.
+/// Lines of JSON, up to a number of bytes.
 pub(crate) struct Generated {
     left: u64,
     line: u64,
     bad_lines: Vec<u64>,
     random: u64,
     block: Vec<u8>,
-    /// How much of the block has been read.
+    /// How many bytes of the block have been read.
     read: usize,
 }
 
 impl Generated {
-    /// The bad lines are cut off in the middle. They count from 1.
+    /// The bad lines, counted from 1, are truncated in the middle.
     pub(crate) fn new(size: u64, bad_lines: &[u64]) -> Generated {
         Generated {
             left: size,
@@ -65,19 +66,20 @@ impl Generated {
         let method = self.one_of(&METHODS);
         let item = self.below(10_000);
         let status = self.one_of(&[200, 200, 200, 201, 304, 404, 500]);
-        // Few are slow.
+        // Only a few are slow.
         let ms = self.below(40) * self.below(40) * self.below(40) / 60;
         let bytes = self.below(1 << 20);
         let agent = self.one_of(&AGENTS);
         let (trace, host, retries) = (self.next(), self.below(20), self.below(3));
         write!(
             self.block,
-            r#"{{"id":{id},"at":{at},"user":"{user}","method":"{method}","path":"/shop/items/{item}","#
+            r#"{{"id":{id},"at":{at},"user":"{user}","method":"{method}","#
         )?;
         write!(
             self.block,
-            r#""status":{status},"ms":{ms},"bytes":{bytes},"agent":"{agent}","tags":["eu","web"],"#
+            r#""path":"/shop/items/{item}","status":{status},"ms":{ms},"bytes":{bytes},"#
         )?;
+        write!(self.block, r#""agent":"{agent}","tags":["eu","web"],"#)?;
         write!(
             self.block,
             r#""debug":{{"trace":"{trace:016x}","host":"web-{host:02}","retries":{retries}}}}}"#

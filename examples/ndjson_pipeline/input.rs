@@ -1,4 +1,4 @@
-//! Where the records come from.
+//! The source of the records.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::generate::Generated;
 
 pub(crate) struct Input {
-    /// As messages call it.
+    /// The name in messages.
     pub(crate) name: String,
     pub(crate) bytes: Box<dyn Read + Send>,
     /// In bytes, if it is known.
@@ -26,7 +26,7 @@ impl Input {
     }
 
     pub(crate) fn file(path: &Path) -> anyhow::Result<Input> {
-        // In quotes, so that it is one line whatever the name.
+        // In quotes and escaped, so that any name stays on one line.
         let name = format!("{:?}", path.to_string_lossy());
         let (file, size) = open(path).with_context(|| format!("cannot read {name}"))?;
         Ok(Input {
@@ -45,7 +45,7 @@ impl Input {
     }
 }
 
-/// What is no regular file, say a pipe, is read too, but has no size.
+/// Opens a file, and returns its size if it is a regular one. A pipe, for example, has none.
 fn open(path: &Path) -> io::Result<(File, Option<u64>)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;

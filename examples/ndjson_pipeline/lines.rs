@@ -6,10 +6,10 @@ use bytesize::ByteSize;
 
 use crate::pipeline::Error;
 
-/// How much is read at once. One thread reads at a time, and the others need lines from it.
+/// How many bytes are read at once. Only one thread reads at a time, and feeds all others.
 const BUFFER: usize = 256 * 1024;
 
-/// The lines with their ends, as bytes: what is in them is no concern of the reader's.
+/// The lines as bytes, including their line ends. The reader does not look into them.
 pub(crate) struct Lines<R> {
     input: BufReader<R>,
     limit: ByteSize,
@@ -29,7 +29,7 @@ impl<R: Read> Lines<R> {
 impl<R: Read> Iterator for Lines<R> {
     type Item = Result<Vec<u8>, Error>;
 
-    /// After an error there is nothing more.
+    /// Returns `None` after an error.
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;

@@ -6,8 +6,8 @@
 //! cargo run --release --example ndjson_pipeline -- --generate 1GiB --raw > records.ndjson
 //! ```
 //!
-//! Start reading at `pipeline.rs`: the run is there, and the sequential loop that it stands for.
-//! What is done to each record is in `record.rs`.
+//! Start reading at `pipeline.rs`, which has the run and the equivalent sequential loop.
+//! `record.rs` has the change of a record.
 
 mod demo;
 mod generate;
@@ -32,12 +32,12 @@ use crate::options::{Mode, Options};
 use crate::output::Output;
 use crate::pipeline::Error;
 
-/// Records are made of many small pieces, and a result is freed on another thread than it was made
-/// on: the allocators of some systems make threads wait for each other then.
+/// Records consist of many small allocations, and a result is freed on another thread than the one
+/// that allocated it. The allocators of some systems make threads wait for each other then.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// What shells report of a program that Ctrl-C ended: 128 and the number of the signal.
+/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -75,7 +75,7 @@ fn change(options: &Options) -> anyhow::Result<ExitCode> {
     };
     progress.finish_and_clear();
 
-    // What cannot be written comes before the line that stopped the run: it is of a line above.
+    // A write error comes first: it belongs to an earlier line than the one that stopped the run.
     let written = output.flush().map_err(|error| GroupError::Failed {
         index: None,
         error: Error::Write(error),
@@ -108,7 +108,7 @@ fn generate(options: &Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Says which line stopped the run, and why.
+/// Names the line that stopped the run, and the error.
 fn message(error: GroupError<Error>, source: &str) -> String {
     match error {
         GroupError::Failed {
@@ -120,7 +120,7 @@ fn message(error: GroupError<Error>, source: &str) -> String {
 }
 
 fn explain_write(error: &io::Error, output: &Output) -> ExitCode {
-    // `ndjson_pipeline … | head -1`: the reader has what it wanted.
+    // `ndjson_pipeline … | head -1`: the reader needs no more.
     if error.kind() == ErrorKind::BrokenPipe {
         return ExitCode::SUCCESS;
     }
@@ -131,7 +131,7 @@ fn explain_write(error: &io::Error, output: &Output) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A token that Ctrl-C cancels. The second Ctrl-C does not wait for anything.
+/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
 fn interruptible() -> anyhow::Result<CancelToken> {
     let stop = CancelToken::new();
     let on_signal = stop.clone();
@@ -143,7 +143,7 @@ fn interruptible() -> anyhow::Result<CancelToken> {
     Ok(stop)
 }
 
-/// On standard error, and hidden where that is not a terminal, or where the results go to one.
+/// A progress bar on standard error, hidden if that is not a terminal or if the results go to one.
 fn progress_bar(input: &Input, output: &Output) -> anyhow::Result<ProgressBar> {
     if output.is_terminal {
         return Ok(ProgressBar::hidden());
@@ -163,7 +163,7 @@ fn progress_bar(input: &Input, output: &Output) -> anyhow::Result<ProgressBar> {
     Ok(bar)
 }
 
-/// `eprintln!`, but a closed standard error is no reason to panic.
+/// Like `eprintln!`, but does not panic if standard error is closed.
 fn say(line: std::fmt::Arguments<'_>) {
     _ = writeln!(io::stderr(), "{line}");
 }

@@ -13,23 +13,24 @@ use crate::record::JQ;
 
 const NOTES: &str = "\
 Blank lines are counted, but have no result. Lines may end in CRLF, and the last
-one need not end. A line that is no JSON object in UTF-8 stops the run: it is
-named, the first one whatever the number of threads, and the results of all
-lines before it are written. Whole numbers of up to 64 bits are kept as they
-are, others are 64-bit floating point.
+line needs no line end. A line that is not a JSON object in UTF-8 stops the run.
+The first such line is named, for any number of threads, and the results of all
+lines before it are written. Integers of up to 64 bits are kept exactly, other
+numbers are 64-bit floating point.
 
 The output is buffered, unless it is a terminal. Memory does not grow with the
-input: some thousand lines are held at a time, of long ones a few dozen. A run
-that stops waits for the line that is being read; press Ctrl-C twice not to.
+input: a few thousand lines are held at a time, or a few dozen long ones. A run
+that stops waits for the line that is being read; press Ctrl-C twice to exit at
+once.
 
-Exit status: 0 if every line was changed, or the reader of the output wanted no
-more, 1 if not, 2 if the arguments are wrong, 130 after Ctrl-C.";
+Exit status: 0 if every line was changed or the reader closed the output, 1 if
+not, 2 if the arguments are wrong, 130 after Ctrl-C.";
 
 /// Change a stream of JSON records on all cores, in order, and stop at the first bad line
 ///
-/// Reads one JSON object a line, drops its field "debug", adds a field "slow" that says whether the
-/// number "ms" is above 500, and writes one line for each: what `jq -c` does with the program below.
-/// Without an input it runs a demonstration on records of its own.
+/// Reads one JSON object per line, removes its field "debug", adds a field "slow" that tells
+/// whether the number "ms" is above 500, and writes one line for each, as `jq -c` does with the
+/// program below. Without an input it runs a demonstration on generated records.
 #[derive(Debug, Parser)]
 #[command(after_help = format!("The jq program: {JQ}\n\n{NOTES}"))]
 #[command(group = clap::ArgGroup::new("input").args(["file", "generate"]))]
@@ -37,11 +38,11 @@ pub(crate) struct Options {
     /// The records, "-" for standard input
     file: Option<PathBuf>,
 
-    /// Generate records instead, the same each time: so many bytes, such as 300MB or 1GiB
+    /// Generate this many bytes of records instead, always the same, such as 300MB or 1GiB
     #[arg(short, long, value_name = "SIZE")]
     generate: Option<ByteSize>,
 
-    /// Generate this line cut off in the middle; may be given several times
+    /// Truncate this generated line in the middle; may be given several times
     #[arg(long, value_name = "N", requires = "generate", conflicts_with = "file")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     bad_line: Vec<u64>,
@@ -50,7 +51,7 @@ pub(crate) struct Options {
     #[arg(long, requires = "generate", conflicts_with_all = ["file", "sequential", "jobs"])]
     raw: bool,
 
-    /// Write to this file, not to standard output
+    /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
 
@@ -59,16 +60,16 @@ pub(crate) struct Options {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 
-    /// Change one line after the other, in a plain loop, for comparison
+    /// Change one line after the other in a plain loop, for comparison
     #[arg(short, long, requires = "input", conflicts_with = "jobs")]
     pub(crate) sequential: bool,
 
-    /// How long a line may be, its end included, so that no input takes up all memory
+    /// How long a line may be, including its line end, so that no input uses up all memory
     #[arg(long, value_name = "SIZE", default_value = "16MiB", requires = "input")]
     pub(crate) max_line: ByteSize,
 }
 
-/// What there is to do.
+/// What the program does.
 pub(crate) enum Mode {
     Demonstrate,
     Generate,
@@ -99,14 +100,14 @@ impl Options {
             return Ok(Output::stdout());
         };
         if let Some(input) = &self.file {
-            // Of a file that is not there yet it is an error to ask.
+            // An error means that the output does not exist yet.
             let is_input = same_file::is_same_file(input, path).unwrap_or(false);
             ensure!(!is_input, "the output would overwrite the input");
         }
         Output::file(path)
     }
 
-    /// Without `--jobs` the run is on rayon's own threads, one for each core.
+    /// Without `--jobs` the run uses rayon's global pool, one thread for each core.
     pub(crate) fn group(&self) -> ErrGroup {
         match self.jobs {
             Some(jobs) => ErrGroup::new().concurrency(jobs.into()),

@@ -1,4 +1,4 @@
-//! Where the results go.
+//! The destination of the results.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -11,14 +11,14 @@ use crate::pipeline::Error;
 const BUFFER: usize = 256 * 1024;
 
 pub(crate) struct Output {
-    /// As messages call it.
+    /// The name in messages.
     pub(crate) name: String,
     pub(crate) is_terminal: bool,
     to: BufWriter<Box<dyn Write>>,
 }
 
 impl Output {
-    /// Whoever sits at a terminal sees each result at once.
+    /// Standard output, unbuffered on a terminal, so that each result is shown at once.
     pub(crate) fn stdout() -> Output {
         let stdout = io::stdout().lock();
         let is_terminal = stdout.is_terminal();

@@ -1,4 +1,4 @@
-//! The run: every line in parallel, its result in order; and the loop that does the same.
+//! The run, which changes lines in parallel and keeps their order, and the equivalent loop.
 
 use std::io;
 
@@ -19,9 +19,11 @@ pub(crate) enum Error {
     Write(io::Error),
 }
 
-/// Gives the result of each line to the sink. The lines are read by whichever thread is next, and
-/// changed by all of them; the sink is called on this one, in order, and only a few thousand lines
-/// are on their way at any time. The position of an error is that of its line.
+/// Passes the result of each line to the sink.
+///
+/// One thread at a time reads lines, and all of them change lines. The sink is called on the
+/// calling thread, in order. At most a few thousand lines are in flight. The index of an error is
+/// that of its line.
 pub(crate) fn parallel(
     lines: impl Iterator<Item = Result<Vec<u8>, Error>> + Send,
     group: &ErrGroup,

@@ -1,15 +1,15 @@
-//! What is done to each record: [`JQ`].
+//! The change of a record, which is that of [`JQ`].
 
 use serde_json::{Map, Value};
 
 use crate::pipeline::Error;
 
-/// The same in the language of jq, for `jq -c`.
+/// The same change as a program for `jq -c`.
 pub(crate) const JQ: &str = "del(.debug) | .slow = ((.ms | numbers > 500) // false)";
 
 const SLOW: f64 = 500.0;
 
-/// The result of a line, itself a line, and in its place. A blank line has an empty one.
+/// Returns the result of a line, in the same buffer. A blank line has an empty result.
 pub(crate) fn change(mut line: Vec<u8>) -> Result<Vec<u8>, Error> {
     let text = without_end(&line);
     if text.iter().all(|byte| b" \t\r".contains(byte)) {
@@ -26,17 +26,17 @@ pub(crate) fn change(mut line: Vec<u8>) -> Result<Vec<u8>, Error> {
     Ok(line)
 }
 
-/// The line without `\n` or `\r\n`, which to the parser would be one more line.
+/// The line without `\n` or `\r\n`, which the parser would count as another line.
 fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The message of a parser that knows of no other line than this one.
+/// The message of a parse error without its line number, which is always 1.
 pub(crate) fn complaint(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match message.strip_suffix(&place) {
+    let location = format!(" at line {} column {}", error.line(), error.column());
+    match message.strip_suffix(&location) {
         Some(what) => format!("{what} at column {}", error.column()),
         None => message,
     }

@@ -1,4 +1,4 @@
-//! The listener: waits in a system call, and is woken by `on_cancel`.
+//! The listener blocks in a system call, and is woken by `on_cancel`.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,17 +10,17 @@ use rayon_errgroup::CancelToken;
 
 use crate::tell;
 
-/// How long waking may take. If the queue of the port is full, nobody needs to be woken.
+/// How long waking may take. If the queue of the port is full, the listener is awake anyway.
 const WAKE: Duration = Duration::from_millis(100);
 
-/// A port of the loopback.
+/// A port on the loopback.
 pub(crate) struct Listener {
     socket: TcpListener,
     pub(crate) address: SocketAddr,
 }
 
 impl Listener {
-    /// Port 0 is any that is free.
+    /// Port 0 means any free port.
     pub(crate) fn bind(port: u16) -> anyhow::Result<Listener> {
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let context = || format!("cannot listen on {wanted}");
@@ -29,12 +29,13 @@ impl Listener {
         Ok(Listener { socket, address })
     }
 
-    /// Hands each connection to the workers, and closes the port at the end.
+    /// Passes each connection to the workers, and closes the port at the end.
     pub(crate) fn serve(self, jobs: &Sender<TcpStream>, token: &CancelToken) -> anyhow::Result<()> {
         let address = self.address;
         tell(format_args!("listener: on {address}"));
 
-        // Who waits in `accept` cannot look at a token, so whoever cancels makes a connection.
+        // A thread that blocks in `accept` cannot check the token, so the cancellation connects to
+        // it.
         let _wake = token.on_cancel(move || _ = TcpStream::connect_timeout(&address, WAKE));
 
         loop {
@@ -42,7 +43,7 @@ impl Listener {
             token.check()?;
             let connection = match accepted {
                 Ok((connection, _)) => connection,
-                // It gave up while it waited to be accepted.
+                // The client gave up before it was accepted.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
                 Err(error) => return Err(error).context("cannot accept a connection"),
             };

@@ -1,4 +1,4 @@
-//! Starts a small service, and stops all of it when one part fails or Ctrl-C comes.
+//! Starts a small service, and stops all of its parts when one fails or Ctrl-C is pressed.
 //!
 //! ```sh
 //! cargo run --release --example service_start                    # answers five probes and ends
@@ -6,8 +6,8 @@
 //! cargo run --release --example service_start -- --forever --port 8080    # until Ctrl-C
 //! ```
 //!
-//! Start reading at `service.rs`: both groups are there. `listener.rs`, `worker.rs` and `probe.rs`
-//! are the three ways to wait and still hear of a cancellation.
+//! Start reading at `service.rs`, which has both groups. `listener.rs`, `worker.rs` and `probe.rs`
+//! show three ways to block and still notice a cancellation.
 
 mod listener;
 mod options;
@@ -26,8 +26,8 @@ use crate::options::Options;
 use crate::service::Service;
 
 const FAILED: u8 = 1;
-const NOTHING_BEGUN: u8 = 2;
-/// What shells report of a program that Ctrl-C ended: 128 and the number of the signal.
+const NOTHING_STARTED: u8 = 2;
+/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -37,29 +37,29 @@ fn main() -> ExitCode {
         Ok((service, stop)) => explain(service.run(&stop)),
         Err(error) => {
             say(format_args!("error: {error:#}"));
-            NOTHING_BEGUN
+            NOTHING_STARTED
         }
     })
 }
 
-/// Says in one line what stopped the service, and returns the exit status.
+/// Prints what stopped the service, and returns the exit status.
 ///
-/// There is only one cause, however many parts ended because of it.
+/// There is only one cause, even if several parts ended because of it.
 fn explain(result: Result<(), GroupError<anyhow::Error>>) -> u8 {
     match result {
         Ok(()) => 0,
-        // A part failed. What the others returned when they were stopped is not in the way.
+        // A part failed. The errors of the parts that it stopped are not returned.
         Err(GroupError::Failed { error, .. }) => {
             say(format_args!("error: {error:#}"));
             FAILED
         }
         Err(GroupError::Cancelled(cancelled)) => match cancelled.cause() {
-            // By a part, through the token of the scope.
+            // A part cancelled the token of the scope.
             Cause::Requested(Some(reason)) => {
                 tell(format_args!("stopped: {reason}"));
                 0
             }
-            // By Ctrl-C, through the token that the group was given.
+            // Ctrl-C cancelled the token of the group.
             cause => {
                 say(format_args!("interrupted: {cause}"));
                 INTERRUPTED
@@ -72,7 +72,7 @@ fn explain(result: Result<(), GroupError<anyhow::Error>>) -> u8 {
     }
 }
 
-/// A token that Ctrl-C cancels. The second Ctrl-C does not wait for anything.
+/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
 fn interruptible() -> anyhow::Result<CancelToken> {
     let stop = CancelToken::new();
     let on_signal = stop.clone();
@@ -84,7 +84,7 @@ fn interruptible() -> anyhow::Result<CancelToken> {
     Ok(stop)
 }
 
-/// `println!`, but a reader that has gone is no reason to panic.
+/// Like `println!`, but does not panic if the output is closed.
 fn tell(line: std::fmt::Arguments<'_>) {
     _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The probe: sleeps on the token, and reads from a socket that a cancellation shuts down.
+//! The probe sleeps on the token, and reads from a socket that a cancellation shuts down.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -10,16 +10,16 @@ use rayon_errgroup::CancelToken;
 use crate::tell;
 
 /// How long the service may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// No answer is longer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest answer that is read, in bytes.
 const LONGEST: u64 = 1024;
 
-/// A part that connects to the service now and then, and fails if it does not answer as it should.
+/// A part that connects to the service at intervals, and fails if an answer is wrong.
 pub(crate) struct Probe {
     pub(crate) address: SocketAddr,
     pub(crate) expected: String,
     pub(crate) interval: Duration,
-    /// Without one it never ends by itself.
+    /// Without a count the probe never ends by itself.
     pub(crate) count: Option<u32>,
 }
 
@@ -28,24 +28,22 @@ impl Probe {
         for number in 1..=self.count.map_or(u64::MAX, u64::from) {
             token.sleep(self.interval)?;
             let answer = self.ask(token);
-            // After a cancellation it may be cut short, and an error is only that of the shutdown.
+            // After a cancellation the answer may be truncated, and an error is only a consequence.
             token.check()?;
-            let answer = answer.with_context(|| format!("no answer to number {number}"))?;
+            let answer = answer.with_context(|| format!("no answer to probe {number}"))?;
             ensure!(
                 answer == self.expected,
-                "number {number} was answered {answer:?}, and not {:?}",
+                "answer {number} is {answer:?} instead of {:?}",
                 self.expected
             );
-            tell(format_args!(
-                "probe: number {number} was answered {answer:?}"
-            ));
+            tell(format_args!("probe: answer {number} is {answer:?}"));
         }
         Ok(())
     }
 
     fn ask(&self, token: &CancelToken) -> io::Result<String> {
-        let connection = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
+        let connection = TcpStream::connect_timeout(&self.address, TIMEOUT)?;
+        connection.set_read_timeout(Some(TIMEOUT))?;
         let handle = connection.try_clone()?;
         let _abort = token.on_cancel(move || _ = handle.shutdown(Shutdown::Both));
 

@@ -1,4 +1,4 @@
-//! The service: one group of tasks that end, to get ready, and one of tasks that do not.
+//! The service: one group of short tasks that prepare it, and one of tasks that run until it stops.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::worker::{Answers, Worker};
 /// How many connections may wait for a worker.
 const QUEUE: usize = 16;
 
-/// A service that has all it needs, and has not begun.
+/// A service that is ready to start.
 pub(crate) struct Service {
     listener: Listener,
     probe: Probe,
@@ -24,7 +24,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Reads the settings and meanwhile opens the port. If either fails, nothing was begun.
+    /// Reads the settings and opens the port at the same time. If either fails, nothing is started.
     pub(crate) fn prepare(options: &Options) -> anyhow::Result<Service> {
         let mut settings = Settings::default();
         let listener = scope(|s| {
@@ -46,8 +46,8 @@ impl Service {
         })
     }
 
-    /// Runs until a part fails, the probe is through, or `stop` is cancelled, and returns when all
-    /// parts have ended.
+    /// Runs until a part fails, the probe is done, or `stop` is cancelled. Returns when all parts
+    /// have ended.
     pub(crate) fn run(self, stop: &CancelToken) -> Result<(), GroupError<anyhow::Error>> {
         let Service {
             listener,
@@ -55,10 +55,11 @@ impl Service {
             answers,
             workers,
         } = self;
-        // Both ends outlive every task, so what ends a part is the token, and never a closed queue.
+        // Both ends outlive every task, so a part is ended by the token and never by a closed
+        // queue.
         let (submit, jobs) = bounded(QUEUE);
 
-        // Each part keeps its thread to the end, so there is one for each, however few the cores.
+        // Each part keeps its thread to the end, so each needs one, even on few cores.
         let group = ErrGroup::new().token(stop).concurrency(2 + workers);
         group.scope(|s| {
             s.spawn(|s| ended("listener", listener.serve(&submit, s.token())));
@@ -70,8 +71,8 @@ impl Service {
 
             s.spawn(|s| {
                 ended("probe", probe.watch(s.token()))?;
-                // The other parts have no end of their own. Each returns the error of this
-                // cancellation, and none of these is taken for a failure.
+                // The other parts do not end by themselves. Each returns the error of this
+                // cancellation, which does not count as a failure.
                 s.token().cancel_with("every probe was answered");
                 Ok(())
             });
@@ -80,7 +81,7 @@ impl Service {
     }
 }
 
-/// Says how a part has ended. An error is given the name of the part.
+/// Prints how a part ended, and adds its name to an error.
 fn ended(part: impl fmt::Display, result: anyhow::Result<()>) -> anyhow::Result<()> {
     match &result {
         Ok(()) => tell(format_args!("{part}: done")),

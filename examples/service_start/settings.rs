@@ -1,4 +1,4 @@
-//! The settings, and the file that they are read from.
+//! The settings, and how they are read from a file.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ const LONGEST_ANSWER: usize = 80;
 
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The line that every connection is answered.
+    /// The line that every connection gets.
     pub(crate) answer: String,
     pub(crate) workers: usize,
     /// The time between two probes.
@@ -30,7 +30,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads `key=value` lines. What they do not name stays as it is by default.
+    /// Reads `key=value` lines. Other settings keep their defaults.
     pub(crate) fn load(file: &Path) -> anyhow::Result<Settings> {
         let name = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
@@ -54,7 +54,7 @@ impl Settings {
             "answer" => {
                 ensure!(
                     (1..=LONGEST_ANSWER).contains(&value.chars().count()),
-                    "answer: it must have 1 to {LONGEST_ANSWER} characters"
+                    "answer must have 1 to {LONGEST_ANSWER} characters"
                 );
                 value.clone_into(&mut self.answer);
             }
@@ -66,7 +66,7 @@ impl Settings {
                 let milliseconds = number(value, 1..=60_000).context("interval")?;
                 self.interval = Duration::from_millis(milliseconds.into());
             }
-            unknown => bail!("there is no setting {unknown:?}"),
+            unknown => bail!("unknown setting {unknown:?}"),
         }
         Ok(())
     }
@@ -76,7 +76,7 @@ fn number(text: &str, range: RangeInclusive<u16>) -> anyhow::Result<u16> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.with_context(|| {
         format!(
-            "{text:?} is no number from {} to {}",
+            "{text:?} is not a number from {} to {}",
             range.start(),
             range.end()
         )

@@ -1,4 +1,4 @@
-//! The workers: wait for a job or for the end with `select!`, whichever comes first.
+//! The workers wait for a job or for the cancellation with `select!`, whichever comes first.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use rayon_errgroup::CancelToken;
 
 use crate::tell;
 
-/// A part that answers connections, one after another.
+/// A part that answers one connection after another.
 pub(crate) struct Worker<'s> {
     number: usize,
     jobs: &'s Receiver<TcpStream>,
@@ -43,17 +43,18 @@ impl<'s> Worker<'s> {
         }
     }
 
-    /// One line, so that writing does not wait for the client. One that has gone is no failure.
+    /// One line, so that writing does not wait for the client. A client that has gone is not a
+    /// failure.
     fn answer(&self, mut connection: TcpStream) {
         _ = writeln!(connection, "{}", self.answers.next());
     }
 }
 
-/// What the workers answer.
+/// The answers of the workers.
 pub(crate) struct Answers {
     right: String,
     given: AtomicU32,
-    /// For the demonstration: after so many they are empty.
+    /// For the demonstration: later answers are empty.
     fail_after: Option<u32>,
 }
 
@@ -67,7 +68,7 @@ impl Answers {
     }
 
     fn next(&self) -> &str {
-        // Relaxed: it is only a count.
+        // Relaxed is enough for a mere count.
         let before = self.given.fetch_add(1, Ordering::Relaxed);
         match self.fail_after {
             Some(limit) if before >= limit => "",

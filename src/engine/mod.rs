@@ -1,14 +1,15 @@
-//! How the items of a run reach the threads.
+//! The two engines: how the items of a run reach the threads.
 
-pub(crate) mod busy;
 pub(crate) mod claim;
 pub(crate) mod steal;
+pub(crate) mod user_code;
 
-mod gather;
-mod mark;
+mod collect;
+mod grace_period;
+mod panic_fuse;
 #[expect(
     unsafe_code,
     reason = "values are written into place; each block has its argument"
 )]
-mod place;
-mod watch;
+mod slots;
+mod unwind_flag;

@@ -2,12 +2,12 @@
 //!
 //! rayon splits the input and the consumer with it, lets idle threads steal the right halves, and
 //! at each leaf turns the consumer into a folder, which is given the leaf's items. All of them
-//! borrow the [`Run`]. The folder looks at the token with each item in hand: an item in hand when
-//! the run is cancelled is dropped, and proves that the run is not complete. From then on the
+//! borrow the [`Run`]. The folder checks the token for each item it is given: if the run is
+//! cancelled, the item is dropped, which proves that the run is not complete. From then on the
 //! consumers are `full`, and rayon produces nothing more.
 //!
-//! The items of one leaf run one after another on one thread. How small leaves are is the
-//! iterator's affair (`with_max_len`).
+//! The items of one leaf run one after another on one thread. How small leaves are is up to the
+//! iterator (`with_max_len`).
 
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,245 +15,260 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use super::busy::InTheMiddle;
-use super::gather::{Gather, Join, Nothing, Piece, concatenate};
-use super::mark::Mark;
-use super::place::Room;
-use super::watch::Watch;
-use crate::run::{GoOn, Run};
+use super::collect::{Collector, LeafCollector, PerLeaf, Unit, concatenate};
+use super::grace_period::GracePeriod;
+use super::panic_fuse::PanicFuse;
+use super::slots::Buffer;
+use super::unwind_flag::UnwindFlag;
+use super::user_code::UserCode;
+use crate::run::{Failure, Kind, Reaction, Run};
 use crate::token::CancelToken;
 
-/// Calls `f` for every item.
-pub(crate) fn for_each<I, F, E>(items: I, run: &Run<E>, f: &F)
+/// Calls `f` for every item. `None` if the source panicked.
+pub(crate) fn for_each<I, F, E>(items: I, run: &Run<E>, f: &F) -> Option<()>
 where
     I: ParallelIterator,
     F: Fn(&CancelToken, I::Item) -> Result<(), E> + Sync,
     E: Send,
 {
-    items.drive_unindexed(Stretch::new(run, f, Nothing));
+    let grace_period = GracePeriod::of(run);
+    run.drive(|| items.drive_unindexed(TryConsumer::new(&grace_period, f, Unit)))
 }
 
-/// The values of `f` in the order of the items; an incomplete vector if the run does not end well.
-pub(crate) fn map<I, F, T, E>(items: I, run: &Run<E>, f: &F) -> Vec<T>
+/// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does
+/// not end with `Ok`.
+pub(crate) fn map<I, F, T, E>(items: I, run: &Run<E>, f: &F) -> Option<Vec<T>>
 where
     I: ParallelIterator,
     F: Fn(&CancelToken, I::Item) -> Result<T, E> + Sync,
     T: Send,
     E: Send,
 {
-    // An input whose length is not known, or too long for the memory: it may still fail early.
-    let Some(room) = items.opt_len().and_then(Room::new) else {
-        return concatenate(items.drive_unindexed(Stretch::new(run, f, Piece::new())));
-    };
-    let values = room.fill(|place| Some(items.drive_unindexed(Stretch::new(run, f, place))));
-    values.unwrap_or_else(|| {
-        assert!(
-            run.is_flawed(),
-            "an iterator gave fewer items than its length"
-        );
-        Vec::new()
+    let grace_period = &GracePeriod::of(run);
+    run.drive(|| {
+        // Without a length, or with one too long for the memory: the run may still fail early.
+        let Some(buffer) = items.opt_len().and_then(Buffer::new) else {
+            return concatenate(items.drive_unindexed(TryConsumer::new(
+                grace_period,
+                f,
+                PerLeaf::new(),
+            )));
+        };
+        let values = buffer
+            .fill(|slots| Some(items.drive_unindexed(TryConsumer::new(grace_period, f, slots))));
+        values.unwrap_or_else(|| {
+            assert!(
+                run.has_failure(),
+                "an iterator gave fewer items than its length"
+            );
+            Vec::new()
+        })
     })
 }
 
-/// A stretch of the input: rayon's consumer while it may still be split, the folder afterwards.
-struct Stretch<'r, F, G, E> {
-    watch: Watch<'r, E>,
+/// A part of the input: rayon's consumer while it may still be split, the folder afterwards.
+struct TryConsumer<'r, F, C, E> {
+    fuse: PanicFuse<'r, E>,
     f: &'r F,
-    gather: G,
+    collector: C,
 }
 
-impl<'r, F, G, E> Stretch<'r, F, G, E> {
-    fn new(run: &'r Run<E>, f: &'r F, gather: G) -> Self {
-        Stretch {
-            watch: Watch::new(run),
+impl<'r, F, C, E> TryConsumer<'r, F, C, E> {
+    fn new(grace_period: &'r GracePeriod<'r, E>, f: &'r F, collector: C) -> Self {
+        TryConsumer {
+            fuse: PanicFuse::new(grace_period),
             f,
-            gather,
+            collector,
         }
     }
 
-    /// Another stretch of the same run.
-    fn with(&self, gather: G) -> Self {
-        Stretch {
-            watch: self.watch.another(),
+    /// For another part of the input.
+    fn with(&self, collector: C) -> Self {
+        TryConsumer {
+            fuse: self.fuse.split(),
             f: self.f,
-            gather,
+            collector,
         }
     }
 }
 
-impl<F, G: Gather, E> Stretch<'_, F, G, E> {
-    /// Works on the items up to a failure, and says whether to go on with those behind it.
+impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
+    /// Runs items until one fails, and returns the run's reaction: whether to go on with the next
+    /// item. At the end of the items it is `Stop`.
+    ///
+    /// `TOLERANT` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant);
+    /// its value is not read. With one copy for both, a run that tolerates nothing would keep
+    /// in registers what only the other needs in order to go on: two instructions of about
+    /// fifteen for an item.
     #[expect(
         clippy::inline_always,
-        reason = "the items must not leave their registers; see `passes`"
+        reason = "the items must not leave their registers"
     )]
     #[inline(always)]
-    fn pass<I, S: Iterator<Item = I>, const BEARS: bool>(&mut self, items: &mut S) -> GoOn
+    fn run_until_failure<I, S, const TOLERANT: bool>(&mut self, items: &mut S) -> Reaction
     where
-        F: Fn(&CancelToken, I) -> Result<G::Value, E>,
+        S: Iterator<Item = I>,
+        F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
-        let (run, f, gather) = (self.watch.run(), self.f, &mut self.gather);
+        let (run, f, collector) = (self.fuse.run(), self.f, &mut self.collector);
         let (token, cancelled) = (run.token(), run.token().node().flag());
-        let (in_item, mut go_on) = (Mark::default(), GoOn(false));
+        let (closure, mut reaction) = (UnwindFlag::default(), Reaction::Stop);
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
-            gather.extend(|| {
+            collector.consume_iter(|| {
                 let item = items.next()?;
-                if cancelled.is_raised() {
-                    run.skip();
+                if cancelled.is_set() {
+                    run.mark_incomplete();
                     return None;
                 }
-                match in_item.watch(|| f(token, item)) {
+                match closure.run(|| f(token, item)) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        go_on = run.fail(error);
+                        reaction = run.fail(Failure::new(None, Kind::Error(error)));
                         None
                     }
                 }
             });
         }));
-        // At once, and not after the items, whose drops may take long.
+        // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
-            Ok(()) => go_on,
-            Err(payload) if in_item.take() => run.item_panicked(payload),
+            Ok(()) => reaction,
+            Err(payload) if closure.take() => run.fail(Failure::new(None, Kind::Panic(payload))),
             Err(payload) => {
                 run.panicked(payload);
-                GoOn(false)
+                Reaction::Stop
             }
         }
     }
 
-    /// Goes on after each failure that the run bears.
+    /// Goes on after each failure that the run tolerates.
     ///
-    /// In a function of its own, to which the items are moved and not lent, and with a copy of `pass`
-    /// of its own: so that a run that bears none has the tightest loop that the compiler finds, with
-    /// nothing in it that is kept for going on. That is two instructions of some fifteen for an item.
+    /// The items are moved here and not borrowed, and the function is not inlined: so the loop of a
+    /// run that tolerates nothing stays as tight as the compiler can make it.
     #[inline(never)]
-    fn passes<I, S: Iterator<Item = I>>(mut self, mut items: S) -> (Self, S)
+    fn run_tolerant<I, S: Iterator<Item = I>>(mut self, mut items: S) -> (Self, S)
     where
-        F: Fn(&CancelToken, I) -> Result<G::Value, E>,
+        F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
-        while self.pass::<_, _, true>(&mut items) == GoOn(true) {}
+        while self.run_until_failure::<_, _, true>(&mut items) == Reaction::Continue {}
         (self, items)
     }
 }
 
-impl<I, F, G, E> Consumer<I> for Stretch<'_, F, G, E>
+impl<I, F, C, E> Consumer<I> for TryConsumer<'_, F, C, E>
 where
-    F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
-    G: Join,
+    F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
+    C: LeafCollector,
     E: Send,
 {
     type Folder = Self;
-    type Reducer = Neighbours<G>;
-    type Result = G::Gathered;
+    type Reducer = TryReducer<C>;
+    type Result = C::Collected;
 
-    fn split_at(self, mid: usize) -> (Self, Self, Neighbours<G>) {
-        let Stretch { watch, f, gather } = self;
-        let (left, right) = gather.split_at(mid);
-        let part = |gather| Stretch {
-            watch: watch.another(),
+    fn split_at(self, mid: usize) -> (Self, Self, TryReducer<C>) {
+        let TryConsumer { fuse, f, collector } = self;
+        let (left, right) = collector.split_at(mid);
+        let part = |collector| TryConsumer {
+            fuse: fuse.split(),
             f,
-            gather,
+            collector,
         };
-        (part(left), part(right), Neighbours(PhantomData))
+        (part(left), part(right), TryReducer(PhantomData))
     }
 
     fn into_folder(self) -> Self {
-        self.watch.arm();
+        self.fuse.arm();
         self
     }
 
     fn full(&self) -> bool {
-        // rayon asks this first on whichever thread is to work on the stretch.
-        self.watch.arm();
-        self.watch.is_over()
+        // rayon asks this first on the thread that is to work on this part.
+        self.fuse.arm();
+        self.fuse.is_over()
     }
 }
 
-impl<I, F, G, E> UnindexedConsumer<I> for Stretch<'_, F, G, E>
+impl<I, F, C, E> UnindexedConsumer<I> for TryConsumer<'_, F, C, E>
 where
-    F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
-    G: Join,
+    F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
+    C: LeafCollector,
     E: Send,
 {
     fn split_off_left(&self) -> Self {
-        self.with(self.gather.split_off_left())
+        self.with(self.collector.split_off_left())
     }
 
-    fn to_reducer(&self) -> Neighbours<G> {
-        Neighbours(PhantomData)
+    fn to_reducer(&self) -> TryReducer<C> {
+        TryReducer(PhantomData)
     }
 }
 
-impl<I, F, G, E> Folder<I> for Stretch<'_, F, G, E>
+impl<I, F, C, E> Folder<I> for TryConsumer<'_, F, C, E>
 where
-    F: Fn(&CancelToken, I) -> Result<G::Value, E> + Sync,
-    G: Join,
+    F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
+    C: LeafCollector,
     E: Send,
 {
-    type Result = G::Gathered;
+    type Result = C::Collected;
 
     #[inline]
     fn consume(mut self, item: I) -> Self {
-        let (run, f) = (self.watch.run(), self.f);
+        let (run, f) = (self.fuse.run(), self.f);
         if run.token().is_cancelled() {
-            run.skip();
+            run.mark_incomplete();
             // Here, and not after `self` has been moved out: if it panics, `self` is dropped too.
             drop(item);
             return self;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let _middle = InTheMiddle::new();
+            let _user_code = UserCode::enter();
             f(run.token(), item)
         }));
         match result {
-            Ok(Ok(value)) => self.gather.push(value),
-            Ok(Err(error)) => _ = run.fail(error),
-            Err(payload) => _ = run.item_panicked(payload),
+            Ok(Ok(value)) => self.collector.consume(value),
+            Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
+            Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
         }
         self
     }
 
-    /// The default would move the folder through every item. Inlined, as rayon calls it in one place: in
-    /// a function of its own the loop over the items of a slice is some percent slower.
+    /// The default would move the folder through every item. Inlined, as rayon calls it in one
+    /// place: in a function of its own the loop over the items of a slice is some percent
+    /// slower.
     #[inline]
     fn consume_iter<S>(mut self, items: S) -> Self
     where
         S: IntoIterator<Item = I>,
     {
-        let middle = InTheMiddle::new();
+        let user_code = UserCode::enter();
         let mut items = items.into_iter();
-        if self.watch.run().bears_failures() {
-            (self, items) = self.passes(items);
+        if self.fuse.run().policy.tolerates_errors() {
+            (self, items) = self.run_tolerant(items);
         } else {
-            _ = self.pass::<_, _, false>(&mut items);
+            _ = self.run_until_failure::<_, _, false>(&mut items);
         }
-        drop(middle);
-        // Caught so that it meets no other panic, and `self` is not lost, as it would be if a drop after
-        // it has been moved out panicked.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
-            self.watch.run().panicked(payload);
-        }
+        drop(user_code);
+        // A panic is caught here: otherwise `self`, which has been moved out, would be lost.
+        self.fuse.run().drop_value(items);
         self
     }
 
-    fn complete(self) -> G::Gathered {
-        self.gather.finish()
+    fn complete(self) -> C::Collected {
+        self.collector.complete()
     }
 
     #[inline]
     fn full(&self) -> bool {
-        self.watch.is_over()
+        self.fuse.is_over()
     }
 }
 
-/// Joins what was gathered from neighbouring stretches.
-struct Neighbours<G>(PhantomData<G>);
+/// Joins what neighbouring parts have collected.
+struct TryReducer<C>(PhantomData<C>);
 
-impl<G: Join> Reducer<G::Gathered> for Neighbours<G> {
-    fn reduce(self, left: G::Gathered, right: G::Gathered) -> G::Gathered {
-        G::join(left, right)
+impl<C: LeafCollector> Reducer<C::Collected> for TryReducer<C> {
+    fn reduce(self, left: C::Collected, right: C::Collected) -> C::Collected {
+        C::reduce(left, right)
     }
 }

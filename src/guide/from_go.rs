@@ -1,10 +1,11 @@
 //! Coming from Go: `errgroup` and `context`, side by side with this crate.
 //!
-//! Go's package has one type with four methods. Here the same is written in two ways. For *many items
-//! of one kind*, the usual loop around `g.Go`, there is a [call on a parallel
+//! Go's package has one type with four methods. This crate has two ways to write the same. For
+//! *many items of one kind*, the usual loop around `g.Go`, there is a [call on a parallel
 //! iterator](#many-items-of-one-kind); for *a few tasks of different kinds* there is a
-//! [scope](#a-few-tasks-of-different-kinds). An item costs a hundredth of what a task costs, so look at the
-//! call first. Go's `ctx` is a [`CancelToken`](crate::CancelToken), which every closure is given.
+//! [scope](#a-few-tasks-of-different-kinds). An item costs about 1 % of what a task costs, so look
+//! at the call first. Go's `ctx` is a [`CancelToken`](crate::CancelToken), which closures receive
+//! as an argument.
 //!
 //! | Go | here |
 //! | --- | --- |
@@ -13,7 +14,7 @@
 //! | `WithContext` | [`scope`](crate::scope()), or [`ErrGroup::token`] and [`ErrGroup::scope`] |
 //! | `g.Go` | [`Scope::spawn`] |
 //! | `g.Wait` | the end of the scope |
-//! | `g.SetLimit` | [`ErrGroup::concurrency`] |
+//! | `g.SetLimit` | [`ErrGroup::concurrency`], [`ErrGroup::try_concurrency`] |
 //! | `g.TryGo` | [`Scope::try_spawn`] |
 //! | `Background` | [`CancelToken::new`], or no token |
 //! | `WithCancel` | [`CancelToken::child`], [`CancelToken::cancel`], [`CancelToken::drop_guard`] |
@@ -23,14 +24,14 @@
 //! | `ctx.Deadline` | [`CancelToken::deadline`], [`CancelToken::remaining`] |
 //! | `ctx.Done` | [`CancelToken::done`] |
 //! | `ctx.Err` | [`CancelToken::is_cancelled`], [`CancelToken::check`] |
-//! | `AfterFunc` | [`CancelToken::on_cancel`] |
-//! | `WithoutCancel` | a run on no token |
+//! | `AfterFunc`, its `stop` | [`CancelToken::on_cancel`], [`CancelRegistration::unregister`] |
+//! | `WithoutCancel` | a run without a parent token |
 //! | `WithValue`, `ctx.Value` | nothing: closures borrow what they need |
 //!
 //! # Many items of one kind
 //!
-//! The loop that starts a goroutine for each element is one call. The items are spread over the threads
-//! of the rayon pool.
+//! The loop that starts a goroutine for each element becomes one call. Work stealing spreads the
+//! items over the threads of the rayon pool.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -62,9 +63,10 @@
 //!
 //! </td></tr></table>
 //!
-//! A closure that has no use for the token is given to [`err_group`](crate::ErrGroupExt::err_group).
+//! If the closure does not need the token, use [`err_group`](crate::ErrGroupExt::err_group).
 //!
-//! Where each goroutine writes to its own element of a slice, the call returns the values, in order:
+//! If each goroutine writes to its own element of a slice, use the call that returns the values.
+//! They are in the order of the items:
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -102,10 +104,10 @@
 //!
 //! </td></tr></table>
 //!
-//! A goroutine that waits costs nothing; here an item that waits for the network keeps a thread. Give
-//! such a run threads of its own with a [limit](#setlimit), and put
-//! [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before it, since the items of
-//! one rayon leaf run one after another:
+//! A goroutine that waits costs almost nothing; an item that waits for the network occupies a
+//! thread. Give such a run its own threads with a [limit](#setlimit), and put
+//! [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before it, because the
+//! items of one rayon leaf run one after another:
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -138,15 +140,15 @@
 //!
 //! </td></tr></table>
 //!
-//! A producer, a channel and some goroutines that read from it are
-//! [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) on an iterator, and
-//! [`try_stream`](crate::WithGroup::try_stream) if somebody collects what they send on.
+//! A producer, a channel and several goroutines that read from it become
+//! [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) on an iterator. If another goroutine
+//! collects their results, use [`try_stream`](crate::InOrder::try_stream).
 //!
 //! # A few tasks of different kinds
 //!
 //! ## The zero `Group`
 //!
-//! It has no `ctx`, and lets every function run to its end. `Wait` returns the earliest error.
+//! It has no `ctx`: every function runs to its end, and `Wait` returns the first error in time.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -187,8 +189,9 @@
 //!
 //! ## `WithContext`
 //!
-//! The first failure cancels the others, and nothing that they return then hides it.
-//! [`scope`](crate::scope()) does that too, without a policy; this one has a parent.
+//! The first failure cancels the other tasks, and no error that they return because of it replaces
+//! the first. [`scope`](crate::scope()) does the same without an [`ErrGroup`](crate::ErrGroup); the
+//! one below has a parent token.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -213,7 +216,7 @@
 //! # }
 //! # let parent = CancelToken::new();
 //! let group = ErrGroup::new().token(&parent);
-//! # let group = group.concurrency(2); // also where there is one processor
+//! # let group = group.concurrency(2); // even on one core
 //! let result = group.scope(|s| {
 //!     s.spawn(|s| watch(s.token()));
 //!     s.spawn(|_| Err("no disk"));
@@ -228,8 +231,8 @@
 //!
 //! ## `Go`
 //!
-//! A task is given the scope, so it spawns others without having captured it. They may borrow whatever
-//! lives longer than the scope.
+//! A task receives the scope, so it can spawn further tasks without capturing it. Tasks may borrow
+//! anything that outlives the scope.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -268,8 +271,9 @@
 //!
 //! ## `Wait`
 //!
-//! It is the end of the scope, so nobody forgets it, and what the tasks borrowed is there again. The
-//! value of the body is that of the scope, and if the body fails that counts as a task's failure does.
+//! The end of the scope is the `Wait`, so it cannot be forgotten, and after it the caller can use
+//! again what the tasks borrowed. The scope returns the value of its body. An error of the body
+//! counts like an error of a task.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -310,17 +314,18 @@
 //!
 //! ## `SetLimit`
 //!
-//! The limit is a number of threads, which the group starts and keeps: make it once, and use it for many
-//! runs. [`spawn`](crate::Scope::spawn) waits for a free one, as `Go` does, but only outside of the
-//! group's own threads: a task that spawns never waits, so that a limit of 1 cannot lock itself up. And
-//! it stops waiting when the scope is cancelled.
+//! The limit is a number of threads. The group starts them and keeps them, so create it once and
+//! use it for many runs. A scope has one permit for each thread: [`spawn`](crate::Scope::spawn)
+//! waits for a permit, as `Go` does, but only if it is called from outside the group's own threads.
+//! A task that spawns never waits, so a limit of 1 cannot deadlock. A cancellation of the scope
+//! ends the wait.
 //!
 //! <table class="pair"><tr><td>
 //!
 //! ```go
 //! g.SetLimit(2)
 //! for _, job := range jobs {
-//!     g.Go(func() error { // waits for a place
+//!     g.Go(func() error { // blocks at the limit
 //!         return run(job)
 //!     })
 //! }
@@ -343,7 +348,7 @@
 //! let group = ErrGroup::new().concurrency(2);
 //! let result = group.scope(|s| {
 //!     for job in jobs {
-//!         s.spawn(move |_| run(job)); // waits for a place
+//!         s.spawn(move |_| run(job)); // waits for a permit
 //!     }
 //!     Ok(())
 //! });
@@ -354,7 +359,7 @@
 //!
 //! ## `TryGo`
 //!
-//! A task that finds no place is given back.
+//! If no permit is available, the closure comes back in a [`TrySpawnError`](crate::TrySpawnError).
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -362,7 +367,7 @@
 //! g.SetLimit(1)
 //! g.Go(wait)
 //! if !g.TryGo(signal) {
-//!     signal() // then here
+//!     signal() // run it here
 //! }
 //! err := g.Wait()
 //! ```
@@ -373,14 +378,14 @@
 //! # use rayon_errgroup::{ErrGroup, Scope};
 //! # use std::sync::mpsc::{RecvError, channel};
 //! # let (sender, receiver) = channel();
-//! # let wait = move |_: &Scope<'_, '_, '_, RecvError>| receiver.recv();
-//! # let signal = move |_: &Scope<'_, '_, '_, RecvError>| Ok(sender.send(()).unwrap());
+//! # let wait = move |_: &Scope<'_, RecvError>| receiver.recv();
+//! # let signal = move |_: &Scope<'_, RecvError>| Ok(sender.send(()).unwrap());
 //! let group = ErrGroup::new().concurrency(1);
 //! let result = group.scope(|s| {
 //!     s.spawn(wait);
 //!     match s.try_spawn(signal) {
 //!         Ok(()) => Ok(()),
-//!         Err(full) => full.into_inner()(s), // then here
+//!         Err(full) => full.into_inner()(s), // run it here
 //!     }
 //! });
 //! assert!(result.is_ok());
@@ -392,9 +397,9 @@
 //!
 //! ## `Background`, `WithCancel`
 //!
-//! A token of your own is the root of a tree, and a run uses a child of it. Cancelling goes down the tree
-//! and never up. `defer cancel()` is a guard, which is needed less often than in Go: a child that is
-//! dropped leaves nothing behind in its parent.
+//! A token that you create is the root of a tree, and a run uses a child of it. Cancellation
+//! propagates down the tree, never up. `defer cancel()` becomes a guard. It is needed less often
+//! than in Go, because a dropped child leaves nothing behind in its parent.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -444,11 +449,11 @@
 //! </td></tr></table>
 //!
 //! In Go, the cause of a group's `ctx` is the error of the function that failed. Here it is
-//! [`Cause::Failed`](crate::Cause::Failed), and the error itself is what the run returns.
+//! [`Cause::Failed`](crate::Cause::Failed), and the run returns the error itself.
 //!
 //! ## `WithTimeout`
 //!
-//! The time of a policy is counted from the start of each run. A token has
+//! The timeout of a group is counted from the start of each run. A token has
 //! [`cancel_after`](crate::CancelToken::cancel_after).
 //!
 //! <table class="pair"><tr><td>
@@ -512,8 +517,9 @@
 //!
 //! ## `ctx.Deadline`
 //!
-//! For what takes a timeout of its own. [`remaining`](crate::CancelToken::remaining) is a `Duration`, as
-//! sockets want it. They refuse a timeout of zero, so what is late is an error here too.
+//! For calls that take their own timeout. [`remaining`](crate::CancelToken::remaining) is a
+//! `Duration`, as sockets expect. They reject a timeout of zero, so a deadline that has passed is
+//! an error here, too.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -545,8 +551,8 @@
 //!
 //! ## `ctx.Done`
 //!
-//! A channel that closes, for crossbeam's `select!`. Like Go's, it takes any of several arms that are
-//! ready.
+//! A channel that closes, for crossbeam's `select!`. Like Go's `select`, it picks a random one of
+//! several ready arms. This crate re-exports `crossbeam_channel`.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -562,7 +568,8 @@
 //! </td><td>
 //!
 //! ```rust
-//! # use crossbeam_channel::{never, select};
+//! use rayon_errgroup::crossbeam_channel::select;
+//! # use rayon_errgroup::crossbeam_channel::never;
 //! # use rayon_errgroup::{CancelToken, Cancelled};
 //! # fn run(_: u32) -> Result<(), Cancelled> { Ok(()) }
 //! # fn next(token: &CancelToken) -> Result<(), Cancelled> {
@@ -615,8 +622,10 @@
 //!
 //! ## `AfterFunc`
 //!
-//! The callback runs on the thread that cancels, and not in a goroutine of its own, so it has to be
-//! quick. Dropping the registration is `stop`, and also waits for a call that has begun.
+//! The callback runs on the thread that cancels, not in its own goroutine, so it must be short.
+//! [`unregister`](crate::CancelRegistration::unregister) is `stop`: it returns whether it prevented
+//! the call, and does not wait. Dropping the registration unregisters the callback, too, but waits
+//! for it if it is running.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -653,8 +662,8 @@
 //!
 //! ## `WithoutCancel`
 //!
-//! A run is cancelled only by a token that it was given. So the clean-up of a cancelled one is a run on
-//! no token.
+//! A run is cancelled only by a token that it was given, so clean-up code after a cancellation is a
+//! run without a token.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -678,30 +687,30 @@
 //!
 //! </td></tr></table>
 //!
-//! # Different on purpose
+//! # Deliberate differences
 //!
-//! **After the first error nothing new is begun.** Go's `Go` starts a function even if the group has
-//! failed, and the loop around it has to look at `ctx`. Here the task is dropped, and the loop need not
-//! care. A scope that has dropped a task never returns `Ok`.
+//! **After the first error no new task starts.** `g.Go` starts a function even if the group has
+//! failed, so the loop around it must check `ctx`. Here the task is dropped without running, and
+//! the loop needs no check. A scope that has dropped a task never returns `Ok`.
 //!
 //! ```rust
 //! # use rayon_errgroup::scope;
 //! let result = scope(|s| {
 //!     s.spawn(|_| Err("no disk"));
-//!     _ = s.token().done().recv(); // until it has failed
+//!     _ = s.token().done().recv(); // wait for the failure
 //!     s.spawn(|_| unreachable!());
 //!     Ok(())
 //! });
 //! assert_eq!(result, Err("no disk"));
 //! ```
 //!
-//! **The event that came first is the one returned**, also if it is no error of a task. If `ctx` is
-//! cancelled and a function then returns some error, `Wait` returns that error. Here it is
-//! [`GroupError::Cancelled`](crate::GroupError::Cancelled), and its cause says who asked or that the
-//! time was over. And if all tasks returned `Ok` all the same, so does the scope.
+//! **The event that cancelled the run is the one returned**, even if it is not an error of a task.
+//! If `ctx` is cancelled and a function then returns some error, `Wait` returns that error. Here
+//! the result is [`GroupError::Cancelled`](crate::GroupError::Cancelled), and its cause tells a
+//! request from an expired deadline. If all tasks returned `Ok` nevertheless, so does the scope.
 //!
-//! **A panic cancels the others, is waited for, and goes on in the caller.** In Go it ends the process.
-//! With [`catch_panics`](crate::ErrGroup::catch_panics) it becomes an error.
+//! **A panic cancels the other tasks, waits for them, and resumes in the caller.** In Go it ends
+//! the process. With [`catch_panics`](crate::ErrGroup::catch_panics) it becomes an error.
 //!
 //! ```rust
 //! # use rayon_errgroup::{ErrGroup, GroupError};
@@ -712,9 +721,9 @@
 //! assert!(matches!(result, Err(GroupError::Panicked(_))));
 //! ```
 //!
-//! **After a success the token is not cancelled.** Go cancels the `ctx` when `Wait` returns, so whoever
-//! keeps it finds `context.Canceled` after a success. Here the token is *released*: `done()` is closed,
-//! so that nobody waits for ever, and `is_cancelled()` is false.
+//! **After a success the token is not cancelled.** Go cancels the `ctx` when `Wait` returns, so
+//! code that keeps it finds `context.Canceled` after a success. Here the token is *released*:
+//! `done()` is closed, so no thread waits forever, and `is_cancelled()` is false.
 //!
 //! ```rust
 //! # use rayon_errgroup::scope;
@@ -723,28 +732,32 @@
 //! assert!(!token.is_cancelled());
 //! ```
 //!
-//! **A task that spawns never waits.** At the limit `Go` waits wherever it is called, and a
-//! function that calls it while it holds the last place waits for ever.
+//! **A task that spawns never waits.** At the limit, `g.Go` blocks wherever it is called. If all
+//! functions in flight call it then, they deadlock.
 //!
-//! **A limit of zero panics.** In Go no function can be added then, and `Go` waits for ever. For no limit
-//! leave [`concurrency`](crate::ErrGroup::concurrency) out: then the pool's threads are the limit.
+//! **A limit of zero panics.** In Go no function can be added then, and `Go` blocks forever.
+//! [`try_concurrency`](crate::ErrGroup::try_concurrency) returns an error instead. For no limit,
+//! leave [`concurrency`](crate::ErrGroup::concurrency) out: then the threads of the pool are the
+//! limit.
 //!
 //! ```rust,should_panic
 //! # use rayon_errgroup::ErrGroup;
 //! let group = ErrGroup::new().concurrency(0);
 //! ```
 //!
-//! **There are as many threads as the pool has.** Goroutines that wait for each other, over a channel
-//! say, all run. Tasks that do need a [`concurrency`](crate::ErrGroup::concurrency) of at least their
-//! number, or they may wait for ever.
+//! **The number of threads is that of the pool.** Goroutines that wait for each other, say over a
+//! channel, all run. Tasks that do so need a [`concurrency`](crate::ErrGroup::concurrency) of at
+//! least their number, or they can deadlock.
 //!
-//! **An error has a type.** The calls without a policy return the closure's own error type, and those
-//! with one a [`GroupError`](crate::GroupError) of it, since then there are other things that can end the
-//! run. For `anyhow::Error` and the like, [`flatten`](crate::GroupError::flatten) makes them one again.
+//! **An error has a type.** The calls without a group return the closure's own error type. Those
+//! with a group return a [`GroupError`](crate::GroupError) of it, because other events can end the
+//! run, too. For `anyhow::Error`, `io::Error` and the like, `.map_err(GroupError::flatten)` makes
+//! them [one type](crate::GroupError::flatten) again.
 //!
-//! **There may be an order.** `Wait` returns the earliest error in time, which can differ from run to run.
-//! So do these calls; after [`in_order`](crate::IndexedErrGroupExt::in_order) it is the error that the
-//! sequential loop would have returned, always.
+//! **Order is available.** `Wait` returns the first error in time, which can differ from run to
+//! run. So do these calls. After [`in_order`](crate::IndexedErrGroupExt::in_order) the result is
+//! deterministic: the first error in iteration order, which the sequential loop would have
+//! returned.
 //!
 //! [`CancelToken::new`]: crate::CancelToken::new
 //! [`CancelToken::child`]: crate::CancelToken::child
@@ -760,10 +773,12 @@
 //! [`CancelToken::is_cancelled`]: crate::CancelToken::is_cancelled
 //! [`CancelToken::check`]: crate::CancelToken::check
 //! [`CancelToken::on_cancel`]: crate::CancelToken::on_cancel
+//! [`CancelRegistration::unregister`]: crate::CancelRegistration::unregister
 //! [`ErrGroup::keep_going`]: crate::ErrGroup::keep_going
 //! [`ErrGroup::token`]: crate::ErrGroup::token
 //! [`ErrGroup::scope`]: crate::ErrGroup::scope
 //! [`ErrGroup::concurrency`]: crate::ErrGroup::concurrency
+//! [`ErrGroup::try_concurrency`]: crate::ErrGroup::try_concurrency
 //! [`ErrGroup::timeout`]: crate::ErrGroup::timeout
 //! [`ErrGroup::deadline`]: crate::ErrGroup::deadline
 //! [`Scope::spawn`]: crate::Scope::spawn

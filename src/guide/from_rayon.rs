@@ -1,12 +1,14 @@
-//! Coming from rayon: what fails, side by side with this crate.
+//! Coming from rayon: fallible calls, side by side with this crate.
 //!
-//! The extension traits add methods to rayon's own iterators. They run on the same pools, and mix with
-//! every adaptor. For what cannot fail, stay with rayon: see [the end of the page](#when-to-stay-with-rayon).
+//! The extension traits add methods to rayon's own iterators. They run on the same pools and
+//! combine with rayon's adaptors. For infallible closures, [stay with
+//! rayon](#when-to-stay-with-rayon).
 //!
 //! | rayon | here |
 //! | --- | --- |
 //! | `try_for_each` | [`err_group`](crate::ErrGroupExt::err_group) |
 //! | `map(f).collect::<Result<Vec<_>, _>>()` | [`try_map_group`](crate::ErrGroupExt::try_map_group) |
+//! | `map(f).collect::<Result<(), _>>()` | [`err_group`](crate::ErrGroupExt::err_group) |
 //! | `find_map_first(Result::err)` | [`in_order`](crate::IndexedErrGroupExt::in_order) |
 //! | `panic_fuse` | always |
 //! | a shared flag, `take_any_while` | [`CancelToken`](crate::CancelToken) |
@@ -15,13 +17,13 @@
 //! | `ThreadPool::install` | the same, or [`ErrGroup::concurrency`](crate::ErrGroup::concurrency) |
 //! | `with_max_len` | the same, before `with_group` |
 //!
-//! What changes in all of them:
+//! What changes with all of these calls:
 //!
 //! | | rayon | here |
 //! | --- | --- | --- |
-//! | of several errors | not specified which | the earliest in time, or in order after `in_order` |
-//! | after a failure | stops as soon as possible | each other worker begins at most one more item |
-//! | what runs then | runs to its end | runs to its end, and can see the token |
+//! | which of several errors | not specified | the first in time; after `in_order`, in iteration order |
+//! | after a failure | stops as soon as possible | each other worker starts at most one more item |
+//! | items in flight then | run to their end | run to their end, and can check the token |
 //! | after a panic | the other threads go on | as after a failure |
 //! | cancellation from outside | no | [`ErrGroup::token`](crate::ErrGroup::token) |
 //! | a deadline | no | [`ErrGroup::timeout`](crate::ErrGroup::timeout) |
@@ -50,15 +52,15 @@
 //! let result = words
 //!     .par_iter()
 //!     .err_group(|word| check(word));
-//! assert!(result.is_err()); // x or y, the earlier
+//! assert!(result.is_err()); // x or y, first in time
 //! ```
 //!
 //! </td></tr></table>
 //!
-//! The earlier one is never one that the other has brought about. To have `x` for certain, say
-//! `in_order`, [below](#find_map_first).
+//! The first error in time is never one that was caused by another failure. For a deterministic
+//! error, here always `x`, add [`in_order`](#find_map_first).
 //!
-//! Closures that look at a token can give up when another one has failed:
+//! Closures that check their token can give up when another item has failed:
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -70,10 +72,10 @@
 //! let result = blocks.par_iter().try_for_each(|n| {
 //!     if *n == 1 {
 //!         failed.store(true, Relaxed);
-//!         return Err("the root of it");
+//!         return Err("root cause");
 //!     }
 //!     if failed.load(Relaxed) {
-//!         return Err("a consequence");
+//!         return Err("cancelled");
 //!     }
 //!     Ok(())
 //! });
@@ -89,14 +91,14 @@
 //! let blocks = blocks.par_iter();
 //! let result = blocks.try_for_each_group(|token, n| {
 //!     if *n == 1 {
-//!         return Err("the root of it");
+//!         return Err("root cause");
 //!     }
 //!     if token.is_cancelled() {
-//!         return Err("a consequence");
+//!         return Err("cancelled");
 //!     }
 //!     Ok(())
 //! });
-//! assert_eq!(result, Err("the root of it"));
+//! assert_eq!(result, Err("root cause"));
 //! ```
 //!
 //! </td></tr></table>
@@ -129,14 +131,14 @@
 //!
 //! </td></tr></table>
 //!
-//! The same values, and of several errors again the earliest. Where the length is known, each value is
-//! written straight to its place in one vector. rayon collects into maps, sets and strings too: for
-//! these stay with it, or collect the vector once more.
+//! The same values; of several errors, again the first in time. If the length is known, each value
+//! is written directly to its place in one vector. rayon also collects into maps, sets and strings:
+//! for these, stay with rayon, or collect from the vector.
 //!
 //! # `find_map_first`
 //!
-//! It is how one finds the error of the sequential loop with rayon alone. Here that is a word before the
-//! call, and it goes with values too.
+//! With rayon alone, this call finds the first error in iteration order. Here you add `in_order()`,
+//! which also works with values.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -167,14 +169,15 @@
 //!
 //! </td></tr></table>
 //!
-//! rayon halves the input, so most threads begin somewhere behind the failure, and what they do there is
-//! thrown away. In order the items are taken off the front, so no more is run than what lies before the
-//! failure and what the threads had in hand.
+//! rayon halves the input, so most threads start somewhere behind the failure, and their work is
+//! thrown away. In order, workers claim items from the front of the input, so only the items before
+//! the failure and those in flight run.
 //!
 //! # `panic_fuse`
 //!
-//! A panic always stops a run here; nothing has to be asked for. As with rayon its payload is resumed in
-//! the caller, whatever else has failed, or it becomes an error:
+//! A panic always cancels a run here, without an adaptor. As with rayon, its payload is resumed in
+//! the caller, whatever else has failed. With [`catch_panics`](crate::ErrGroup::catch_panics) it
+//! becomes an error:
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -199,7 +202,7 @@
 //! let result = (0..1000)
 //!     .into_par_iter()
 //!     .with_group(&group)
-//!     .try_for_each(|_, n| {
+//!     .err_group(|n| {
 //!         assert_ne!(n, 7);
 //!         Ok::<_, String>(())
 //!     });
@@ -210,9 +213,9 @@
 //!
 //! # A flag of your own
 //!
-//! An iterator that is cut short by [`take_any_while`](rayon::iter::ParallelIterator::take_any_while)
-//! looks like one that has come to its end. A run that was cancelled is an error, unless it had done
-//! everything.
+//! An iterator that is cut short by
+//! [`take_any_while`](rayon::iter::ParallelIterator::take_any_while) looks like a complete one.
+//! Here a cancelled run returns an error, unless every item ran anyway.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -226,7 +229,7 @@
 //!     .inspect(|_| stop.store(true, Relaxed))
 //!     .map(|n: u32| n / 2)
 //!     .collect();
-//! assert!(halves.len() < 10_000); // who knows why?
+//! assert!(halves.len() < 10_000); // but why?
 //! ```
 //!
 //! </td><td>
@@ -252,9 +255,9 @@
 //!
 //! # `scope`
 //!
-//! Tasks of rayon's scope return nothing, and what to do when one fails is asked again and again
+//! Tasks of rayon's scope return nothing, and how to handle a failed one is a recurring question
 //! ([#890](https://github.com/rayon-rs/rayon/issues/890),
-//! [#1102](https://github.com/rayon-rs/rayon/issues/1102)). Here they return a `Result`.
+//! [#1102](https://github.com/rayon-rs/rayon/issues/1102)). Here tasks return a `Result`.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -293,12 +296,13 @@
 //!
 //! </td></tr></table>
 //!
-//! - Tasks that have not begun when one fails are dropped; rayon's scope runs them, also after a panic.
-//! - Those that run see it by [`Scope::token`](crate::Scope::token).
-//! - The body may fail too. It runs on the calling thread, as that of rayon's `in_place_scope`, so neither it
-//!   nor its value needs to be `Send`.
-//! - With a [`concurrency`](crate::ErrGroup::concurrency), [`spawn`](crate::Scope::spawn) waits for a
-//!   place, so that a body that reads a long list is never far ahead of its tasks.
+//! - Tasks that have not started when one fails are dropped; rayon's scope runs them, even after a
+//!   panic.
+//! - Running tasks see the failure through [`Scope::token`](crate::Scope::token).
+//! - The body may fail, too. It runs on the calling thread, like that of rayon's `in_place_scope`,
+//!   so neither it nor its value needs to be `Send`.
+//! - With a [`concurrency`](crate::ErrGroup::concurrency), [`spawn`](crate::Scope::spawn) waits for
+//!   a permit, so a body that reads a long list never runs far ahead of its tasks (backpressure).
 //!
 //! ## `in_place_scope`
 //!
@@ -335,9 +339,9 @@
 //!
 //! ## All errors, not one
 //!
-//! With rayon they are sent over a channel, and come in any order. That goes here too, with
-//! [`keep_going`](crate::ErrGroup::keep_going). If the tasks are of one kind, an
-//! [`Outcome`](crate::Outcome) has them sorted, and the values as well.
+//! With rayon, tasks send their errors over a channel, in any order. That works here, too, with
+//! [`keep_going`](crate::ErrGroup::keep_going). If the tasks are of one kind, use an
+//! [`Outcome`](crate::Outcome): it has all errors and all values, sorted by index.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -373,15 +377,16 @@
 //!     .in_order()
 //!     .with_group(&group)
 //!     .outcome(|_, word| check(word));
-//! assert_eq!(outcome.errors, [(1, "x"), (2, "y")]);
-//! assert_eq!(outcome.values, [(0, 1)]);
+//! assert_eq!(outcome.errors(), [(1, "x"), (2, "y")]);
+//! assert_eq!(outcome.values(), [(0, 1)]);
 //! ```
 //!
 //! </td></tr></table>
 //!
 //! # `par_bridge`
 //!
-//! It loses the order of a sequential iterator, and takes a lock for each item. `par_in_order` keeps it.
+//! `par_bridge` loses the order of a sequential iterator, and takes a lock for each item.
+//! `par_in_order` keeps the order.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -409,7 +414,7 @@
 //! let numbers = text
 //!     .lines()
 //!     .par_in_order()
-//!     .try_map_group(|_, line| line.parse::<i32>())?;
+//!     .try_map(|_, line| line.parse::<i32>())?;
 //! # Ok(numbers)
 //! # }
 //! # assert_eq!(numbers("1\n2\n3"), Ok(vec![1, 2, 3]));
@@ -417,15 +422,16 @@
 //!
 //! </td></tr></table>
 //!
-//! `par_bridge().err_group(f)` works as well, and an endless iterator ends at the first failure with
-//! either. Stay with `par_bridge` if the iterator waits, and one item must not wait for the next ones:
-//! [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) may wait for up to eight calls of `next` before it begins.
+//! `par_bridge().err_group(f)` works as well, and with either call an infinite iterator ends at the
+//! first failure. Stay with `par_bridge` if `next` blocks and an item must not wait for the items
+//! after it: [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) reads a chunk before it
+//! runs the first item of it, and may wait for up to eight calls of `next` that block.
 //!
 //! # `ThreadPool::install`
 //!
-//! Everything here runs on the current pool, so `install` is as it was. A group with a `concurrency` has a
-//! pool of its own. It is made once, with the group, and only the items move to it: a scope's body and a
-//! stream's sink stay on the calling thread.
+//! All calls run on the current pool, so `install` works as before. A group with a `concurrency`
+//! has its own pool. The pool is created once, with the group. Only the items move to it: the body
+//! of a scope and the sink of a stream stay on the calling thread.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -456,7 +462,7 @@
 //! let result = words
 //!     .par_iter()
 //!     .with_group(&group)
-//!     .try_for_each(|_, word| check(word));
+//!     .err_group(check);
 //! assert!(result.is_ok());
 //! ```
 //!
@@ -464,9 +470,9 @@
 //!
 //! # `with_max_len`
 //!
-//! The items of a leaf run one after another, with rayon and here. Before items that block, say
-//! `with_max_len(1)`. It is a method of the iterator, so it comes before `with_group`. (In order it is not
-//! needed: items are taken one by one where they are slow.)
+//! The items of a leaf run one after another, with rayon and here. Before items that block, add
+//! `with_max_len(1)`. It is a method of the iterator, so it comes before `with_group`. (In order it
+//! is not needed: slow items are claimed one by one.)
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -495,7 +501,7 @@
 //!     .into_par_iter()
 //!     .with_max_len(1)
 //!     .with_group(&group)
-//!     .try_for_each(|_, _| {
+//!     .err_group(|_| {
 //!         all_four.wait();
 //!         Ok::<_, String>(())
 //!     });
@@ -506,12 +512,13 @@
 //!
 //! # When to stay with rayon
 //!
-//! - Nothing can fail, and nobody cancels: `for_each`, `collect`.
-//! - `try_fold`, `try_reduce`: there are none here. `try_map_group`, then a loop, if the values are few.
-//! - `find_any`, `find_map_any`, `any`, `all`: what is looked for is no failure.
+//! - No item can fail, and the run is never cancelled: `for_each`, `collect`.
+//! - `try_fold`, `try_reduce`: this crate has no counterpart. If the values are few, use
+//!   `try_map_group` and a loop.
+//! - `find_any`, `find_map_any`, `any`, `all`: a match is not a failure.
 //! - Closures that return an `Option` or a `ControlFlow`: `try_for_each` takes them.
-//! - Two tasks whose results are both wanted: `join`, and then a `?` for each.
+//! - Two tasks whose results are both needed: `join`, then `?` on each result.
 //! - `spawn` without a scope, for work that outlives its caller; `broadcast`.
-//! - A hundred quick items, again and again: a run allocates once, so `err_group` takes 1.2 to 2 times the
-//!   time of `try_for_each` there.
+//! - A hundred quick items, in a run that is repeated often: a run allocates once, so `err_group`
+//!   takes up to twice as long as `try_for_each`.
 #![doc = include_str!("pair.html")]

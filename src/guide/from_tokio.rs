@@ -1,9 +1,9 @@
 //! Coming from tokio's `CancellationToken`: the same tree of tokens, for threads.
 //!
-//! [`CancelToken`](crate::CancelToken) has the methods of `tokio_util::sync::CancellationToken` under
-//! the same names or nearly so. A token says besides *why* it was cancelled, it can have a deadline, and
-//! it calls back. What is missing is whatever has to be awaited: [why, and how to bridge the
-//! two](#bridges), is at the end.
+//! [`CancelToken`](crate::CancelToken) has the methods of `tokio_util::sync::CancellationToken`,
+//! under the same or similar names. In addition, a token knows *why* it was cancelled, can have a
+//! deadline, and runs callbacks. It has nothing to await; the [reason, and bridges between the
+//! two](#bridges), are at the end.
 //!
 //! | tokio | here |
 //! | --- | --- |
@@ -20,13 +20,14 @@
 //! | `TaskTracker`, `JoinSet` | [`scope`](crate::scope()), or a parallel iterator |
 //! | `JoinSet::abort_all` | `s.token().cancel()` |
 //! | `Semaphore` | [`ErrGroup::concurrency`] |
-//! | `StreamExt::buffered` of futures | [`par_in_order`](crate::IteratorErrGroupExt::par_in_order), [`try_stream`](crate::WithGroup::try_stream) |
+//! | `StreamExt::buffered` of futures | [`par_in_order`](crate::IteratorErrGroupExt::par_in_order), [`try_stream`](crate::InOrder::try_stream) |
 //!
 //! # The token
 //!
 //! ## `new`, `clone`, `cancel`
 //!
-//! A clone is the same token. [`cancel`](crate::CancelToken::cancel) says whether it was the first.
+//! A clone is the same token. [`cancel`](crate::CancelToken::cancel) returns whether it was the
+//! first to cancel it.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -84,12 +85,12 @@
 //!
 //! </td></tr></table>
 //!
-//! A run makes a child of the token that its policy names, and gives it to the closures. So you seldom
-//! make one yourself.
+//! A run creates a child of its group's token and passes it to the closures, so you rarely create
+//! one yourself.
 //!
 //! ## `cancelled`
 //!
-//! A task that waits is woken. Here it is a thread that waits, for a channel that closes.
+//! In tokio a waiting task is woken. Here a thread waits, for a channel that closes.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -103,7 +104,8 @@
 //! </td><td>
 //!
 //! ```rust
-//! # use crossbeam_channel::{never, select};
+//! use rayon_errgroup::crossbeam_channel::select;
+//! # use rayon_errgroup::crossbeam_channel::never;
 //! # use rayon_errgroup::CancelToken;
 //! # fn run(_: u32) { unreachable!() }
 //! # fn next(token: &CancelToken) {
@@ -120,8 +122,8 @@
 //!
 //! </td></tr></table>
 //!
-//! `done()` closes too when the run of a token ends, though nobody has cancelled it: no waiter is left
-//! behind. Then `is_cancelled()` is false.
+//! `done()` also closes when the token's run ends without being cancelled, so that no waiter is
+//! left behind. Then `is_cancelled()` is false.
 //!
 //! ## `run_until_cancelled`
 //!
@@ -157,10 +159,10 @@
 //!
 //! </td></tr></table>
 //!
-//! A future is dropped where it waits; a closure that runs on a thread cannot be. It looks at its token
-//! ([`check`](crate::CancelToken::check)), waits for what wakes with the token
-//! ([`sleep`](crate::CancelToken::sleep), [`done`](crate::CancelToken::done)), or has what it waits for
-//! broken off by a callback, as here.
+//! A future can be dropped at an `.await`; a closure on a thread cannot. Cancellation is
+//! cooperative: a closure checks its token ([`check`](crate::CancelToken::check)), waits for
+//! something that wakes with the token ([`sleep`](crate::CancelToken::sleep),
+//! [`done`](crate::CancelToken::done)), or has its blocking call aborted by a callback, as here.
 //!
 //! ## `drop_guard`
 //!
@@ -214,14 +216,14 @@
 //!
 //! </td></tr></table>
 //!
-//! For a whole run it is [`ErrGroup::timeout`].
+//! For a whole run, use [`ErrGroup::timeout`].
 //!
 //! # Tasks
 //!
 //! ## `TaskTracker`
 //!
-//! A scope returns when its tasks have ended, so there is nothing to close and to wait for. Its token
-//! is cancelled by the first failure, or by the token of its policy.
+//! A scope returns when its tasks have ended, so there is nothing to close and nothing to wait for.
+//! The first failure or the group's token cancels the token of the scope.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -259,8 +261,8 @@
 //!
 //! ## `JoinSet`
 //!
-//! Tasks of one kind that return values are a call on a parallel iterator. The values come in the order
-//! of the items, and the first failure cancels the rest.
+//! Tasks of one kind that return values become a call on a parallel iterator. The values are in the
+//! order of the items, and the first failure cancels the rest.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -271,7 +273,7 @@
 //! }
 //! let mut numbers = Vec::new();
 //! while let Some(joined) = set.join_next().await {
-//!     numbers.push(joined??); // as they end
+//!     numbers.push(joined??); // as they finish
 //! }
 //! ```
 //!
@@ -285,28 +287,27 @@
 //! let numbers = words
 //!     .into_par_iter()
 //!     .try_map_group(|_, word| word.parse::<i32>())?;
-//! assert_eq!(numbers, [1, 2, 3]); // as they stood
+//! assert_eq!(numbers, [1, 2, 3]); // in order
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! </td></tr></table>
 //!
-//! - A `JoinSet` that is dropped aborts its tasks. A run cannot be dropped: it is a call, and returns when
-//!   everything that began has ended. So closures may borrow.
-//! - A panic is a `JoinError` there. Here it is resumed in the caller, or is an error with
-//!   [`catch_panics`](crate::ErrGroup::catch_panics).
-//! - Tasks run on as many threads as the pool has, not all at once: those that wait for each other need a
-//!   [`concurrency`](crate::ErrGroup::concurrency) of their number.
+//! - A dropped `JoinSet` aborts its tasks. A run cannot be dropped: it is a call that returns when
+//!   every started item has finished (structured concurrency), so closures may borrow.
+//! - A panic becomes a `JoinError` in tokio. Here it is resumed in the caller, or becomes an error
+//!   with [`catch_panics`](crate::ErrGroup::catch_panics).
+//! - At most as many tasks run at once as the pool has threads. Tasks that wait for each other need
+//!   a [`concurrency`](crate::ErrGroup::concurrency) of at least their number.
 //!
 //! # Bridges
 //!
-//! There is no `cancelled()` to be awaited, for a run lives on threads: a worker that waits cannot give
-//! its thread back, so nothing here is ever polled and a token keeps no wakers. It keeps callbacks, which
-//! is all that a bridge needs.
+//! There is no `cancelled()` to await, because a run lives on threads: nothing here is ever polled,
+//! and a token keeps no wakers. It keeps callbacks, and a bridge needs nothing else.
 //!
-//! **A run inside an async function.** A run blocks, so it goes to a blocking thread. With a guard beside it,
-//! the run is cancelled when the future is dropped, or when the other token is cancelled:
+//! **A run inside an async function.** A run blocks, so it needs a blocking thread. A guard beside
+//! it cancels the run when the future is dropped or the other token is cancelled:
 //!
 //! ```text
 //! let stop = CancelToken::new();
@@ -319,13 +320,14 @@
 //! }
 //! ```
 //!
-//! **Ours cancels theirs**: a callback. It calls `cancel` on whatever token there is, and does no more, since
-//! the one who cancels waits for it. Keep the registration for as long as the bridge is to stand.
+//! **Ours cancels theirs**: a callback. It should call `cancel` on the other token and do nothing
+//! else, because the cancelling thread blocks until it returns. Keep the registration as long as
+//! you need the bridge.
 //!
 //! ```rust
 //! # use rayon_errgroup::CancelToken;
 //! # use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
-//! # /// Stands for a token of tokio's.
+//! # /// Stands for tokio's token.
 //! # #[derive(Clone, Default)]
 //! # struct CancellationToken(Arc<AtomicBool>);
 //! # impl CancellationToken {
@@ -339,9 +341,10 @@
 //! assert!(theirs.is_cancelled());
 //! ```
 //!
-//! **Awaiting ours**: a channel whose sending end the callback owns. The callback is dropped unrun if the run
-//! ends without being cancelled, so the channel closes in either case, as `done()` does. With
-//! `tokio::sync::oneshot` the receiver is awaited; the standard library's shows the same:
+//! **Awaiting ours**: a channel whose sender is owned by the callback. If the run ends without
+//! being cancelled, the callback is dropped without running, so the channel closes in either case,
+//! as `done()` does. With `tokio::sync::oneshot` you can await the receiver; the standard library's
+//! channel shows the same:
 //!
 //! ```rust
 //! # use rayon_errgroup::{CancelToken, scope};
@@ -355,8 +358,8 @@
 //! # drop(bridge);
 //! ```
 //!
-//! **Theirs cancels ours**: a task that awaits. Cancel ours from it, as the callback above does the other way
-//! round. Abort it when the run has ended.
+//! **Theirs cancels ours**: a task that awaits their token and then cancels ours. Abort it when the
+//! run has ended.
 //!
 //! ```text
 //! let ours = CancelToken::new();
@@ -367,8 +370,8 @@
 //! });
 //! ```
 //!
-//! **A thread that waits** can do what is too slow for a callback: wait on `done()`, then ask whether it was a
-//! cancellation or the end of the run.
+//! **A waiting thread** can do what is too slow for a callback: it waits on `done()`, then checks
+//! whether the token was cancelled or the run has ended.
 //!
 //! ```rust
 //! # use rayon_errgroup::CancelToken;
@@ -377,7 +380,7 @@
 //! let waiter = thread::spawn({
 //!     let token = token.clone();
 //!     move || {
-//!         _ = token.done().recv(); // closes, and never receives
+//!         _ = token.done().recv(); // closes; nothing is ever sent
 //!         token.is_cancelled()
 //!     }
 //! });
@@ -385,8 +388,8 @@
 //! assert!(waiter.join().unwrap());
 //! ```
 //!
-//! Give it the run's own token, which is [released](crate::CancelToken) at the end. One of your own that is
-//! never cancelled never closes, and then the thread never ends.
+//! Give it the run's own token, which is [released](crate::CancelToken) at the end of the run. A
+//! token of your own that is never cancelled never closes, and then the thread never ends.
 //!
 //! [`CancelToken::new`]: crate::CancelToken::new
 //! [`CancelToken::child`]: crate::CancelToken::child

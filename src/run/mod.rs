@@ -1,63 +1,44 @@
-//! One run: its token, the earliest failure, the panic. Record, then cancel.
+//! One run: what its items share. A failure enters by [`Run::record`], an item that is dropped
+//! because of a cancellation by [`Run::mark_incomplete`], and [`Run::finish`] makes the [`Report`].
 
-mod ended;
-mod fail;
+mod failure;
 #[cfg(all(test, model = "loom"))]
 mod models;
 mod record;
+mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
 
-pub(crate) use self::ended::{Account, Stopped, bare};
+pub(crate) use self::failure::{Failure, Kind, Reaction, Standing};
 use self::record::Record;
-pub(crate) use self::record::{Found, Tolerance, Verdict};
-use crate::error::{Cause, Payload, discard};
+pub(crate) use self::report::{Report, Verdict};
+use crate::failure_policy::FailurePolicy;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
-use crate::token::{CancelToken, Node};
-
-/// How long a run that was cancelled from outside waits for proof that an item was left. See
-/// [`Run::is_settled`].
-const GRACE: Duration = Duration::from_millis(20);
-
-/// Whether there is more to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) struct GoOn(pub(crate) bool);
-
-/// Which items of a run in order are wanted, after one of them has failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// The run bears the failure.
-    All,
-    /// The failures are too many, but one below this position may be the one that counts.
-    UpTo(usize),
-    /// Something else has cancelled the run.
-    Nothing,
-}
+use crate::token::{CancelToken, Cause, Node};
 
 /// What the items of one run share. Borrowed by every consumer, never cloned.
 pub(crate) struct Run<E> {
     token: CancelToken,
-    tolerance: Tolerance,
+    pub(crate) policy: FailurePolicy,
     record: Mutex<Record<E>>,
-    /// The run can no longer end with `Ok`, and has been cancelled: failures were too many, an item
-    /// panicked, or was skipped.
-    spoilt: AtomicBool,
-    /// Since when an item could have arrived that proves that a cancelled run is not complete.
-    grace_since: Mutex<Option<Instant>>,
+    /// The run can no longer end with `Ok`; see [`Run::mark_incomplete`].
+    incomplete: AtomicBool,
 }
 
 impl<E> Run<E> {
-    pub(crate) fn new(parent: Option<&CancelToken>, tolerance: Tolerance) -> Self {
+    pub(crate) fn new(parent: Option<&CancelToken>, policy: FailurePolicy) -> Self {
         Run {
             token: CancelToken::of_run(parent),
-            tolerance,
-            record: Mutex::new(Record::new(tolerance)),
-            spoilt: AtomicBool::new(false),
-            grace_since: Mutex::new(None),
+            policy,
+            record: Mutex::new(Record::new(policy)),
+            incomplete: AtomicBool::new(false),
         }
+    }
+
+    /// A run without a policy: only an item can stop it.
+    pub(crate) fn bare() -> Self {
+        Run::new(None, FailurePolicy::default())
     }
 
     #[inline]
@@ -65,145 +46,64 @@ impl<E> Run<E> {
         &self.token
     }
 
-    /// An item panicked, or the drop of one.
-    #[cold]
-    pub(crate) fn panicked(&self, payload: Payload) {
-        self.keep_fatal(None, payload);
-        self.cancel(&Cause::Panicked, || ());
-        self.spoil();
-    }
-
-    /// Runs what may panic beside an item's closure: the drop of a value or an error.
-    pub(crate) fn contain(&self, body: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
-            self.panicked(payload);
+    /// Calls `body`, which returns when every item has ended. `None` if it panicked.
+    pub(crate) fn drive<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(body)) {
+            Ok(result) => Some(result),
+            Err(payload) => {
+                lock(&self.record).panic_in_flight = false;
+                self.panicked(payload);
+                None
+            }
         }
     }
 
-    /// A panic of the source of the items is on its way to the caller of the run.
+    /// A panic of the source is unwinding towards [`drive`](Run::drive). It is the run's first
+    /// panic, if there is none yet.
     #[cold]
-    pub(crate) fn unwinding(&self) {
+    pub(crate) fn panic_in_flight(&self) {
         let mut record = lock(&self.record);
-        record.is_escaping |= record.fatal.is_empty();
+        record.panic_in_flight |= !record.has_uncounted_panic();
         drop(record);
-        self.cancel(&Cause::Panicked, || ());
-        self.spoil();
+        self.cancel(&Cause::Panicked);
+        self.mark_incomplete();
     }
 
-    fn keep_fatal(&self, index: Option<usize>, payload: Payload) {
-        let panic = Found {
-            index,
-            what: payload,
-        };
-        let later = lock(&self.record).keep_fatal(panic);
-        later.into_iter().for_each(discard);
+    /// The sink of a stream has had the values before `index`, and gets no more. If something other
+    /// than a later failure has cancelled the run, that is the result, and not the failure.
+    pub(crate) fn retract_above(&self, index: usize) {
+        let mut record = lock(&self.record);
+        if self.token.is_cancelled() && record.bound() > Some(index) {
+            record.count = 0;
+        }
     }
 
-    /// The panic that was escaping has arrived.
-    fn arrived(&self, payload: Payload) {
-        lock(&self.record).is_escaping = false;
-        self.panicked(payload);
-    }
-
-    /// Whether the run may go on after a failure.
-    #[inline]
-    pub(crate) fn bears_failures(&self) -> bool {
-        self.tolerance.failures > 1
-    }
-
-    /// With how many failures the run may end, if each of them is to be accounted for; `None` where
-    /// nobody counts them.
-    pub(crate) fn counted_failures(&self) -> Option<usize> {
-        let Tolerance {
-            failures, keep_all, ..
-        } = self.tolerance;
-        (keep_all && failures > 1 && failures < usize::MAX).then_some(failures)
-    }
-
-    /// An item was dropped because the run is cancelled.
+    /// The run has been cancelled, and an item was dropped because of that, or has failed.
     #[cold]
-    pub(crate) fn skip(&self) {
-        self.spoil();
+    pub(crate) fn mark_incomplete(&self) {
+        // Relaxed: the engine reads it as a hint to stop, and `finish` reads it after rayon has
+        // joined every job of the run.
+        self.incomplete.store(true, Ordering::Relaxed);
     }
 
-    fn spoil(&self) {
-        // Relaxed: read by the engine as a hint to stop, and by the caller after rayon has joined
-        // every job of the run.
-        self.spoilt.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_spoilt(&self) -> bool {
-        // Relaxed: see `spoil`.
-        self.spoilt.load(Ordering::Relaxed)
-    }
-
-    fn cancel(&self, cause: &Cause, record: impl FnOnce()) {
-        let on_panic = |_: &_, payload| self.keep_fatal(None, payload);
-        self.token.node().cancel(cause, record, on_panic);
+    pub(crate) fn is_incomplete(&self) -> bool {
+        // Relaxed: see `mark_incomplete`.
+        self.incomplete.load(Ordering::Relaxed)
     }
 
     /// Whether it is known already that the run will not end with `Ok`.
-    pub(crate) fn is_flawed(&self) -> bool {
-        self.is_spoilt() || lock(&self.record).count > 0
+    pub(crate) fn has_failure(&self) -> bool {
+        self.is_incomplete() || lock(&self.record).count > 0
     }
 
-    /// Cancels lanes of this run, because an item below them has failed.
-    pub(crate) fn cancel_lanes(&self, lanes: &[CancelToken]) {
-        let nodes = lanes.iter().map(CancelToken::node);
-        Node::cancel_all(nodes, &Cause::Failed, |payload| self.panicked(payload));
+    fn cancel(&self, cause: &Cause) {
+        let node = self.token.node();
+        node.cancel(cause, &mut |_, payload| self.panicked(payload));
     }
 
-    /// Once the token is cancelled: whether the result is settled too, and rayon may stop producing
-    /// items.
-    ///
-    /// An item's failure or panic settles it. A cancellation from outside does not: if it came
-    /// after the last item, the run is a success, and only an item that is left proves that it is
-    /// not. So the run stays open until the next item arrives, is dropped, and spoils it. Behind a
-    /// `filter` that lets nothing through no item ever arrives, and the source may be endless:
-    /// after a while the run is called off without proof.
-    #[cold]
-    pub(crate) fn is_settled(&self) -> bool {
-        if self.is_spoilt() {
-            return true;
-        }
-        let since = *lock(&self.grace_since).get_or_insert_with(Instant::now);
-        let called_off = since.elapsed() > GRACE;
-        if called_off {
-            self.spoil();
-        }
-        called_off
-    }
-
-    /// An item that was begun before the cancellation has ended, and the next may be the proof.
-    #[cold]
-    pub(crate) fn restart_grace(&self) {
-        *lock(&self.grace_since) = Some(Instant::now());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_are_borne_if_more_than_one_and_counted_if_all_are_kept() {
-        let run = |failures, keep_all| {
-            let catch_panics = false;
-            let tolerance = Tolerance {
-                failures,
-                catch_panics,
-                keep_all,
-            };
-            Run::<()>::new(None, tolerance)
-        };
-        let bears = |failures| run(failures, true).bears_failures();
-        assert_eq!([1, 2, usize::MAX].map(bears), [false, true, true]);
-        let counted = |failures| run(failures, true).counted_failures();
-        let most = usize::MAX - 1;
-        assert_eq!(
-            [1, 2, most, usize::MAX].map(counted),
-            [None, Some(2), Some(most), None]
-        );
-        assert_eq!(run(2, false).counted_failures(), None, "nobody counts");
+    /// Cancels workers of this run, because an item before theirs has failed.
+    pub(crate) fn cancel_workers(&self, workers: &[CancelToken]) {
+        let nodes = workers.iter().map(CancelToken::node);
+        Node::cancel_all(nodes, &Cause::Failed, &mut |payload| self.panicked(payload));
     }
 }

@@ -4,19 +4,32 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{GoOn, Run, Stopped, Tolerance, Wanted};
-use crate::error::Cause;
+use super::{Failure, Kind, Reaction, Run};
+use crate::error::GroupError;
+use crate::failure_policy::FailurePolicy;
 use crate::sync::explore;
-use crate::token::CancelToken;
+use crate::token::{CancelToken, Cause};
 
 type Shared = Arc<Run<&'static str>>;
 
-fn run(parent: Option<&CancelToken>, failures: usize) -> Shared {
-    let tolerance = Tolerance {
-        failures,
-        ..Tolerance::default()
+fn run(parent: Option<&CancelToken>, error_limit: usize) -> Shared {
+    let policy = FailurePolicy {
+        error_limit,
+        ..FailurePolicy::default()
     };
-    Arc::new(Run::new(parent, tolerance))
+    Arc::new(Run::new(parent, policy))
+}
+
+/// An item of a run without an order fails. Whether the run goes on.
+fn fail(run: &Shared, error: &'static str) -> bool {
+    run.fail(Failure::new(None, Kind::Error(error))) == Reaction::Continue
+}
+
+/// An item of a run in order fails.
+fn fail_at(run: &Shared, index: usize, error: &'static str) -> Reaction {
+    let (reaction, unwanted) = run.record(Failure::new(Some(index), Kind::Error(error)));
+    run.discard(unwanted);
+    reaction
 }
 
 fn with(run: &Shared, body: impl FnOnce(Shared) + Send + 'static) -> thread::JoinHandle<()> {
@@ -25,18 +38,19 @@ fn with(run: &Shared, body: impl FnOnce(Shared) + Send + 'static) -> thread::Joi
 }
 
 /// What came of the run, once all threads have ended.
-fn end(run: Shared) -> Result<(), Stopped<&'static str>> {
-    Arc::into_inner(run).unwrap().execute(|_| ())
+fn end(run: Shared) -> Result<(), GroupError<&'static str>> {
+    let run = Arc::into_inner(run).unwrap();
+    run.finish(Some(())).into_result()
 }
 
-fn error(result: Result<(), Stopped<&'static str>>) -> &'static str {
+fn error(result: Result<(), GroupError<&'static str>>) -> &'static str {
     match result {
-        Err(Stopped::Failed(failure)) => failure.what,
+        Err(GroupError::Failed { error, .. }) => error,
         _ => panic!("a failure was expected"),
     }
 }
 
-/// Law 1, the reason of it all: who sees the cancellation and fails is not the cause.
+/// Guarantee 1: an item that fails because it saw the cancellation is not the cause.
 #[test]
 fn a_consequence_is_not_the_error() {
     explore("a consequence is not the error", || {
@@ -44,10 +58,10 @@ fn a_consequence_is_not_the_error() {
         let other = with(&run, |run| {
             if run.token().is_cancelled() {
                 assert!(matches!(run.token().cause(), Some(Cause::Failed)));
-                _ = run.fail("a consequence");
+                _ = fail(&run, "a consequence");
             }
         });
-        _ = run.fail("the root");
+        _ = fail(&run, "the root");
         other.join().unwrap();
         assert_eq!(error(end(run)), "the root");
     });
@@ -57,8 +71,8 @@ fn a_consequence_is_not_the_error() {
 fn of_two_failures_one_is_the_error() {
     explore("two failures", || {
         let run = run(None, 1);
-        let other = with(&run, |run| assert!(run.fail("other") == GoOn(false)));
-        assert!(run.fail("this") == GoOn(false));
+        let other = with(&run, |run| assert!(!fail(&run, "other")));
+        assert!(!fail(&run, "this"));
         assert!(run.token().is_cancelled());
         other.join().unwrap();
         assert!(["this", "other"].contains(&error(end(run))));
@@ -74,12 +88,12 @@ fn a_failure_and_a_cancellation_from_outside() {
             let parent = parent.clone();
             thread::spawn(move || assert!(parent.cancel()))
         };
-        _ = run.fail("the item's");
+        _ = fail(&run, "the item's");
         other.join().unwrap();
         let cause = run.token().cause();
         match end(run) {
-            Err(Stopped::Failed(_)) => assert!(matches!(cause, Some(Cause::Failed))),
-            Err(Stopped::Cancelled { cancelled, late }) => {
+            Err(GroupError::Failed { .. }) => assert!(matches!(cause, Some(Cause::Failed))),
+            Err(GroupError::Cancelled { cancelled, late }) => {
                 assert!(matches!(cancelled.cause(), Cause::Parent(_)));
                 assert!(matches!(cause, Some(Cause::Parent(_))));
                 assert_eq!(late, Some("the item's"));
@@ -94,9 +108,9 @@ fn a_panic_outranks_a_failure() {
     explore("a panic and a failure", || {
         let run = run(None, 1);
         let other = with(&run, |run| run.panicked(Box::new("payload")));
-        _ = run.fail("the item's");
+        _ = fail(&run, "the item's");
         other.join().unwrap();
-        assert!(matches!(end(run), Err(Stopped::Panicked(_))));
+        assert!(matches!(end(run), Err(GroupError::Panicked(_))));
     });
 }
 
@@ -105,34 +119,34 @@ fn the_second_failure_cancels() {
     explore("the second of two failures", || {
         let run = run(None, 2);
         let other = with(&run, |run| {
-            let went_on = run.fail("other") == GoOn(true);
+            let went_on = fail(&run, "other");
             assert!(went_on || run.token().is_cancelled());
         });
-        let went_on = run.fail("this") == GoOn(true);
+        let went_on = fail(&run, "this");
         assert!(went_on || run.token().is_cancelled());
         other.join().unwrap();
         assert!(matches!(run.token().cause(), Some(Cause::Failed)));
-        // The earliest, that is the one that was borne.
+        // The earliest, that is the one that was tolerated.
         assert_eq!(error(end(run)), if went_on { "this" } else { "other" });
     });
 }
 
 #[test]
-fn in_order_the_lowest_position_is_the_error() {
+fn in_order_the_lowest_index_is_the_error() {
     explore("in order, two failures", || {
         let run = run(None, 1);
         let other = with(&run, |run| {
-            let Wanted::UpTo(bound) = run.fail_at(3, "three", |wanted| wanted) else {
+            let Reaction::StopAbove(bound) = fail_at(&run, 3, "three") else {
                 unreachable!()
             };
             assert_eq!(bound, 3);
         });
-        let Wanted::UpTo(bound) = run.fail_at(7, "seven", |wanted| wanted) else {
+        let Reaction::StopAbove(bound) = fail_at(&run, 7, "seven") else {
             unreachable!()
         };
         assert!(bound == 7 || bound == 3);
         other.join().unwrap();
-        assert!(!run.token().is_cancelled(), "the items below go on");
+        assert!(!run.token().is_cancelled(), "the earlier items go on");
         assert_eq!(error(end(run)), "three");
     });
 }
@@ -142,16 +156,16 @@ fn in_order_a_failure_is_frozen_by_a_cancellation() {
     explore("in order, a failure and a cancellation", || {
         let run = run(None, 1);
         let other = with(&run, |run| _ = run.token().cancel());
-        let wanted = run.fail_at(7, "seven", |wanted| wanted);
+        let reaction = fail_at(&run, 7, "seven");
         other.join().unwrap();
         // Too late: it may be a consequence.
-        assert!(run.fail_at(3, "three", |wanted| wanted) == Wanted::Nothing);
+        assert!(fail_at(&run, 3, "three") == Reaction::Stop);
         match end(run) {
-            Err(Stopped::Failed(failure)) => {
-                assert!(wanted == Wanted::UpTo(7));
-                assert_eq!(failure.what, "seven");
+            Err(GroupError::Failed { error, .. }) => {
+                assert!(reaction == Reaction::StopAbove(7));
+                assert_eq!(error, "seven");
             }
-            Err(Stopped::Cancelled { .. }) => assert!(wanted == Wanted::Nothing),
+            Err(GroupError::Cancelled { .. }) => assert!(reaction == Reaction::Stop),
             _ => unreachable!(),
         }
     });
@@ -164,12 +178,12 @@ fn a_skipped_item_is_never_a_success() {
         let run = run(Some(&parent), 1);
         let other = with(&run, |run| {
             if run.token().is_cancelled() {
-                run.skip();
+                run.mark_incomplete();
             }
         });
         parent.cancel();
         other.join().unwrap();
-        let was_skipped = run.is_spoilt();
+        let was_skipped = run.is_incomplete();
         assert_eq!(end(run).is_err(), was_skipped);
     });
 }

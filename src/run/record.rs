@@ -1,308 +1,283 @@
-//! `Record`: the failures of a run, when they are too many, and what that makes of the run.
+//! `Record`: the failures of a run, whether they reached the error limit, and the verdict.
 
 use std::collections::BinaryHeap;
 use std::mem;
 
-use crate::error::Payload;
-
-/// How many failures a run bears, and what it keeps of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tolerance {
-    /// The failure with this number cancels the run. `usize::MAX`: none does.
-    pub(crate) failures: usize,
-    /// A panic of an item is a failure like any other, unless the first failure is too many.
-    pub(crate) catch_panics: bool,
-    /// Every failure is kept, and not only the earliest.
-    pub(crate) keep_all: bool,
-}
-
-impl Default for Tolerance {
-    fn default() -> Self {
-        Tolerance {
-            failures: 1,
-            catch_panics: false,
-            keep_all: false,
-        }
-    }
-}
-
-impl Tolerance {
-    /// Whether a run may go on after an item has panicked.
-    pub(super) fn bears_panics(self) -> bool {
-        self.catch_panics && self.failures > 1
-    }
-}
-
-/// Something that came of an item, with the item's position where it is known.
-pub(crate) struct Found<X> {
-    pub(crate) index: Option<usize>,
-    pub(crate) what: X,
-}
-
-/// An item's error.
-pub(crate) type Failure<E> = Found<E>;
-
-/// What came of a failure.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strike {
-    /// The run bears it.
-    Borne,
-    /// It is one too many: the failures, and nothing else, are what the run ends with.
-    Out,
-    /// Something else had cancelled the run before.
-    Late,
-}
-
-/// What came of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Ok,
-    Panicked,
-    Failed,
-    Cancelled,
-}
-
-/// Where the panic is that a run ends with, if it ends with one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum FirstPanic {
-    /// The first of those that no run bears.
-    Fatal,
-    /// Of those that counted as failures, the one with this number.
-    Borne(usize),
-}
+use super::failure::{Failure, Reaction, Standing};
+use crate::failure_policy::FailurePolicy;
+use crate::token::Cause;
 
 /// The failures of a run.
 ///
-/// Guarded by the run's lock, which is taken inside the lock of the token: so a failure is recorded
-/// if and only if nothing has cancelled the run yet, and before anybody can see that it does.
+/// Guarded by the run's lock, which is taken inside the token's lock while the token is active: see
+/// [`Run::record`](super::Run::record).
 pub(super) struct Record<E> {
-    keep_all: bool,
-    /// How many failures there were before something cancelled the run.
+    policy: FailurePolicy,
+    /// How many failures counted, before something else cancelled the run.
     pub(super) count: usize,
-    /// The failures were too many: they are the trigger, whatever comes later.
-    pub(super) decided: bool,
-    /// Of a run in order the lowest positions that failed, as many as the run bears.
+    /// In order: the lowest indices that failed, at most as many as the error limit.
     lowest: BinaryHeap<usize>,
-    /// The earliest of each kind: in time, or of a run in order the one with the lowest position. All
-    /// of them, where they are kept.
-    pub(super) errors: Vec<Failure<E>>,
-    /// Panics that counted as failures.
-    pub(super) panics: Vec<Found<Payload>>,
-    /// Errors that came when something else had cancelled the run, in the order of time.
-    pub(super) late: Vec<Failure<E>>,
-    /// Panics that no run bears, in the order of time.
-    pub(super) fatal: Vec<Found<Payload>>,
-    /// The first of these is on its way to the caller of the run, through rayon.
-    pub(super) is_escaping: bool,
-}
-
-/// Adds what was found, or returns in its stead what is to be dropped without a lock.
-fn keep<X>(kept: &mut Vec<Found<X>>, new: Found<X>, keep_all: bool) -> Option<X> {
-    match kept.first_mut() {
-        Some(earliest) if !keep_all => {
-            // In time, where nothing has a position, the one that is there is the earlier.
-            let is_earlier = new.index < earliest.index;
-            let later = if is_earlier {
-                mem::replace(earliest, new)
-            } else {
-                new
-            };
-            Some(later.what)
-        }
-        _ => {
-            kept.push(new);
-            None
-        }
-    }
+    /// Of each kind (error or panic, counted or not) the first: in time, or in iteration order
+    /// where there is an index. All of them with `keep_all`, as they came.
+    failures: Vec<Failure<E>>,
+    /// A panic is unwinding through rayon, and is the first that is not counted.
+    pub(super) panic_in_flight: bool,
 }
 
 impl<E> Record<E> {
-    pub(super) fn new(tolerance: Tolerance) -> Self {
+    pub(super) fn new(policy: FailurePolicy) -> Self {
         Record {
-            keep_all: tolerance.keep_all,
+            policy,
             count: 0,
-            decided: false,
             lowest: BinaryHeap::new(),
-            errors: Vec::new(),
-            panics: Vec::new(),
-            late: Vec::new(),
-            fatal: Vec::new(),
-            is_escaping: false,
+            failures: Vec::new(),
+            panic_in_flight: false,
         }
     }
 
-    pub(super) fn keep_error(&mut self, failure: Failure<E>) -> Option<E> {
-        keep(&mut self.errors, failure, self.keep_all)
+    /// Counts a failure of an active run. Returns the reaction, and a failure that is not kept.
+    pub(super) fn count(&mut self, mut failure: Failure<E>) -> (Reaction, Option<Failure<E>>) {
+        let (index, limit) = (failure.index, self.policy.error_limit);
+        if !failure.is_counted() {
+            return (Reaction::Stop, self.keep(failure));
+        }
+        if failure.standing == Standing::Fatal {
+            // It replaces the errors that were tolerated before.
+            let replaced = self.failures.iter().position(Failure::is_counted_error);
+            let replaced = replaced.map(|number| self.failures.remove(number));
+            self.count = limit;
+            self.lowest = index.into_iter().collect();
+            self.failures.push(failure);
+            return (Reaction::Stop, replaced);
+        }
+        if !failure.is_panic() && !self.is_reached(index) {
+            // An earlier item has failed, and this one was cancelled.
+            failure.standing = Standing::Late;
+        } else {
+            self.count += 1;
+            // With no limit there is no bound, and all indices would be remembered for nothing.
+            if let Some(index) = index.filter(|_| limit < usize::MAX) {
+                self.lowest.push(index);
+                if self.lowest.len() > limit {
+                    self.lowest.pop();
+                }
+            }
+        }
+        let reaction = match self.bound() {
+            _ if !self.limit_reached() => Reaction::Continue,
+            Some(bound) => Reaction::StopAbove(bound),
+            None => Reaction::Stop,
+        };
+        (reaction, self.keep(failure))
     }
 
-    pub(super) fn keep_panic(&mut self, panic: Found<Payload>) -> Option<Payload> {
-        keep(&mut self.panics, panic, self.keep_all)
-    }
-
-    pub(super) fn keep_late(&mut self, mut failure: Failure<E>) -> Option<E> {
-        if !self.keep_all {
+    /// Keeps a failure, or returns the one that is to be dropped instead, without a lock.
+    pub(super) fn keep(&mut self, mut new: Failure<E>) -> Option<Failure<E>> {
+        if self.policy.keep_all {
+            self.failures.push(new);
+            return None;
+        }
+        if !new.is_counted() {
             // The first in time.
-            failure.index = None;
-        }
-        keep(&mut self.late, failure, self.keep_all)
-    }
-
-    pub(super) fn keep_fatal(&mut self, mut panic: Found<Payload>) -> Option<Payload> {
-        if !self.keep_all {
-            panic.index = None;
-            if self.is_escaping {
-                return Some(panic.what);
+            new.index = None;
+            if new.is_panic() && self.panic_in_flight {
+                return Some(new);
             }
         }
-        keep(&mut self.fatal, panic, self.keep_all)
-    }
-
-    /// Counts a failure that nothing has come before. One with a position is too many for the
-    /// items above the bound only; see [`bound`](Record::bound).
-    pub(super) fn strike(&mut self, position: Option<usize>, tolerance: Tolerance) -> Strike {
-        self.count += 1;
-        if let Some(position) = position.filter(|_| tolerance.failures < usize::MAX) {
-            self.lowest.push(position);
-            if self.lowest.len() > tolerance.failures {
-                self.lowest.pop();
+        let kind = |failure: &Failure<E>| (failure.is_panic(), failure.is_counted());
+        let first = self.failures.iter_mut().find(|old| kind(old) == kind(&new));
+        match first {
+            None => {
+                self.failures.push(new);
+                None
             }
+            // Without an index, the one that is there came first in time.
+            Some(first) if new.index < first.index => Some(mem::replace(first, new)),
+            Some(_) => Some(new),
         }
-        if self.count < tolerance.failures {
-            return Strike::Borne;
-        }
-        self.decided = true;
-        Strike::Out
     }
 
-    /// This failure alone is too many, whatever the run bears. Returns those that it replaces.
-    pub(super) fn strike_out(&mut self, failure: Failure<E>) -> Vec<Failure<E>> {
-        self.count += 1;
-        self.decided = true;
-        self.lowest.clear();
-        self.lowest.extend(failure.index);
-        mem::replace(&mut self.errors, vec![failure])
+    /// The failures are the trigger, whatever comes later.
+    pub(super) fn limit_reached(&self) -> bool {
+        self.count >= self.policy.error_limit
     }
 
-    /// Of a run in order that has failed: the position where the sequential loop would have stopped,
-    /// as far as is known. It may still move down, and nothing above it is wanted any more.
+    /// In order, once the limit is reached: the index at which the sequential loop would have
+    /// stopped, as far as is known. It may still move down, and nothing after it counts any more.
     pub(super) fn bound(&self) -> Option<usize> {
-        self.lowest.peek().copied().filter(|_| self.decided)
+        self.lowest.peek().copied().filter(|_| self.limit_reached())
     }
 
-    /// Whether the sequential loop would have come to this position.
-    pub(super) fn is_reached(&self, index: Option<usize>) -> bool {
+    /// Whether the sequential loop would have come to this index.
+    fn is_reached(&self, index: Option<usize>) -> bool {
         self.bound().is_none_or(|bound| index <= Some(bound))
     }
 
-    /// What came of the run. It is spoilt if something has cancelled it before all was done.
-    pub(super) fn verdict(&self, is_spoilt: bool) -> Verdict {
-        let is_failed = self.decided || !is_spoilt;
-        let is_panicked = |panic: &Found<_>| !is_failed || self.is_reached(panic.index);
-        if !self.fatal.is_empty() || self.panics.iter().any(is_panicked) {
-            Verdict::Panicked
-        } else if is_failed && self.count > 0 {
-            Verdict::Failed
-        } else if is_spoilt {
-            Verdict::Cancelled
-        } else {
-            Verdict::Ok
+    /// Takes the failure that the run ended with, if it did not end with something else. The run is
+    /// incomplete if something cancelled it before every item had ended.
+    pub(super) fn take_ending(&mut self, incomplete: bool) -> Option<Failure<E>> {
+        let is_failed = self.limit_reached() || !incomplete;
+        let rank = |failure: &Failure<E>| match (failure.is_panic(), failure.is_counted()) {
+            // In time the counted panics came first, since any other one cancels the run.
+            (true, true) if failure.index.is_none() => Some((0, None)),
+            (true, false) => Some((1, None)),
+            (true, true) if !is_failed || self.is_reached(failure.index) => {
+                Some((2, failure.index))
+            }
+            (false, true) if is_failed => Some((3, failure.index)),
+            (false, false) if is_failed => Some((4, None)),
+            _ => None,
+        };
+        let ranks = self.failures.iter().map(rank).enumerate();
+        let ranks = ranks.filter_map(|(number, rank)| Some((rank?, number)));
+        let (_, number) = ranks.min()?;
+        Some(self.failures.remove(number))
+    }
+
+    pub(super) fn has_uncounted_panic(&self) -> bool {
+        let is_it = |failure: &Failure<E>| failure.is_panic() && !failure.is_counted();
+        self.failures.iter().any(is_it)
+    }
+
+    /// What cancelled the run, whose token was cancelled for `cause`.
+    pub(super) fn cause(&self, cause: Option<Cause>) -> Option<Cause> {
+        let is_error = |f: &Failure<E>| f.is_counted_error() && self.is_reached(f.index);
+        match cause {
+            cause if !self.limit_reached() => cause,
+            // The token of a run in order waits for the items before the failure. What cancels it
+            // in the meantime came later, except for a panic that outranks the failure.
+            Some(Cause::Panicked) if self.has_uncounted_panic() => cause,
+            _ if self.failures.iter().any(is_error) => Some(Cause::Failed),
+            _ => Some(Cause::Panicked),
         }
     }
 
-    /// The panic that the run ends with. In time, the first: all that were borne came before any that
-    /// was not. In order, one that was not borne, or else the lowest.
-    pub(super) fn first_panic(&self) -> FirstPanic {
-        let borne = self.panics.iter().enumerate();
-        let first = borne.min_by_key(|(_, panic)| panic.index);
-        match first {
-            Some((number, panic)) if panic.index.is_none() || self.fatal.is_empty() => {
-                FirstPanic::Borne(number)
+    /// Takes all failures that are left, in the order in which they came.
+    pub(super) fn take_all(&mut self) -> Vec<Failure<E>> {
+        let mut failures = mem::take(&mut self.failures);
+        for failure in &mut failures {
+            if failure.is_counted() && !self.is_reached(failure.index) {
+                failure.standing = Standing::Unreached;
             }
-            _ => FirstPanic::Fatal,
         }
+        failures
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Kind;
 
-    fn bears(failures: usize, keep_all: bool) -> Tolerance {
-        Tolerance {
-            failures,
+    fn policy(error_limit: usize, keep_all: bool) -> FailurePolicy {
+        FailurePolicy {
+            error_limit,
             catch_panics: true,
             keep_all,
         }
     }
 
-    fn fail(record: &mut Record<usize>, position: usize, tolerance: Tolerance) {
-        record.keep_error(Found {
-            index: Some(position),
-            what: position,
-        });
-        record.strike(Some(position), tolerance);
-    }
-
-    fn failing_at(positions: &[usize], tolerance: Tolerance) -> Record<usize> {
-        let mut record = Record::new(tolerance);
-        for position in positions {
-            fail(&mut record, *position, tolerance);
+    fn failing_at(indices: &[usize], policy: FailurePolicy) -> Record<usize> {
+        let mut record = Record::new(policy);
+        for index in indices {
+            _ = record.count(Failure::new(Some(*index), Kind::Error(*index)));
         }
         record
     }
 
-    #[test]
-    fn the_bound_is_where_the_loop_would_stop() {
-        let three = bears(3, false);
-        assert_eq!(failing_at(&[8, 9], three).bound(), None);
-        assert_eq!(failing_at(&[8, 10, 9], three).bound(), Some(10));
-        let moved_down = failing_at(&[8, 10, 9, 0, 1], three);
-        assert_eq!(moved_down.bound(), Some(8));
-        assert_eq!(moved_down.errors.len(), 1);
-        assert_eq!(moved_down.errors[0].what, 0, "the lowest is kept");
+    fn error(failure: Option<Failure<usize>>) -> Option<usize> {
+        match failure?.kind {
+            Kind::Error(error) => Some(error),
+            Kind::Panic(_) => None,
+        }
+    }
+
+    fn message(failure: Option<Failure<usize>>) -> &'static str {
+        match failure.map(|failure| failure.kind) {
+            Some(Kind::Panic(payload)) => payload.downcast_ref::<&str>().unwrap(),
+            _ => panic!("a panic was expected"),
+        }
     }
 
     #[test]
-    fn no_number_is_too_many_for_who_keeps_going() {
-        let record = failing_at(&[3, 1, 2], bears(usize::MAX, true));
-        assert_eq!((record.bound(), record.decided), (None, false));
-        assert_eq!(record.errors.len(), 3);
+    fn the_bound_is_where_the_loop_would_stop() {
+        let three = policy(3, false);
+        assert_eq!(failing_at(&[8, 9], three).bound(), None);
+        assert_eq!(failing_at(&[8, 10, 9], three).bound(), Some(10));
+        let mut moved_down = failing_at(&[8, 10, 9, 0, 1], three);
+        assert_eq!(moved_down.bound(), Some(8));
+        let first = moved_down.take_ending(true);
+        assert_eq!(error(first), Some(0), "the lowest is kept");
+        assert!(moved_down.take_all().is_empty());
+    }
+
+    #[test]
+    fn no_number_of_errors_reaches_the_limit_of_a_run_that_keeps_going() {
+        let mut record = failing_at(&[3, 1, 2], policy(usize::MAX, true));
+        assert_eq!((record.bound(), record.limit_reached()), (None, false));
         assert!(record.lowest.is_empty(), "nothing is kept for a bound");
-        assert_eq!(record.verdict(false), Verdict::Failed);
-        assert_eq!(record.verdict(true), Verdict::Cancelled);
+        assert!(record.take_ending(true).is_none(), "it was cancelled");
+        assert_eq!(error(record.take_ending(false)), Some(1));
+        let all = record.take_all().into_iter();
+        let errors = all.map(|failure| error(Some(failure)).unwrap());
+        assert_eq!(errors.collect::<Vec<_>>(), [3, 2]);
+    }
+
+    #[test]
+    fn an_error_after_the_bound_is_late_or_unreached() {
+        let mut record = failing_at(&[4, 2, 9], policy(1, true));
+        assert_eq!((record.bound(), record.count), (Some(2), 2));
+        let all = record.take_all().into_iter();
+        let standings = all.map(|failure| (failure.index.unwrap(), failure.standing));
+        let [
+            (4, Standing::Unreached),
+            (2, Standing::Tolerable),
+            (9, Standing::Late),
+        ] = standings.collect::<Vec<_>>()[..]
+        else {
+            panic!("only the item that was cancelled before it failed is late")
+        };
     }
 
     #[test]
     fn a_panic_that_the_loop_would_not_reach_does_not_count() {
-        let two = bears(2, false);
-        let mut record = failing_at(&[1], two);
-        record.keep_panic(Found {
-            index: Some(2),
-            what: Box::new("two"),
-        });
-        record.strike(Some(2), two);
-        assert_eq!(record.verdict(true), Verdict::Panicked);
-        fail(&mut record, 0, two);
-        assert_eq!(record.bound(), Some(1));
-        assert_eq!(record.verdict(true), Verdict::Failed);
+        let mut record = failing_at(&[1], policy(2, false));
+        let (reaction, _) = record.count(Failure::new(Some(2), Kind::Panic(Box::new("two"))));
+        assert_eq!(reaction, Reaction::StopAbove(2));
+        let two = record.take_ending(true).unwrap();
+        assert!(two.is_panic());
+        record.failures.push(two);
+        let (reaction, _) = record.count(Failure::new(Some(0), Kind::Error(0)));
+        assert_eq!(reaction, Reaction::StopAbove(1));
+        assert!(matches!(record.cause(None), Some(Cause::Failed)));
+        assert_eq!(error(record.take_ending(true)), Some(0));
     }
 
     #[test]
-    fn a_panic_without_a_place_comes_before_those_that_were_borne() {
-        let found = |index, what: &'static str| -> Found<Payload> {
-            let what = Box::new(what);
-            Found { index, what }
-        };
-        let mut record = Record::<()>::new(bears(9, true));
-        record.keep_panic(found(Some(2), "two"));
-        record.keep_panic(found(Some(1), "one"));
-        assert!(record.first_panic() == FirstPanic::Borne(1));
-        record.keep_fatal(found(None, "a sink"));
-        assert!(record.first_panic() == FirstPanic::Fatal);
-        // In time the first was borne before the one that was not.
-        let mut record = Record::<()>::new(bears(9, true));
-        record.keep_panic(found(None, "an item"));
-        record.keep_fatal(found(None, "a callback"));
-        assert!(record.first_panic() == FirstPanic::Borne(0));
+    fn an_uncounted_panic_comes_before_those_that_were_tolerated() {
+        let panic = |what: &'static str| Kind::Panic(Box::new(what));
+        let mut record = Record::<usize>::new(policy(9, true));
+        _ = record.count(Failure::new(Some(2), panic("two")));
+        _ = record.count(Failure::new(Some(1), panic("one")));
+        assert_eq!(message(record.take_ending(true)), "one");
+        _ = record.count(Failure::fatal(None, panic("a sink")));
+        _ = record.count(Failure::fatal(None, panic("a callback")));
+        assert_eq!(message(record.take_ending(true)), "a sink");
+        // In time the tolerated one came first.
+        let mut record = Record::<usize>::new(policy(9, true));
+        _ = record.count(Failure::new(None, panic("an item")));
+        _ = record.count(Failure::fatal(None, panic("a callback")));
+        assert_eq!(message(record.take_ending(true)), "an item");
+    }
+
+    #[test]
+    fn a_fatal_error_replaces_what_was_tolerated() {
+        let mut record = failing_at(&[3], policy(9, false));
+        let (reaction, replaced) = record.count(Failure::fatal(Some(7), Kind::Error(7)));
+        assert_eq!(reaction, Reaction::Stop);
+        assert_eq!(error(replaced), Some(3));
+        assert_eq!(record.bound(), Some(7));
+        record.count = 0;
+        assert!(record.take_ending(true).is_none(), "it was taken back");
     }
 }

@@ -1,20 +1,26 @@
 //! `Scope`: tasks of different kinds.
 
+#[expect(
+    unsafe_code,
+    reason = "the lifetimes of two references are erased; each block has its argument"
+)]
+mod erased;
+mod error;
 #[cfg(all(test, model = "shuttle"))]
 mod models;
-mod places;
-mod rejected;
+mod semaphore;
 
 use std::fmt;
-use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::ThreadPool;
 
-use self::places::Places;
-pub use self::rejected::Rejected;
-use crate::engine::busy::InTheMiddle;
-use crate::run::{self, GoOn, Run};
+use self::erased::{Handle, in_place_scope};
+pub use self::error::TrySpawnError;
+use self::semaphore::Semaphore;
+use crate::engine::user_code::UserCode;
+use crate::run::{Failure, Kind, Run};
 use crate::token::CancelToken;
 
 /// Runs tasks of different kinds in parallel, and stops at the first failure.
@@ -30,22 +36,25 @@ use crate::token::CancelToken;
 /// Tasks start in any order. Of several errors the earliest in time is returned, whether it is a
 /// task's or the body's own.
 ///
-/// A task's values are dropped before its error is recorded. So where tasks talk over a channel, let
-/// both ends live outside of them: else the end of one may make its neighbour fail first.
+/// A task's values are dropped before its error is recorded. So where tasks talk over a channel,
+/// let both ends live outside of the tasks: otherwise the end of one task may make its neighbour
+/// fail first.
 ///
 /// # Cancellation
 ///
-/// The first error or panic, of a task or of the body, cancels the [token](Scope::token). Tasks that
-/// have not begun are dropped then, and those that run are waited for; they should look at the token
-/// if they take long, and return an `Err` if they stop because of it (which one does not matter: it is never the
-/// one returned). `body` itself is not stopped: it runs on the calling thread, whatever happens.
+/// The first error or panic, of a task or of the body, cancels the [token](Scope::token). Tasks
+/// that have not started are dropped then, and `scope` waits for those that run. A task that takes
+/// long should check the token, and return an `Err` if it stops because of it (which one does not
+/// matter: it is never the one returned). `body` itself is not stopped: it runs on the calling
+/// thread, whatever happens.
 ///
 /// # Panics
 ///
 /// Resumes the panic of a task or of the body with its payload, after the other tasks have ended.
-/// Unlike rayon's, it drops what has not begun. It also panics if a task cancels the token itself,
-/// other tasks were skipped because of that, and none returned an error: then there is no `E` to
-/// return, and [`ErrGroup::scope`](crate::ErrGroup::scope) has an error for it.
+/// Unlike rayon's `scope`, it drops the tasks that have not started. It also panics if a task
+/// cancels the token itself, other tasks were skipped because of that, and none returned an error:
+/// then there is no `E` to return, and [`ErrGroup::scope`](crate::ErrGroup::scope) has an error for
+/// it.
 ///
 /// # Errors
 ///
@@ -82,7 +91,7 @@ use crate::token::CancelToken;
 /// use rayon_errgroup::{Scope, scope};
 /// use std::sync::atomic::{AtomicU32, Ordering};
 ///
-/// fn tree<'scope>(s: &Scope<'_, '_, 'scope, String>, depth: u32, leaves: &'scope AtomicU32) {
+/// fn tree<'scope>(s: &Scope<'scope, String>, depth: u32, leaves: &'scope AtomicU32) {
 ///     if depth == 0 {
 ///         leaves.fetch_add(1, Ordering::Relaxed);
 ///         return;
@@ -98,73 +107,67 @@ use crate::token::CancelToken;
 /// ```
 pub fn scope<'scope, E, R, F>(body: F) -> Result<R, E>
 where
-    F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<R, E>,
+    F: FnOnce(&Scope<'scope, E>) -> Result<R, E>,
     E: Send,
 {
-    run::bare(|run| fill(run, None, body)).map(whole)
+    let run = Run::bare();
+    let result = run_tasks(&run, None, body);
+    run.finish(result).into_bare()
 }
 
 /// Runs the body, and returns when every task has ended. `None` if the body has failed.
-pub(crate) fn fill<'scope, E, R, F>(run: &Run<E>, pool: Option<&ThreadPool>, body: F) -> Option<R>
+pub(crate) fn run_tasks<'scope, E, R, F>(
+    run: &Run<E>,
+    pool: Option<&ThreadPool>,
+    body: F,
+) -> Option<R>
 where
-    F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<R, E>,
+    F: FnOnce(&Scope<'scope, E>) -> Result<R, E>,
     E: Send,
 {
     let shared = Shared {
         run,
-        places: pool.map(Places::new),
+        semaphore: pool.map(Semaphore::new),
     };
-    match pool {
-        Some(pool) => pool.in_place_scope(|rayon| lead(rayon, &shared, body)),
-        None => rayon::in_place_scope(|rayon| lead(rayon, &shared, body)),
-    }
-}
-
-/// Runs the body. Its failure is caught here, and not by rayon, which would first wait for all tasks.
-fn lead<'run, 'scope: 'run, E, R, F>(
-    rayon: &rayon::Scope<'run>,
-    shared: &'run Shared<'run, E>,
-    body: F,
-) -> Option<R>
-where
-    F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<R, E>,
-{
-    let scope = Scope::new(rayon, shared, false);
-    let _middle = InTheMiddle::new();
-    match catch_unwind(AssertUnwindSafe(|| body(&scope))) {
-        Ok(Ok(value)) => return Some(value),
-        Ok(Err(error)) => shared.run.abort(None, error),
-        Err(payload) => shared.run.panicked(payload),
-    }
-    None
-}
-
-/// The value of the body of a scope that was a success.
-pub(crate) fn whole<R>(value: Option<R>) -> R {
-    value.expect("a scope whose body has failed is no success")
+    in_place_scope(pool, &shared, |scope| {
+        let _user_code = UserCode::enter();
+        // Caught here: rayon would wait for all tasks before it lets the panic go on, and the run
+        // must be cancelled before that.
+        match catch_unwind(AssertUnwindSafe(|| body(scope))) {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => _ = run.fail(Failure::fatal(None, Kind::Error(error))),
+            Err(payload) => run.panicked(payload),
+        }
+        None
+    })
 }
 
 /// What the tasks of one scope share.
 struct Shared<'r, E> {
     run: &'r Run<E>,
     /// Only where the group has a concurrency.
-    places: Option<Places<'r>>,
+    semaphore: Option<Semaphore<'r>>,
 }
+
+/// `Handle` relies on this.
+const fn assert_shared_is_sync<E: Send>() {
+    const fn is_sync<T: Sync>() {}
+    is_sync::<Shared<'_, E>>();
+    is_sync::<rayon::Scope<'_>>();
+}
+const _: () = assert_shared_is_sync::<()>();
 
 /// Where tasks are spawned. Given to the body of [`scope`] and to every task.
 ///
-/// Tasks borrow what lives longer than the call of [`scope`]: that is `'scope`. The other two
-/// lifetimes are those of the reference to rayon's scope and of the run behind it; a function that
-/// is given a scope says `&Scope<'_, '_, 'scope, E>`, as in the example of [`scope`]. (So does a closure
-/// that is kept in a variable before it is spawned, if it spawns itself; such a one is better written
-/// as a function, since a closure cannot name `'scope`.)
+/// Tasks borrow what lives longer than the call of [`scope`]: that is `'scope`. A function that is
+/// given a scope names it, as in the example of [`scope`]: `&Scope<'scope, E>`.
 ///
 /// A scope may be shared with other threads, which may spawn too.
 ///
 /// # Coming from Go
 ///
-/// `g.Go(f)` is [`spawn`](Scope::spawn), `g.TryGo(f)` is [`try_spawn`](Scope::try_spawn), the `ctx` of
-/// `WithContext` is [`token`](Scope::token), and `g.Wait()` is the end of the scope.
+/// `g.Go(f)` is [`spawn`](Scope::spawn), `g.TryGo(f)` is [`try_spawn`](Scope::try_spawn), the `ctx`
+/// of `WithContext` is [`token`](Scope::token), and `g.Wait()` is the end of the scope.
 ///
 /// # Examples
 ///
@@ -176,7 +179,7 @@ struct Shared<'r, E> {
 ///
 /// struct Folder { files: usize, folders: Vec<Folder> }
 ///
-/// fn count<'a>(s: &Scope<'_, '_, 'a, String>, folder: &'a Folder, files: &'a AtomicUsize) {
+/// fn count<'a>(s: &Scope<'a, String>, folder: &'a Folder, files: &'a AtomicUsize) {
 ///     for below in &folder.folders {
 ///         s.spawn(move |s| Ok(count(s, below, files)));
 ///     }
@@ -188,28 +191,13 @@ struct Shared<'r, E> {
 /// assert_eq!(scope(|s| Ok(count(s, &root, &files))), Ok(()));
 /// assert_eq!(files.into_inner(), 5);
 /// ```
-pub struct Scope<'s, 'run, 'scope: 'run, E> {
-    rayon: &'s rayon::Scope<'run>,
-    shared: &'run Shared<'run, E>,
-    /// Given to a task, and not to the body: what is spawned on it waits for no place, whichever thread
-    /// it is that spawns, since the task has a place itself.
-    is_task: bool,
-    /// Invariant, as rayon's: if `'scope` could shrink to `'run`, which no caller can name, the
-    /// compiler would ask of what tasks borrow that it lives as long as the references in `E`.
-    tasks: PhantomData<fn(&'scope ()) -> &'scope ()>,
+pub struct Scope<'scope, E> {
+    handle: Handle<'scope, E>,
 }
 
-impl<'s, 'run, E> Scope<'s, 'run, '_, E> {
-    fn new(rayon: &'s rayon::Scope<'run>, shared: &'run Shared<'run, E>, is_task: bool) -> Self {
-        Scope {
-            rayon,
-            shared,
-            is_task,
-            tasks: PhantomData,
-        }
-    }
-
-    /// The token of this run. It is cancelled by the first failure, and cancelling it stops the scope.
+impl<E> Scope<'_, E> {
+    /// The token of this run. It is cancelled by the first failure, and cancelling it stops the
+    /// scope.
     ///
     /// # Examples
     ///
@@ -223,24 +211,29 @@ impl<'s, 'run, E> Scope<'s, 'run, '_, E> {
     /// });
     /// assert_eq!(result, Err("the root of it"));
     /// ```
+    #[must_use]
     pub fn token(&self) -> &CancelToken {
-        self.shared.run.token()
+        self.handle.shared().run.token()
     }
 }
 
-impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
+impl<'scope, E: Send> Scope<'scope, E> {
     /// Spawns a task: `f` is called on the pool, at some time before the scope ends, with the scope
     /// that it belongs to.
     ///
-    /// Of a scope that is cancelled `f` is dropped unrun, and then the scope is no success.
+    /// If the scope is cancelled, `f` is dropped and does not run, and the scope does not end with
+    /// `Ok`.
     ///
-    /// With a [`concurrency`](crate::ErrGroup::concurrency) the body's `spawn` waits, if it is called
-    /// from outside of the group's threads, until one of them is free, or the scope is cancelled; so a
-    /// body that reads a long list is never far ahead of its tasks. A task that spawns, on the scope
-    /// that it was given, never waits. Without a concurrency nobody does. A body that runs on a worker
-    /// of another pool does that pool's work while it waits, and while it does, no `spawn` on that
-    /// thread waits, of whatever scope. To wait and to be woken costs some ten microseconds where tasks
-    /// are very quick.
+    /// With a [`concurrency`](crate::ErrGroup::concurrency), each task needs a permit, and there is
+    /// one for each thread of the group. The body's `spawn`, if it is called from outside of
+    /// the group's threads, waits until a permit is available or the scope is cancelled: so a
+    /// body that reads a long list is never far ahead of its tasks (backpressure). A task
+    /// already holds a permit, so spawning on the scope that it was given never waits. Without
+    /// a concurrency, `spawn` never waits.
+    ///
+    /// A body that runs on a thread of another pool runs that pool's jobs while it waits. A `spawn`
+    /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten
+    /// microseconds for each wake-up.
     ///
     /// # Examples
     ///
@@ -261,90 +254,94 @@ impl<'scope, E: Send> Scope<'_, '_, 'scope, E> {
     /// ```
     pub fn spawn<F>(&self, f: F)
     where
-        F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<(), E> + Send + 'scope,
+        F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
-        let Shared { run, places } = self.shared;
-        let is_open = !run.token().is_cancelled()
-            && match places {
-                None => true,
-                Some(places) if self.is_task => {
-                    places.take_at_once();
-                    true
-                }
-                Some(places) => places.take(run.token()) == GoOn(true),
-            };
-        if is_open {
-            self.start(f);
-        } else {
-            run.skip();
+        let Shared { run, semaphore } = self.handle.shared();
+        if run.token().is_cancelled() {
+            return run.mark_incomplete();
+        }
+        let flow = match semaphore {
+            None => ControlFlow::Continue(()),
+            Some(semaphore) if self.handle.is_task => {
+                semaphore.acquire_over_limit();
+                ControlFlow::Continue(())
+            }
+            Some(semaphore) => semaphore.acquire(run.token()),
+        };
+        match flow {
+            ControlFlow::Continue(()) => self.start(f),
+            ControlFlow::Break(()) => run.mark_incomplete(),
         }
     }
 
     /// Spawns a task if that is possible at once, and gives the closure back if it is not.
     ///
-    /// A task that was taken may still be dropped unrun, if the scope is cancelled before it begins;
-    /// one that was given back counts nowhere.
+    /// A task that was spawned may still be dropped, if the scope is cancelled before it starts. A
+    /// task that was given back does not count.
     ///
     /// # Errors
     ///
-    /// [`Rejected::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) and as many
-    /// tasks are spawned and have not ended; [`Rejected::Cancelled`] if the scope is cancelled.
+    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) and
+    /// no permit is available; [`TrySpawnError::Cancelled`] if the scope is cancelled.
     ///
     /// # Examples
     ///
     /// ```
-    /// use rayon_errgroup::{ErrGroup, Rejected};
+    /// use rayon_errgroup::{ErrGroup, TrySpawnError};
     /// use std::sync::mpsc::channel;
     ///
     /// let (release, wait) = channel::<()>();
     /// let result = ErrGroup::new().concurrency(1).scope(|s| {
     ///     s.spawn(move |_| wait.recv().map_err(drop));
-    ///     let Err(Rejected::Full(_task)) = s.try_spawn(|_| Ok(())) else { unreachable!() };
+    ///     let Err(TrySpawnError::Full(_task)) = s.try_spawn(|_| Ok(())) else { unreachable!() };
     ///     release.send(()).map_err(drop)
     /// });
     /// assert!(result.is_ok());
     /// ```
-    pub fn try_spawn<F>(&self, f: F) -> Result<(), Rejected<F>>
+    pub fn try_spawn<F>(&self, f: F) -> Result<(), TrySpawnError<F>>
     where
-        F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<(), E> + Send + 'scope,
+        F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
-        let Shared { run, places } = self.shared;
+        let Shared { run, semaphore } = self.handle.shared();
         if run.token().is_cancelled() {
-            return Err(Rejected::Cancelled(f));
+            return Err(TrySpawnError::Cancelled(f));
         }
-        if places.as_ref().is_some_and(|places| !places.try_take()) {
-            return Err(Rejected::Full(f));
+        if (semaphore.as_ref()).is_some_and(|semaphore| !semaphore.try_acquire()) {
+            return Err(TrySpawnError::Full(f));
         }
         self.start(f);
         Ok(())
     }
 
-    /// Queues a task that has its place.
+    /// Queues a task that has its permit.
     fn start<F>(&self, f: F)
     where
-        F: FnOnce(&Scope<'_, '_, 'scope, E>) -> Result<(), E> + Send + 'scope,
+        F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
-        let shared = self.shared;
-        self.rayon.spawn(move |rayon| {
-            let _place = shared.places.as_ref().map(Places::of_task);
-            let run = shared.run;
-            if run.token().is_cancelled() {
-                run.skip();
-                run.contain(|| drop(f));
-                return;
-            }
-            let scope = Scope::new(rayon, shared, true);
-            let _middle = InTheMiddle::new();
-            match catch_unwind(AssertUnwindSafe(|| f(&scope))) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => _ = run.fail(error),
-                Err(payload) => _ = run.item_panicked(payload),
-            }
-        });
+        self.handle.spawn(move |scope| scope.run_task(f));
+    }
+
+    fn run_task<F>(&self, f: F)
+    where
+        F: FnOnce(&Scope<'scope, E>) -> Result<(), E>,
+    {
+        let Shared { run, semaphore } = self.handle.shared();
+        let _permit = semaphore.as_ref().map(Semaphore::permit);
+        if run.token().is_cancelled() {
+            run.mark_incomplete();
+            run.drop_value(f);
+            return;
+        }
+        let _user_code = UserCode::enter();
+        match catch_unwind(AssertUnwindSafe(|| f(self))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
+            Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
+        }
     }
 }
 
-impl<E> fmt::Debug for Scope<'_, '_, '_, E> {
+impl<E> fmt::Debug for Scope<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope")
             .field("token", self.token())

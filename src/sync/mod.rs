@@ -1,31 +1,44 @@
-//! What threads meet at: the standard library's primitives, or those of a model checker.
+//! Synchronisation primitives: those of the standard library, or those of a model checker.
 //!
-//! Everything that locks, loads or waits in this crate does so by what is exported here (but for the
-//! timer, whose thread belongs to the process). So the code that users run is the code that is checked
-//! under all schedules by loom (`src/token/models.rs`, `src/run/models.rs`), and under many by shuttle
-//! (`src/engine/claim/models.rs`). `.ci/models` runs both.
+//! All code in this crate that locks, waits or uses atomics imports its primitives from here
+//! (except the timer, whose thread belongs to the process). So the code that users run is the code
+//! that the model checkers run: loom tries all schedules (`src/token/models.rs`,
+//! `src/run/models.rs`), shuttle tries many (`src/engine/claim/models.rs`, `src/scope/models.rs`).
+//! `.ci/models` runs both.
 //!
-//! `Arc` and `Weak` stay those of the standard library: loom has no `Weak`, and what they do is not
-//! in question.
+//! `Arc` and `Weak` are always those of the standard library: loom has no `Weak`, and the models do
+//! not test reference counting.
 
-#[cfg(all(test, model = "loom"))]
-mod loom;
-#[cfg(all(test, model = "shuttle"))]
-mod shuttle;
+mod backoff;
+
 #[cfg(not(all(test, any(model = "loom", model = "shuttle"))))]
-mod std;
-
+mod real;
 #[cfg(all(test, model = "loom"))]
-pub(crate) use self::loom::*;
+mod with_loom;
 #[cfg(all(test, model = "shuttle"))]
-pub(crate) use self::shuttle::*;
+mod with_shuttle;
+
+#[cfg(all(test, any(model = "loom", model = "shuttle")))]
+pub(crate) mod model_channel;
+#[cfg(all(test, model = "shuttle"))]
+pub(crate) mod model_pool;
+#[cfg(not(all(test, model = "shuttle")))]
+pub(crate) mod rayon_pool;
+
+use std::sync::PoisonError;
+
+pub(crate) use self::backoff::backoff;
 #[cfg(not(all(test, any(model = "loom", model = "shuttle"))))]
-pub(crate) use self::std::*;
+pub(crate) use self::real::*;
+#[cfg(all(test, model = "loom"))]
+pub(crate) use self::with_loom::*;
+#[cfg(all(test, model = "shuttle"))]
+pub(crate) use self::with_shuttle::*;
 
-use ::std::sync::PoisonError;
-
-/// Locks without poison: every lock in this crate guards plain bookkeeping, and no user code runs while
-/// one is held, so a panic cannot leave half a change behind, and a poisoned lock carries no news.
+/// Locks a mutex and ignores poisoning.
+///
+/// Every lock in this crate guards plain bookkeeping, and no user code runs while one is held. So a
+/// panic cannot leave a change half done, and a poisoned lock guards data that is still consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

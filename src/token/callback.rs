@@ -1,22 +1,25 @@
-//! A callback: a closure that is run at most once, by the thread that cancels.
+//! `Callback`: a closure that runs at most once, on the thread that cancels.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
-use crate::error::Payload;
+use crate::panic::Payload;
 use crate::sync::thread::{self, ThreadId};
 use crate::sync::{Condvar, Mutex, lock};
 
-/// The closure and how far it has come. The lock is never held while it runs.
+/// The closure and its progress. The lock is never held while the closure runs.
 pub(super) struct Callback {
     state: Mutex<State>,
+    /// Notified when the call has ended.
     ended: Condvar,
 }
 
 enum State {
     Waiting(Box<dyn FnOnce() + Send>),
+    /// The thread is stored so that the callback can drop its own registration: see `wait`.
     Running(ThreadId),
+    /// The closure has run, or was taken before it ran.
     Ended,
 }
 
@@ -28,9 +31,10 @@ impl Callback {
         }
     }
 
-    /// Runs the closure unless somebody took it. A panic is handed to `on_panic` before those who
-    /// wait for the end of the call are let go.
-    pub(super) fn run(&self, on_panic: impl FnOnce(Payload)) {
+    /// Runs the closure, unless it has run or was taken. If it panics, `on_panic` receives the
+    /// payload before the threads that wait for the end of the call continue: then a run whose item
+    /// waits for the call has the panic before it ends.
+    pub(super) fn run(&self, on_panic: &mut dyn FnMut(Payload)) {
         let Some(call) = self.replace_waiting(State::Running(thread::current().id())) else {
             return;
         };
@@ -41,7 +45,7 @@ impl Callback {
         self.ended.notify_all();
     }
 
-    /// Takes the closure, so that it never runs.
+    /// Takes the closure, so that it never runs. `None` if it has run, is running, or was taken.
     pub(super) fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
         self.replace_waiting(State::Ended)
     }
@@ -57,11 +61,12 @@ impl Callback {
         }
     }
 
-    /// Waits for a call that another thread has begun.
+    /// Waits while another thread is running the closure. On the thread that runs it this returns
+    /// at once, since that thread would wait for itself.
     pub(super) fn wait(&self) {
-        let mine = thread::current().id();
+        let this_thread = thread::current().id();
         let mut state = lock(&self.state);
-        while matches!(*state, State::Running(thread) if thread != mine) {
+        while matches!(*state, State::Running(thread) if thread != this_thread) {
             state = self
                 .ended
                 .wait(state)
@@ -69,7 +74,7 @@ impl Callback {
         }
     }
 
-    /// How far it has come, in a word.
+    /// The state as a word, for `Debug`.
     pub(super) fn progress(&self) -> &'static str {
         match *lock(&self.state) {
             State::Waiting(_) => "waiting",

@@ -1,17 +1,16 @@
-//! `DropGuard`: cancels when it goes out of scope.
+//! `DropGuard`: cancels a token when it goes out of scope.
 
 use std::mem;
 
-use super::CancelToken;
-use crate::error::Cause;
+use super::{CancelToken, Cause};
 
 /// Cancels a token when dropped, unless disarmed. Made by
 /// [`CancelToken::drop_guard`](crate::CancelToken::drop_guard).
 ///
 /// # Panics
 ///
-/// Its drop does if a [callback](crate::CancelToken::on_cancel) panics, unless the thread unwinds already:
-/// then the panic of the callback is swallowed.
+/// Its drop panics if a [callback](crate::CancelToken::on_cancel) does. If the thread is unwinding
+/// already, the panic of the callback is swallowed instead.
 ///
 /// # Examples
 ///
@@ -23,7 +22,7 @@ use crate::error::Cause;
 /// assert!(matches!(token.cause(), Some(Cause::Dropped)));
 /// ```
 #[derive(Debug)]
-#[must_use = "an unused guard cancels at once"]
+#[must_use = "a guard that is dropped at once cancels at once"]
 pub struct DropGuard {
     token: CancelToken,
     armed: bool,
@@ -34,7 +33,7 @@ impl DropGuard {
         DropGuard { token, armed: true }
     }
 
-    /// Gives the token back, not cancelled.
+    /// Returns the token without cancelling it.
     ///
     /// # Examples
     ///

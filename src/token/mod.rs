@@ -1,11 +1,12 @@
-//! `CancelToken`: the flag of a run, in a tree.
+//! `CancelToken`: a cancellation flag in a tree of such flags.
 
 mod callback;
+mod cancel_registration;
+mod cause;
 mod drop_guard;
 #[cfg(all(test, model = "loom"))]
 mod models;
 mod node;
-mod on_cancel;
 mod timer;
 
 use std::convert::Infallible;
@@ -16,29 +17,32 @@ use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::cancel_registration::CancelRegistration;
+pub use self::cause::{Cancelled, Cause};
 pub use self::drop_guard::DropGuard;
 pub(crate) use self::node::Node;
-pub use self::on_cancel::OnCancel;
-use crate::error::{Cancelled, Cause, discard, keep_first};
+use crate::panic::{drop_payload, first_panic};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::thread;
 
 /// A cancellation flag that can be shared, waited for, and handed down a tree.
 ///
-/// Every run has a token and gives it to its closures, which look at it if they take long. A token
-/// of your own, given to [`ErrGroup::token`](crate::ErrGroup::token), cancels a run from outside.
+/// Every run has a token and passes it to its closures, which check it if they take long. To cancel
+/// a run from outside, give it a token of your own with
+/// [`ErrGroup::token`](crate::ErrGroup::token).
 ///
-/// A clone is the same token; [`child`](CancelToken::child) is a new one, cancelled together with
-/// its parent but not the other way round. Cancellation is final: the first cause stays.
+/// A clone is the same token. A [`child`](CancelToken::child) is a new one: it is cancelled
+/// together with its parent, but not the other way round. Cancellation is final: the first cause
+/// stays.
 ///
-/// A token is in one of three states: active, cancelled, or *released*. The last is the state of a
-/// run's token (and of the children made of it) once the run has ended without being cancelled:
-/// [`is_cancelled`](CancelToken::is_cancelled) stays false and callbacks are dropped unrun, but
-/// [`done`](CancelToken::done) is closed, so that nobody waits for a cancellation that can no
-/// longer come.
+/// A token is active, cancelled, or *released*. The token of a run, and the children made from it,
+/// are released when the run ends without being cancelled. Then
+/// [`is_cancelled`](CancelToken::is_cancelled) stays false and callbacks are dropped without
+/// running, but [`done`](CancelToken::done) is closed, so that no thread waits for a cancellation
+/// that can no longer happen.
 ///
 /// Dropping a token never cancels it; see [`drop_guard`](CancelToken::drop_guard) for that. Work
-/// that must not be cancelled (a clean-up, say) runs on no token, or on a new one.
+/// that must not be cancelled, such as a clean-up, uses no token or a new one.
 ///
 /// # Examples
 ///
@@ -49,19 +53,24 @@ use crate::sync::thread;
 /// let child = token.child();
 /// assert!(token.cancel());
 /// assert!(child.is_cancelled());
-/// assert!(!token.cancel(), "somebody was first");
+/// assert!(!token.cancel(), "it was cancelled before");
 /// ```
 #[derive(Clone)]
+#[doc(alias = "CancellationToken")]
+#[doc(alias = "CancellationTokenSource")]
+#[doc(alias = "Context")]
+#[doc(alias = "stop_token")]
 pub struct CancelToken {
     node: Arc<Node>,
 }
 
 impl CancelToken {
-    /// Makes a token with no parent.
+    /// Makes a token without a parent.
     ///
     /// ```
     /// assert!(!rayon_errgroup::CancelToken::new().is_cancelled());
     /// ```
+    #[doc(alias = "Background")]
     #[must_use]
     pub fn new() -> Self {
         CancelToken { node: Node::root() }
@@ -70,8 +79,8 @@ impl CancelToken {
     /// Makes a token that is cancelled when this one is, with
     /// [`Cause::Parent`](crate::Cause::Parent), and can be cancelled on its own.
     ///
-    /// A child of a cancelled token is born cancelled. Children outlive the handles of their
-    /// parent: a token cancels its grandchildren even when the child between is gone.
+    /// A child of a cancelled token is cancelled from the start. Children outlive the handles of
+    /// their parent: a token cancels its grandchildren even if the child between them was dropped.
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
@@ -81,6 +90,8 @@ impl CancelToken {
     /// first.cancel();
     /// assert!(!token.is_cancelled() && !second.is_cancelled());
     /// ```
+    #[doc(alias = "child_token")]
+    #[doc(alias = "WithCancel")]
     #[must_use]
     pub fn child(&self) -> Self {
         CancelToken {
@@ -95,10 +106,10 @@ impl CancelToken {
         }
     }
 
-    /// The token of one lane of the run that this token belongs to.
-    pub(crate) fn lane(&self) -> Self {
+    /// The token of one worker of the run that this token belongs to.
+    pub(crate) fn worker(&self) -> Self {
         CancelToken {
-            node: self.node.lane(),
+            node: self.node.worker(),
         }
     }
 
@@ -106,17 +117,18 @@ impl CancelToken {
         &self.node
     }
 
-    /// Cancels this token and everything below it. `true` for exactly one caller.
+    /// Cancels this token and all its descendants. Returns `true` to exactly one caller.
     ///
     /// When it returns `true`, this token and all its descendants are cancelled, their
-    /// [`done`](CancelToken::done) is closed, and their [callbacks](CancelToken::on_cancel) have been
-    /// run on this thread, but for those that another thread is running which cancels a token above
-    /// or below at the same time. When it returns `false` this token is cancelled already, by somebody
-    /// who may still be running callbacks, or it is [released](CancelToken).
+    /// [`done`](CancelToken::done) is closed, and this thread has run their
+    /// [callbacks](CancelToken::on_cancel). The exception is a callback that another thread is
+    /// running because it cancels an ancestor or a descendant at the same time. When it returns
+    /// `false`, this token was cancelled before, and the thread that did so may still be running
+    /// callbacks; or it is [released](CancelToken).
     ///
     /// # Panics
     ///
-    /// If a callback panics, the others still run, and then the first panic goes on here.
+    /// If a callback panics. The other callbacks still run, and then the first panic is resumed.
     ///
     /// # Examples
     ///
@@ -125,14 +137,21 @@ impl CancelToken {
     /// assert!(token.cancel());
     /// assert!(!token.cancel());
     /// ```
+    #[doc(alias = "CancelFunc")]
+    #[doc(alias = "request_stop")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "an action, not a getter: the answer may be ignored"
+    )]
     pub fn cancel(&self) -> bool {
         self.cancel_for(&Cause::Requested(None))
     }
 
     /// As [`cancel`](CancelToken::cancel), with a reason: Go's `CancelCauseFunc`.
     ///
-    /// The reason is found in the [`cause`](CancelToken::cause) and as the source of
-    /// [`Cancelled`]. Of several, the first stays; another is dropped by the call that gives it.
+    /// The reason is part of the [`cause`](CancelToken::cause), and the source of [`Cancelled`]. If
+    /// the token is cancelled several times, the first reason stays, and each later call drops its
+    /// own.
     ///
     /// # Panics
     ///
@@ -148,35 +167,40 @@ impl CancelToken {
     /// let Some(Cause::Requested(Some(reason))) = token.cause() else { unreachable!() };
     /// assert_eq!(reason.to_string(), "the disk is full");
     /// ```
+    #[doc(alias = "WithCancelCause")]
+    #[doc(alias = "CancelCauseFunc")]
     pub fn cancel_with(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
         self.cancel_for(&Cause::Requested(Some(reason.into().into())))
     }
 
     fn cancel_for(&self, cause: &Cause) -> bool {
         let mut panic = None;
-        let mut on_panic = |_: &Node, payload| keep_first(&mut panic, Some(payload));
-        let addressed = self.node.addressed();
-        let first = addressed.is_some_and(|node| node.cancel(cause, || (), &mut on_panic));
-        if !first {
-            self.node.follow(on_panic);
+        let mut on_panic = |_: &Node, payload| first_panic(&mut panic, Some(payload));
+        let target = self.node.target();
+        let is_trigger = target.is_some_and(|node| node.cancel(cause, &mut on_panic));
+        if !is_trigger {
+            // The item of a worker has cancelled a run that was cancelled before: its own token
+            // must be cancelled too when this call returns.
+            self.node.catch_up(&mut on_panic);
         }
         match panic {
-            // A guard that is dropped by an unwinding thread must not panic as well.
-            Some(payload) if thread::panicking() => discard(payload),
+            // A guard that is dropped while the thread unwinds must not panic: that would abort.
+            Some(payload) if thread::panicking() => drop_payload([payload]),
             Some(payload) => resume_unwind(payload),
             None => {}
         }
-        first
+        is_trigger
     }
 
     /// Cancels this token at the given time, with [`Cause::Deadline`](crate::Cause::Deadline).
     ///
-    /// Nobody needs to look: a timer thread, one for the process, cancels the token. Of several
-    /// deadlines the earliest counts. One that has passed cancels before this call returns.
+    /// No thread needs to check the time: one timer thread per process cancels the tokens. Of
+    /// several deadlines the earliest counts. If `at` has passed, the token is cancelled before
+    /// this call returns.
     ///
     /// # Panics
     ///
-    /// If the timer thread cannot be started; for a deadline that has passed, as
+    /// If the timer thread cannot be started. If `at` has passed, as
     /// [`cancel`](CancelToken::cancel).
     ///
     /// # Examples
@@ -189,9 +213,11 @@ impl CancelToken {
     /// token.cancel_at(Instant::now());
     /// assert!(matches!(token.cause(), Some(Cause::Deadline)));
     /// ```
+    #[doc(alias = "WithDeadline")]
+    #[doc(alias = "WithDeadlineCause")]
     pub fn cancel_at(&self, at: Instant) {
-        let addressed = self.node.addressed();
-        if addressed.is_some_and(|node| !node.set_deadline(at)) {
+        let target = self.node.target();
+        if target.is_some_and(|node| !node.set_deadline(at)) {
             self.cancel_for(&Cause::Deadline);
         }
     }
@@ -215,6 +241,8 @@ impl CancelToken {
     /// token.cancel_after(Duration::ZERO);
     /// assert!(token.is_cancelled());
     /// ```
+    #[doc(alias = "WithTimeout")]
+    #[doc(alias = "WithTimeoutCause")]
     pub fn cancel_after(&self, limit: Duration) {
         if let Some(at) = Instant::now().checked_add(limit) {
             self.cancel_at(at);
@@ -223,7 +251,7 @@ impl CancelToken {
 
     /// Whether this token has been cancelled. One atomic load, no lock.
     ///
-    /// What happened before the cancellation is visible to who sees it.
+    /// If it returns `true`, everything that happened before the cancellation is visible.
     ///
     /// ```
     /// let token = rayon_errgroup::CancelToken::new();
@@ -231,17 +259,19 @@ impl CancelToken {
     /// token.cancel();
     /// assert!(token.is_cancelled());
     /// ```
+    #[doc(alias = "IsCancellationRequested")]
+    #[doc(alias = "stop_requested")]
     #[inline]
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.node.is_cancelled()
     }
 
-    /// `Err` if this token has been cancelled, for `token.check()?` inside long work.
+    /// Returns `Err` if this token has been cancelled: for `token.check()?` inside long work.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`], which names the cause.
+    /// [`Cancelled`], which contains the cause.
     ///
     /// # Examples
     ///
@@ -258,6 +288,8 @@ impl CancelToken {
     /// }
     /// assert_eq!(sum(&CancelToken::new(), &[1, 2, 3]).unwrap(), 6);
     /// ```
+    #[doc(alias = "Err")]
+    #[doc(alias = "ThrowIfCancellationRequested")]
     #[inline]
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() {
@@ -268,7 +300,7 @@ impl CancelToken {
 
     #[cold]
     fn cancelled(&self) -> Cancelled {
-        Cancelled::new(self.cause().unwrap_or(Cause::Finished))
+        Cancelled::new(self.cause().unwrap_or(Cause::Released))
     }
 
     /// What cancelled this token, or `None` while it is not cancelled.
@@ -286,8 +318,8 @@ impl CancelToken {
         self.node.cause()
     }
 
-    /// When this token will be cancelled at the latest: the earliest deadline among its own and
-    /// those of the tokens above it.
+    /// When this token will be cancelled at the latest: the earliest deadline of this token and its
+    /// ancestors.
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
@@ -305,9 +337,9 @@ impl CancelToken {
         self.node.deadline()
     }
 
-    /// The time left until the [`deadline`](CancelToken::deadline), for the timeout of a socket.
-    /// Zero once it has passed, which sockets do not take for a timeout: [`check`](CancelToken::check)
-    /// first.
+    /// The time left until the [`deadline`](CancelToken::deadline), for example as the timeout of a
+    /// socket. It is zero once the deadline has passed, and sockets reject a timeout of zero: call
+    /// [`check`](CancelToken::check) first.
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
@@ -325,14 +357,14 @@ impl CancelToken {
     }
 
     /// A channel that closes when this token is cancelled or [released](CancelToken), for
-    /// crossbeam's `select!`. Nothing is ever sent; once closed it stays ready.
+    /// crossbeam's `select!`. No message is ever sent. Once closed, the channel stays ready.
     ///
-    /// When `select!` finds several arms ready it takes any: where it matters, ask
-    /// [`check`](CancelToken::check) before taking up work. And leave the loop in the arm of `done`: on a
-    /// token that was released, not cancelled, `check` is `Ok`, and the channel stays ready.
+    /// If several arms are ready, `select!` takes any of them. Where that matters, call
+    /// [`check`](CancelToken::check) before starting work. Leave the loop in the arm of `done`: on
+    /// a token that was released, not cancelled, `check` returns `Ok` and the channel stays ready.
     ///
-    /// Clone the token, not the receiver: the sending end lives in the token, so a receiver that
-    /// outlives every handle of its token reads as closed.
+    /// Clone the token, not the receiver: the token owns the sender, so a receiver that outlives
+    /// every handle of its token is closed.
     ///
     /// # Examples
     ///
@@ -348,31 +380,35 @@ impl CancelToken {
     /// };
     /// assert!(stopped);
     /// ```
+    #[doc(alias = "cancelled")]
+    #[doc(alias = "WaitHandle")]
     #[must_use]
     pub fn done(&self) -> &Receiver<Infallible> {
         self.node.done()
     }
 
-    /// Calls `f` when this token is cancelled, to stop what cannot look at a token itself: shut
+    /// Calls `f` when this token is cancelled, to stop work that cannot check a token itself: shut
     /// down a socket, kill a child process.
     ///
-    /// `f` runs at most once, on the thread that cancels this token or one above it, or that ends the
-    /// run of a cancelled one, after this token and its descendants are flagged. If the token is
-    /// cancelled already, it runs before this call returns; then descendants may be about to be flagged
-    /// by the one who cancels. It is dropped unrun when the registration is dropped, or when the run
-    /// ends without being cancelled. It may use the token in any way, but should be quick: the one who
-    /// cancels waits for it, and for a deadline that is the timer of the whole process. The order among
-    /// callbacks is not specified.
+    /// `f` runs at most once, after this token and its descendants are cancelled. It runs on the
+    /// thread that cancels this token or an ancestor, or on the thread that ends the run of a
+    /// cancelled token. If the token is cancelled already, `f` runs before this call returns; then
+    /// the thread that cancels may not have reached all descendants yet. `f` is dropped without
+    /// running if the registration is dropped first, or if the run ends without being cancelled.
     ///
-    /// Items that share what is to be stopped, such as an HTTP client, each register it for the time
-    /// that they need it, and stopping it several times must do no harm.
+    /// `f` may use the token in any way, but should be quick: the thread that cancels waits for it,
+    /// and for a deadline that is the timer thread of the whole process. Callbacks run in no
+    /// particular order.
+    ///
+    /// If items share what `f` stops, such as an HTTP client, each item registers its own callback
+    /// for as long as it uses it. Then stopping it more than once must be harmless.
     ///
     /// # Panics
     ///
-    /// If the token is cancelled already and `f` panics. Otherwise the panic goes to the one who
-    /// cancels: the caller of [`cancel`](CancelToken::cancel), or, when an item failed or a
-    /// deadline passed, the caller of the run. For a deadline that holds if the callback ends before
-    /// the run does, which dropping the registration inside the item makes sure of.
+    /// If the token is cancelled already and `f` panics. Otherwise the panic goes to the caller of
+    /// [`cancel`](CancelToken::cancel), or to the caller of the run if an item failed or a deadline
+    /// passed. For a deadline this holds if the callback ends before the run does. To make sure of
+    /// that, drop the registration inside the item.
     ///
     /// # Examples
     ///
@@ -389,20 +425,23 @@ impl CancelToken {
     /// let (token, handle) = (CancelToken::new(), stream.try_clone()?);
     /// let _abort = token.on_cancel(move || _ = handle.shutdown(Shutdown::Both));
     /// std::thread::spawn(move || token.cancel());
-    /// assert_eq!(stream.read(&mut [0])?, 0, "nobody ever writes");
+    /// assert_eq!(stream.read(&mut [0])?, 0, "no peer ever writes");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_cancel(&self, f: impl FnOnce() + Send + 'static) -> OnCancel {
-        OnCancel::register(&self.node, Box::new(f))
+    #[doc(alias = "AfterFunc")]
+    #[doc(alias = "Register")]
+    #[doc(alias = "stop_callback")]
+    pub fn on_cancel(&self, f: impl FnOnce() + Send + 'static) -> CancelRegistration {
+        CancelRegistration::register(&self.node, Box::new(f))
     }
 
-    /// Sleeps, but wakes at once when this token is cancelled.
+    /// Sleeps for this time, but wakes at once when this token is cancelled.
     ///
     /// # Errors
     ///
-    /// [`Cancelled`] if the token is cancelled, or if the run that it belongs to ends
-    /// ([`Cause::Finished`](crate::Cause::Finished)), before the time is over.
+    /// [`Cancelled`] if the token is cancelled before the time has passed, or if its run ends
+    /// before ([`Cause::Released`](crate::Cause::Released)).
     ///
     /// # Examples
     ///
@@ -423,8 +462,9 @@ impl CancelToken {
         }
     }
 
-    /// Makes a guard that cancels this token when it is dropped, also by a panic or a `?`, with
-    /// [`Cause::Dropped`](crate::Cause::Dropped). The drop may panic: see [`DropGuard`].
+    /// Makes a guard that cancels this token when the guard is dropped, also by a panic or a `?`.
+    /// The cause is [`Cause::Dropped`](crate::Cause::Dropped). The drop may panic: see
+    /// [`DropGuard`].
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, Cause};
@@ -446,7 +486,7 @@ impl Default for CancelToken {
     }
 }
 
-/// Tokens are equal if they are the same token.
+/// Two tokens are equal if one is a clone of the other.
 impl PartialEq for CancelToken {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.node, &other.node)
@@ -470,6 +510,6 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-// Callbacks run at most once and behind a catch: no panic leaves a token half changed.
+// Callbacks run at most once, and their panics are caught: no panic leaves a token half changed.
 impl UnwindSafe for CancelToken {}
 impl RefUnwindSafe for CancelToken {}

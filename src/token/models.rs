@@ -1,9 +1,9 @@
 //! The token under the schedules of loom.
 //!
-//! Each model is a few threads at one small tree, and loom runs it once for each order in which they
-//! meet at the locks and flags, but for those that it takes for the same: a look at a flag on the main
-//! thread is not tried before and after a store of another one, so looks are on threads of their own.
-//! Derived in part from tokio's `loom_cancellation_token` tests (MIT).
+//! Each model runs a few threads on one small tree. loom runs it once for each order of their
+//! accesses to locks and flags, except for orders that it considers equivalent. It does not try a
+//! load of a flag on the main thread both before and after a store by another thread, so such loads
+//! are on threads of their own. Derived in part from tokio's `loom_cancellation_token` tests (MIT).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,11 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::timer::Expire;
-use super::{CancelToken, Node};
-use crate::error::Cause;
+use super::{CancelToken, Cause, Node};
 use crate::sync::explore;
 
-/// Counts calls. Not a thing that the model looks into: it only counts what the threads did.
+/// Counts calls. Not part of the model, so its atomics are the standard library's.
 #[derive(Clone, Default)]
 struct Calls(Arc<AtomicUsize>);
 
@@ -38,12 +37,12 @@ fn with<T: Clone + Send + 'static>(
     thread::spawn(move || body(value))
 }
 
-/// After the `cancel` that was first, or when the two have met.
+/// After the `cancel` that is the trigger has returned, or after a waiter was woken.
 fn assert_cancelled(token: &CancelToken) {
     assert!(token.is_cancelled());
     assert!(
         token.cause().is_some(),
-        "the cause is there before the flag"
+        "the cause is stored before the state"
     );
     assert!(token.done().is_closed());
 }
@@ -62,28 +61,28 @@ fn a_waiter_is_woken() {
     });
 }
 
-/// What needs the order of the flag itself: everything else meets at a lock.
+/// The only model that needs the memory order of the state: the others synchronise by locks.
 #[test]
-fn what_came_before_the_cancellation_is_visible() {
+fn what_happened_before_the_cancellation_is_visible() {
     use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    explore("what came before", || {
+    explore("what happened before", || {
         let (token, data) = (CancelToken::new(), Arc::new(AtomicUsize::new(0)));
         let seen = Arc::clone(&data);
-        let looks = with(&token, move |token| {
+        let reader = with(&token, move |token| {
             if token.is_cancelled() {
                 assert_eq!(seen.load(Relaxed), 1);
             }
         });
         data.store(1, Relaxed);
         assert!(token.cancel());
-        looks.join().unwrap();
+        reader.join().unwrap();
     });
 }
 
 #[test]
-fn two_who_ask_for_done_have_the_same() {
-    explore("two who ask for done", || {
+fn two_threads_that_call_done_get_the_same_channel() {
+    explore("two calls of done", || {
         let token = CancelToken::new();
         let waiters = [0, 1].map(|_| with(&token, |token| assert!(token.done().recv().is_err())));
         assert!(token.cancel());
@@ -93,7 +92,7 @@ fn two_who_ask_for_done_have_the_same() {
     });
 }
 
-/// Of the two who make it the one that is late may have what the other has just made.
+/// The thread that is late to create the channel may get the one that the other has just created.
 #[test]
 fn done_is_never_open_after_the_cancellation() {
     explore("done after the cancellation", || {
@@ -106,8 +105,8 @@ fn done_is_never_open_after_the_cancellation() {
 }
 
 #[test]
-fn a_waiter_below_is_woken() {
-    explore("a waiter below is woken", || {
+fn a_waiter_of_a_child_is_woken() {
+    explore("a waiter of a child is woken", || {
         let token = CancelToken::new();
         let child = token.child();
         let waiter = with(&child, |child| assert!(child.done().recv().is_err()));
@@ -118,27 +117,27 @@ fn a_waiter_below_is_woken() {
 }
 
 #[test]
-fn a_child_that_is_born_meanwhile_is_cancelled() {
-    explore("a child is born meanwhile", || {
+fn a_child_that_is_made_meanwhile_is_cancelled() {
+    explore("a child is made meanwhile", || {
         let token = CancelToken::new();
         let canceller = with(&token, |token| assert!(token.cancel()));
         let child = token.child();
         let grandchild = child.child();
         canceller.join().unwrap();
-        for below in [child, grandchild] {
-            assert_cancelled(&below);
-            assert!(matches!(below.cause(), Some(Cause::Parent(_))));
+        for descendant in [child, grandchild] {
+            assert_cancelled(&descendant);
+            assert!(matches!(descendant.cause(), Some(Cause::Parent(_))));
         }
     });
 }
 
 #[test]
-fn two_cancel_and_one_is_first() {
-    explore("two cancel", || {
+fn of_two_cancellations_one_is_the_trigger() {
+    explore("two cancellations", || {
         let token = CancelToken::new();
         let other = with(&token, |token| {
             let first = token.cancel_with("other");
-            // Also where it was not first; who was may still be closing `done`.
+            // Also if it is not the trigger: then the other thread may still be closing `done`.
             assert!(token.is_cancelled());
             let Some(Cause::Requested(reason)) = token.cause() else {
                 unreachable!()
@@ -157,14 +156,14 @@ fn two_cancel_and_one_is_first() {
 }
 
 #[test]
-fn parent_and_child_are_cancelled_at_once() {
-    explore("parent and child at once", || {
+fn parent_and_child_are_cancelled_at_the_same_time() {
+    explore("parent and child at the same time", || {
         let token = CancelToken::new();
         let child = token.child();
         let grandchild = child.child();
         let other = with(&child, |child| _ = child.cancel());
         assert!(token.cancel());
-        // Whoever flags it, all below is cancelled when this returns.
+        // Whichever thread marks them, all descendants are cancelled when this returns.
         assert_cancelled(&child);
         assert_cancelled(&grandchild);
         other.join().unwrap();
@@ -213,8 +212,8 @@ fn a_callback_runs_once_whenever_it_is_registered() {
 }
 
 #[test]
-fn a_callback_is_taken_back_or_runs() {
-    explore("a callback is taken back", || {
+fn a_callback_is_unregistered_or_runs() {
+    explore("a callback is unregistered", || {
         let (token, calls) = (CancelToken::new(), Calls::default());
         let registration = token.child().on_cancel(calls.call());
         let canceller = with(&token, |token| assert!(token.cancel()));
@@ -245,8 +244,8 @@ fn a_dropped_registration_is_not_running() {
 }
 
 #[test]
-fn two_cancel_and_a_callback_runs_once() {
-    explore("two cancel, one callback", || {
+fn two_cancellations_and_a_callback_runs_once() {
+    explore("two cancellations, one callback", || {
         let (token, calls) = (CancelToken::new(), Calls::default());
         let child = token.child();
         let _registration = child.on_cancel(calls.call());
@@ -279,7 +278,7 @@ fn the_end_of_a_run_and_a_cancellation() {
         let run = CancelToken::of_run(Some(&parent));
         let (helper, _registration) = (run.child(), run.on_cancel(calls.call()));
         let canceller = with(&parent, |parent| assert!(parent.cancel()));
-        assert!(run.node().finish().is_none());
+        assert!(run.node().release().is_none());
         let state = run.is_cancelled();
         assert!(helper.done().recv().is_err(), "no waiter is left behind");
         canceller.join().unwrap();
@@ -297,29 +296,29 @@ fn the_end_of_a_run_and_a_waiter() {
             assert!(run.done().recv().is_err());
             assert!(!run.is_cancelled() && run.cause().is_none());
         });
-        assert!(run.node().finish().is_none());
+        assert!(run.node().release().is_none());
         waiter.join().unwrap();
     });
 }
 
 #[test]
-fn the_end_of_a_run_and_a_child_that_is_born() {
+fn the_end_of_a_run_and_a_child_that_is_made() {
     explore("the end of a run and a child", || {
         let run = CancelToken::of_run(None);
         let other = with(&run, |run| assert!(run.child().done().recv().is_err()));
-        assert!(run.node().finish().is_none());
+        assert!(run.node().release().is_none());
         other.join().unwrap();
     });
 }
 
 #[test]
-fn a_failure_above_and_a_lane_that_is_cancelled() {
-    explore("a lane and its run", || {
+fn a_run_and_its_worker_are_cancelled_at_the_same_time() {
+    explore("a worker and its run", || {
         let run = CancelToken::of_run(None);
-        let lane = run.lane();
+        let worker = run.worker();
         let other = with(&run, |run| _ = run.cancel());
-        lane.node().cancel(&Cause::Failed, || (), |_, _| ());
-        assert!(lane.is_cancelled());
+        worker.node().cancel(&Cause::Failed, &mut |_, _| ());
+        assert!(worker.is_cancelled());
         other.join().unwrap();
         assert_cancelled(&run);
     });

@@ -1,9 +1,9 @@
 //! The timer: one thread that cancels tokens when their deadlines pass.
 //!
-//! The thread is started by the first deadline and then waits for the process to end. Entries are
-//! taken out when their token ends, so a million runs with a timeout of an hour leave nothing.
+//! The first deadline starts the thread, which then lives as long as the process. An entry is
+//! removed when its token ends, so a million runs with a timeout of an hour leave nothing behind.
 //!
-//! Lock order: the queue is the last lock taken, and is free while a token is cancelled.
+//! Lock order: the queue is the last lock to be taken, and is not held while a token is cancelled.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,34 +11,36 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
-use crate::error::discard;
+use crate::panic::drop_payload;
 
 static TIMER: Timer = Timer {
     queue: Mutex::new(Queue {
         entries: BTreeMap::new(),
         added: 0,
-        running: false,
+        is_running: false,
     }),
     earlier: Condvar::new(),
 };
 
-/// What has a deadline.
+/// A thing with a deadline.
 pub(super) trait Expire: Send + Sync {
-    /// Called by the timer's thread, once the deadline has passed.
+    /// Called on the timer thread once the deadline has passed.
     fn expire(self: Arc<Self>);
 }
 
 struct Timer {
     queue: Mutex<Queue>,
-    /// Notified when an entry has become the first.
+    /// Notified when a new entry becomes the first, because the thread sleeps until the first is
+    /// due.
     earlier: Condvar,
 }
 
 struct Queue {
     entries: BTreeMap<Key, Weak<dyn Expire>>,
-    /// Tells entries of the same instant apart.
+    /// How many entries there have ever been: this number tells entries of the same instant apart.
     added: u64,
-    running: bool,
+    /// Whether the thread has been started.
+    is_running: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,30 +49,30 @@ struct Key {
     number: u64,
 }
 
-/// A place in the queue, which is left when the entry is dropped.
+/// An entry of the queue, which the drop removes.
 pub(super) struct Entry(Key);
 
 impl Entry {
-    /// Has `what` expire at the given time.
+    /// Lets `expiring` expire at the given time.
     ///
     /// # Panics
     ///
     /// If the timer thread cannot be started.
-    pub(super) fn new(at: Instant, what: Weak<dyn Expire>) -> Entry {
+    pub(super) fn new(at: Instant, expiring: Weak<dyn Expire>) -> Entry {
         let mut queue = TIMER.queue();
-        if !queue.running {
+        if !queue.is_running {
             thread::Builder::new()
                 .name("errgroup-timer".into())
                 .spawn(|| TIMER.serve())
                 .expect("the timer thread for deadlines cannot be started");
-            queue.running = true;
+            queue.is_running = true;
         }
         queue.added += 1;
         let key = Key {
             at,
             number: queue.added,
         };
-        queue.entries.insert(key, what);
+        queue.entries.insert(key, expiring);
         if queue.entries.keys().next() == Some(&key) {
             TIMER.earlier.notify_one();
         }
@@ -80,8 +82,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let what = TIMER.queue().entries.remove(&self.0);
-        drop(what);
+        let expiring = TIMER.queue().entries.remove(&self.0);
+        // Without the lock, which is free after the statement above.
+        drop(expiring);
     }
 }
 
@@ -90,6 +93,7 @@ impl Timer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The loop of the timer thread: expires what is due, and sleeps until the next entry is.
     fn serve(&self) {
         let mut queue = self.queue();
         loop {
@@ -97,20 +101,22 @@ impl Timer {
             let due = queue.entries.first_entry().map(|first| first.key().at);
             queue = match due {
                 Some(at) if at <= now => {
-                    let what = queue.entries.pop_first().map(|(_, what)| what);
+                    let expiring = queue.entries.pop_first().map(|(_, expiring)| expiring);
+                    // Callbacks run now, and may add deadlines or drop tokens with deadlines.
                     drop(queue);
-                    // Callbacks' panics are kept for their run. What is caught here can only come
-                    // from the drop of user data, and must not end the timer.
+                    // The panics of callbacks are kept for their run. A panic that is caught here
+                    // can only come from the drop of user data, and must not end the timer.
                     let unwound = catch_unwind(AssertUnwindSafe(|| {
-                        if let Some(what) = what.and_then(|what| what.upgrade()) {
-                            what.expire();
+                        if let Some(expiring) = expiring.and_then(|weak| weak.upgrade()) {
+                            expiring.expire();
                         }
                     }));
                     if let Err(payload) = unwound {
-                        discard(payload);
+                        drop_payload([payload]);
                     }
                     self.queue()
                 }
+                // Woken early by an earlier entry, or without a reason: both lead to another look.
                 Some(at) => {
                     let wait = self.earlier.wait_timeout(queue, at - now);
                     wait.unwrap_or_else(PoisonError::into_inner).0
@@ -124,7 +130,7 @@ impl Timer {
     }
 }
 
-/// How many entries lie an hour or so ahead.
+/// How many entries are due in the minute before this time.
 #[cfg(test)]
 pub(super) fn waiting_until(at: Instant) -> usize {
     let near = |key: &&Key| key.at <= at && at - key.at < std::time::Duration::from_secs(60);

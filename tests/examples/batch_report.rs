@@ -1,4 +1,4 @@
-//! `batch_report`, judged by its last line, its table and its picture.
+//! `batch_report`: its last line, its table and its picture.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,10 @@ use std::process::Command;
 
 use crate::program::{Ended, Folder, Program, example, run};
 
-/// What the picture paints a file in, by what became of it.
+/// The colors of the picture, by the result of a file.
 const OK: &str = "#8CB8DC";
 const FAILED: &str = "#E07B1F";
+const CANCELLED: &str = "#F0C24E";
 const PANICKED: &str = "#8E1B4F";
 const SKIPPED: &str = "#CFCCC4";
 
@@ -25,7 +26,7 @@ fn good() -> Vec<u8> {
 /// The program with its temporary files in the folder.
 fn batch_report(folder: &Folder) -> Command {
     let mut command = example("batch_report");
-    // With it the hook prints every panic.
+    // With this variable the hook would print every panic.
     command.env_remove("RUST_BACKTRACE");
     for name in ["TMPDIR", "TMP", "TEMP"] {
         command.env(name, &folder.0);
@@ -33,7 +34,7 @@ fn batch_report(folder: &Folder) -> Command {
     command
 }
 
-/// The picture that is left in the folder, and nothing else is.
+/// The picture in the folder, which must be the only file that is left there.
 fn picture(folder: &Folder) -> String {
     let files: Vec<PathBuf> = fs::read_dir(&folder.0)
         .expect("the folder")
@@ -41,7 +42,7 @@ fn picture(folder: &Folder) -> String {
         .filter(|path| path.extension().is_none_or(|ext| ext != "json"))
         .collect();
     let [path] = &*files else {
-        panic!("{files:?} are left")
+        panic!("the files {files:?} are left")
     };
     read_picture(path)
 }
@@ -61,7 +62,7 @@ fn rectangles(svg: &str) -> impl Iterator<Item = &str> {
         .filter(|line| line.starts_with("<rect ") && line.ends_with("/>"))
 }
 
-/// Each file that ran has a bar and a mark, one that was skipped only the mark.
+/// Each file that ran has a bar and a mark, a skipped file only a mark.
 #[track_caller]
 fn shows(svg: &str, ran: &[(&'static str, usize)], skipped: usize) {
     let painted =
@@ -79,9 +80,9 @@ fn ended_with(ended: &Ended, status: i32, last: &str) {
     assert_eq!(text.lines().last(), Some(last), "{text}");
 }
 
-/// The row of a file says why it is there.
+/// Asserts that exactly one row of the table has this file, with its result and cause.
 #[track_caller]
-fn says(ended: &Ended, file: &str, result: &str, cause: &str) {
+fn has_row(ended: &Ended, file: &str, result: &str, cause: &str) {
     let text = ended.text();
     let mut rows = text.lines().filter(|line| line.contains(file));
     let row = rows.next().unwrap_or_else(|| panic!("no {file}: {text}"));
@@ -94,14 +95,14 @@ fn batch_report_finds_what_it_broke() {
     let folder = Folder::new("batch-default");
     let ended = run(&mut batch_report(&folder));
     ended_with(&ended, 0, "192 ok, 6 failed, 2 panicked, 0 skipped");
-    says(&ended, "013.json", "failed", "451.5 °C is out of range");
-    says(&ended, "047.json", "failed", "EOF while parsing");
-    says(&ended, "048.json", "failed", r#"there is no "station""#);
-    says(&ended, "049.json", "failed", "second 0 does not come after");
-    says(&ended, "091.json", "panicked", "divide by zero");
-    says(&ended, "120.json", "failed", "invalid unicode");
-    says(&ended, "158.json", "panicked", "divide by zero");
-    says(&ended, "187.json", "failed", "is out of range");
+    has_row(&ended, "013.json", "failed", "451.5 °C is out of range");
+    has_row(&ended, "047.json", "failed", "EOF while parsing");
+    has_row(&ended, "048.json", "failed", r#""station" is missing"#);
+    has_row(&ended, "049.json", "failed", "second 0 does not come after");
+    has_row(&ended, "091.json", "panicked", "divide by zero");
+    has_row(&ended, "120.json", "failed", "invalid unicode");
+    has_row(&ended, "158.json", "panicked", "divide by zero");
+    has_row(&ended, "187.json", "failed", "is out of range");
     shows(
         &picture(&folder),
         &[(OK, 192), (FAILED, 6), (PANICKED, 2)],
@@ -143,12 +144,12 @@ fn batch_report_names_the_files_that_are_not_valid() {
     folder.file("e.json", &good());
     let ended = run(batch_report(&folder).arg(&folder.0));
     ended_with(&ended, 1, "3 ok, 2 failed, 0 skipped");
-    says(&ended, "b.json", "failed", "EOF while parsing a list");
-    says(
+    has_row(&ended, "b.json", "failed", "EOF while parsing a list");
+    has_row(
         &ended,
         "d.json",
         "failed",
-        r#""station" is of the wrong type"#,
+        r#""station" has the wrong type"#,
     );
     assert!(!ended.text().contains("a.json"), "{}", ended.text());
     assert!(ended.text().contains("90 readings in"), "{}", ended.text());
@@ -166,7 +167,10 @@ fn batch_report_goes_below_folders_and_reads_only_documents_there() {
     command.arg(folder.0.join("in")).arg(other);
     let ended = run(command.arg("--report").arg(&report));
     ended_with(&ended, 0, "2 ok, 0 failed, 0 skipped");
-    assert!(!ended.text().contains("cause"), "there is no empty table");
+    assert!(
+        !ended.text().contains("cause"),
+        "an empty table is not printed"
+    );
     shows(&read_picture(&report), &[(OK, 2)], 0);
 }
 
@@ -197,7 +201,7 @@ fn batch_report_counts_a_panic_as_a_failure() {
     let mut command = batch_report(&folder);
     let ended = run(command.arg(&folder.0));
     ended_with(&ended, 1, "1 ok, 0 failed, 1 panicked, 0 skipped");
-    says(&ended, "a.json", "panicked", "divide by zero");
+    has_row(&ended, "a.json", "panicked", "divide by zero");
     let ended = run(command.args(["--jobs", "1", "--max-errors", "1"]));
     ended_with(&ended, 1, "0 ok, 0 failed, 1 panicked, 1 skipped");
 }
@@ -210,12 +214,12 @@ fn batch_report_reports_what_cannot_be_read() {
     command.arg(&folder.0);
     let ended = run(&mut command);
     ended_with(&ended, 1, "0 ok, 1 failed, 0 skipped");
-    says(&ended, "a.json", "failed", "invalid unicode");
-    // Whoever runs this may read every file, but the first page of no process is mapped.
+    has_row(&ended, "a.json", "failed", "invalid unicode");
+    // The user may be allowed to read every file, but the first page of a process is never mapped.
     if cfg!(target_os = "linux") {
         let ended = run(command.arg("/proc/self/mem"));
         ended_with(&ended, 1, "0 ok, 2 failed, 0 skipped");
-        says(&ended, "/proc/self/mem", "failed", "cannot be read: ");
+        has_row(&ended, "/proc/self/mem", "failed", "cannot be read: ");
     }
 }
 
@@ -224,13 +228,13 @@ fn batch_report_refuses_what_it_cannot_begin() {
     let folder = Folder::new("batch-refused");
     let missing = folder.0.join("missing");
     run(batch_report(&folder).arg(&missing)).refused(2, "cannot read \"");
-    run(batch_report(&folder).arg(&folder.0)).refused(2, "there is no .json file in");
+    run(batch_report(&folder).arg(&folder.0)).refused(2, "no .json file in");
 
     let document = folder.file("a.json", &good());
     let mut command = batch_report(&folder);
     let ended = run(command.arg(&folder.0).arg("--report").arg(&document));
     ended.refused(2, "the picture would overwrite");
-    assert_eq!(fs::read(document).expect("it is still there"), good());
+    assert_eq!(fs::read(document).expect("it still exists"), good());
 
     let mut command = batch_report(&folder);
     let ended = run(command
@@ -252,7 +256,7 @@ fn batch_report_refuses_what_it_cannot_begin() {
 
 #[cfg(unix)]
 #[test]
-fn batch_report_ends_quietly_if_nobody_reads() {
+fn batch_report_ends_quietly_if_its_output_is_closed() {
     let folder = Folder::new("batch-unread");
     let mut program = Program::start_unread(batch_report(&folder).arg("/dev/stdin"));
     std::io::Write::write_all(&mut program.stdin(), &good()).expect("it reads");
@@ -269,7 +273,7 @@ mod stopped {
 
     use super::*;
 
-    /// The program on its standard input and two files after it.
+    /// Starts the program on its standard input, followed by two files.
     fn start(folder: &Folder, options: &[&str]) -> (Program, ChildStdin) {
         folder.file("a.json", &good());
         folder.file("b.json", &good());
@@ -280,7 +284,7 @@ mod stopped {
         (program, input)
     }
 
-    /// The input goes on until nobody reads it.
+    /// Writes to the input until the program closes it.
     fn end(program: Program, mut input: ChildStdin) -> Ended {
         let writer = thread::spawn(move || while input.write_all(&[b' '; 64]).is_ok() {});
         let ended = program.end();
@@ -296,10 +300,10 @@ mod stopped {
         input.write_all(&vec![b' '; 1 << 20]).expect("it reads");
         program.interrupt();
         let ended = end(program, input);
-        let last = "0 ok, 1 failed, 2 skipped: interrupted";
+        let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: interrupted";
         ended_with(&ended, 130, last);
-        says(&ended, "/dev/stdin", "failed", "cancelled: requested");
-        shows(&picture(&folder), &[(FAILED, 1)], 2);
+        has_row(&ended, "/dev/stdin", "cancelled", "cancelled: requested");
+        shows(&picture(&folder), &[(CANCELLED, 1)], 2);
     }
 
     #[test]
@@ -307,14 +311,15 @@ mod stopped {
         let folder = Folder::new("batch-timeout");
         let (program, input) = start(&folder, &["--timeout", "0.05"]);
         let ended = end(program, input);
-        // Where there is much else to do, the time may be over before the first file begins.
+        // On a busy machine the time may be over before the first file begins.
         if ended.text().contains("3 skipped") {
             ended_with(&ended, 1, "0 ok, 0 failed, 3 skipped: deadline passed");
             shows(&picture(&folder), &[], 3);
         } else {
-            ended_with(&ended, 1, "0 ok, 1 failed, 2 skipped: deadline passed");
-            says(&ended, "/dev/stdin", "failed", "cancelled: deadline");
-            shows(&picture(&folder), &[(FAILED, 1)], 2);
+            let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: deadline passed";
+            ended_with(&ended, 1, last);
+            has_row(&ended, "/dev/stdin", "cancelled", "cancelled: deadline");
+            shows(&picture(&folder), &[(CANCELLED, 1)], 2);
         }
     }
 }

@@ -11,26 +11,26 @@ use tiny_http::{Request, Response};
 
 use crate::program::{Folder, Program, WATCHDOG, example, run};
 
-/// Answers `/bytes/N` with N bytes, keeps `/hang` for ever, answers `/after-hang` with 503 as soon
-/// as somebody hangs, and all else with 404.
+/// Answers `/bytes/N` with N bytes, never answers `/hang`, answers `/after-hang` with 503 once a
+/// request hangs, and everything else with 404.
 ///
-/// tiny_http may leave a fifth connection waiting until another is closed, so no test has more.
+/// tiny_http may leave a fifth connection waiting until another is closed, so no test opens more.
 struct Server {
     http: Arc<tiny_http::Server>,
-    asked: Receiver<String>,
+    requests: Receiver<String>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     fn start() -> Server {
         let http = Arc::new(tiny_http::Server::http("127.0.0.1:0").expect("a free port"));
-        let (ask, asked) = mpsc::channel();
+        let (send_request, requests) = mpsc::channel();
         let thread = thread::spawn({
             let http = Arc::clone(&http);
             move || {
                 let (mut hanging, mut waiting) = (Vec::new(), Vec::new());
                 for request in http.incoming_requests() {
-                    _ = ask.send(request.url().to_owned());
+                    _ = send_request.send(request.url().to_owned());
                     match request.url() {
                         "/hang" => hanging.push(request),
                         "/after-hang" => waiting.push(request),
@@ -44,7 +44,7 @@ impl Server {
         });
         Server {
             http,
-            asked,
+            requests,
             thread: Some(thread),
         }
     }
@@ -53,9 +53,9 @@ impl Server {
         format!("http://{}{path}", self.http.server_addr())
     }
 
-    /// Waits until somebody has asked for something.
+    /// Waits for a request, and returns its path.
     fn await_request(&self) -> String {
-        self.asked.recv_timeout(WATCHDOG).expect("a request")
+        self.requests.recv_timeout(WATCHDOG).expect("a request")
     }
 }
 
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// The number behind a word in the demonstration's second half.
+/// The number after a word in the second half of the demonstration.
 fn count(output: &str, word: &str) -> usize {
     let second = output
         .split("never answers:")
@@ -104,10 +104,11 @@ fn fetch_urls_demonstrates_itself() {
     assert!(output.contains("200 of 200 fetched"), "{output}");
     assert!(output.contains("http status: 500"), "{output}");
     assert!(output.contains("then aborted by on_cancel"), "{output}");
-    let [begun, never, fetched, failed, aborted] =
-        ["begun", "never begun", "fetched", "failed", "aborted"].map(|word| count(output, word));
-    assert_eq!(begun + never, 200, "{output}");
-    assert_eq!(fetched + failed + aborted, begun, "{output}");
+    let [started, never, fetched, failed, aborted] =
+        ["started", "never started", "fetched", "failed", "aborted"]
+            .map(|word| count(output, word));
+    assert_eq!(started + never, 200, "{output}");
+    assert_eq!(fetched + failed + aborted, started, "{output}");
     assert!(never > 0 && failed > 0 && aborted > 0, "{output}");
 }
 
@@ -120,17 +121,8 @@ fn pages_are_listed_in_the_order_given() {
     write!(program.stdin(), "# a comment\n\n  {c}\r\n{d}").expect("it reads");
     let ended = program.end();
     let lines = format!("200\t7\t{a}\n200\t300000\t{b}\n200\t0\t{c}\n200\t7\t{d}\n");
-    assert_eq!(
-        (ended.status, ended.text()),
-        (Some(0), lines.as_str()),
-        "{}",
-        ended.stderr
-    );
-    assert!(
-        ended.stderr.starts_with("4 of 4 fetched, 300014 bytes in "),
-        "{}",
-        ended.stderr
-    );
+    ended.prints(0, &lines);
+    ended.says("4 of 4 fetched, 300014 bytes in ");
 }
 
 #[test]
@@ -138,16 +130,10 @@ fn the_first_failure_aborts_a_request_that_hangs() {
     let server = Server::start();
     let (hang, fail) = (server.url("/hang"), server.url("/after-hang"));
     let ended = run(example("fetch_urls").args(["-P", "2", &hang, &fail]));
-    assert_eq!(
-        (ended.status, ended.text()),
-        (Some(1), ""),
-        "{}",
-        ended.stderr
-    );
-    let expected = format!(
+    ended.prints(1, "");
+    ended.says(&format!(
         "error: {fail}: http status: 503\n0 of 2 fetched, 1 failed, 1 aborted, 0 bytes in "
-    );
-    assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
+    ));
 }
 
 #[test]
@@ -156,12 +142,7 @@ fn keep_going_reports_each_failure() {
     let [a, b, c, d] = ["/bytes/1", "/no", "/none", "/bytes/2"].map(|path| server.url(path));
     let ended = run(example("fetch_urls").args(["--keep-going", "-P", "1", &a, &b, &c, &d]));
     let lines = format!("200\t1\t{a}\n200\t2\t{d}\n");
-    assert_eq!(
-        (ended.status, ended.text()),
-        (Some(1), lines.as_str()),
-        "{}",
-        ended.stderr
-    );
+    ended.prints(1, &lines);
     for url in [b, c] {
         assert!(
             ended
@@ -198,7 +179,7 @@ fn nothing_is_requested_if_the_list_is_bad() {
     fetch(&list("empty", "")).refused(2, "no URL in");
     fetch(&list("comments", "# one\n\n")).refused(2, "no URL in");
     fetch(&list("bad", &format!("{good}\n\nnonsense\n"))).refused(2, "error: line 3 of ");
-    assert!(server.asked.try_recv().is_err(), "a request was made");
+    assert!(server.requests.try_recv().is_err(), "a request was made");
 }
 
 #[test]
@@ -210,13 +191,8 @@ fn options_are_checked() {
         ["--file", ""],
     ] {
         let ended = run(example("fetch_urls").args(bad).arg("http://127.0.0.1/"));
-        assert_eq!(
-            (ended.status, ended.text()),
-            (Some(2), ""),
-            "{}",
-            ended.stderr
-        );
-        assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+        ended.prints(2, "");
+        ended.says("error: ");
     }
 }
 
@@ -228,12 +204,8 @@ fn an_unreachable_host_is_named() {
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://{address}/");
         let ended = run(example("fetch_urls").arg(&url));
-        assert_eq!((ended.status, ended.text()), (Some(1), ""));
-        assert!(
-            ended.stderr.starts_with(&format!("error: {url}: ")),
-            "{}",
-            ended.stderr
-        );
+        ended.prints(1, "");
+        ended.says(&format!("error: {url}: "));
         assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
     }
 }
@@ -246,16 +218,12 @@ fn https_to_a_server_without_it_is_an_error() {
         let (mut client, _) = listener.accept().expect("a client");
         client
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .expect("it listens");
+            .expect("the client reads");
         _ = client.read_to_end(&mut Vec::new());
     });
     let ended = run(example("fetch_urls").arg(&url));
-    assert_eq!((ended.status, ended.text()), (Some(1), ""));
-    assert!(
-        ended.stderr.starts_with(&format!("error: {url}: ")),
-        "{}",
-        ended.stderr
-    );
+    ended.prints(1, "");
+    ended.says(&format!("error: {url}: "));
     assert!(
         ended.stderr.contains("InvalidContentType"),
         "{}",
@@ -267,27 +235,19 @@ fn https_to_a_server_without_it_is_an_error() {
         "the error and the summary: {}",
         ended.stderr
     );
-    server.join().expect("it had a client");
+    server.join().expect("the server had a client");
 }
 
 #[test]
-fn the_limits_of_a_request_and_of_the_run_are_told_apart() {
+fn the_limits_of_a_request_and_of_the_run_are_distinguished() {
     let server = Server::start();
     let hang = server.url("/hang");
     let ended = run(example("fetch_urls").args(["--max-time", "0.05", &hang]));
     assert_eq!(ended.status, Some(1));
-    assert!(
-        ended.stderr.starts_with(&format!("error: {hang}: timeout")),
-        "{}",
-        ended.stderr
-    );
+    ended.says(&format!("error: {hang}: timeout"));
     let ended = run(example("fetch_urls").args(["--timeout", "0.05", &hang]));
     assert_eq!(ended.status, Some(1));
-    assert!(
-        ended.stderr.starts_with("error: gave up at the time limit"),
-        "{}",
-        ended.stderr
-    );
+    ended.says("error: the run exceeded its time limit");
 }
 
 #[test]
@@ -312,7 +272,8 @@ fn interrupting_aborts_the_requests() {
     let program = Program::start(example("fetch_urls").args(["-P", "1", &hang, &hang]));
     assert_eq!(server.await_request(), "/hang");
     program.interrupt();
-    program
-        .end()
-        .refused(130, "interrupted: 0 of 2 fetched, 1 aborted, 1 never begun");
+    program.end().refused(
+        130,
+        "interrupted: 0 of 2 fetched, 1 aborted, 1 never started",
+    );
 }

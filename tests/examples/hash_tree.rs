@@ -1,4 +1,4 @@
-//! `hash_tree`, against the programs it stands in for.
+//! `hash_tree`, compared with `sha256sum` and `b3sum`.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::program::{Folder, Program, example, run};
 
-/// Runs a checksum program, or says that it is not installed.
+/// Runs a checksum program, or prints that it is not installed.
 fn tool(name: &str, paths: &[PathBuf]) -> Option<Vec<u8>> {
     if cfg!(windows) {
         println!("skipped: {name} writes the paths of Windows differently");
@@ -26,7 +26,7 @@ fn tool(name: &str, paths: &[PathBuf]) -> Option<Vec<u8>> {
     }
 }
 
-/// A folder whose files are awkward, and their paths in order.
+/// A folder of files with awkward names, and their sorted paths.
 fn odd_folder(name: &str) -> (Folder, Vec<PathBuf>) {
     let folder = Folder::new(name);
     let large: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -78,12 +78,7 @@ fn hash_tree_prints_what_sha256sum_does() {
         let mut program = Program::start(check.args(["--check", "--quiet"]));
         program.stdin().write_all(&ended.stdout).expect("it reads");
         let checked = program.end();
-        assert_eq!(
-            (checked.status, checked.text()),
-            (Some(0), ""),
-            "{}",
-            checked.stderr
-        );
+        checked.prints(0, "");
     }
 }
 
@@ -119,7 +114,7 @@ fn hash_tree_names_what_it_cannot_read() {
     let (folder, _) = odd_folder("unreadable");
     let missing = folder.0.join("missing");
     run(example("hash_tree").arg(&folder.0).arg(&missing)).refused(1, "missing\": ");
-    // Whoever runs this may read every file, but the first page of no process is mapped.
+    // The user may be allowed to read every file, but the first page of a process is never mapped.
     if cfg!(target_os = "linux") {
         let ended = run(example("hash_tree").arg(&folder.0).arg("/proc/self/mem"));
         ended.refused(
@@ -128,16 +123,16 @@ fn hash_tree_names_what_it_cannot_read() {
         );
     }
     let ended = run(example("hash_tree").args(["--jobs", "0"]));
-    assert_eq!((ended.status, ended.text()), (Some(2), ""));
+    ended.prints(2, "");
 }
 
 #[cfg(unix)]
 #[test]
-fn hash_tree_ends_quietly_if_nobody_reads() {
+fn hash_tree_ends_quietly_if_its_output_is_closed() {
     let mut program = Program::start_unread(example("hash_tree").arg("/dev/stdin"));
     program
         .stdin()
-        .write_all(b"hashed when nobody listens any more")
+        .write_all(b"hashed although standard output is closed")
         .expect("it reads");
     let ended = program.end();
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));

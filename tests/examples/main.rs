@@ -1,4 +1,4 @@
-//! The examples, run as their users run them.
+//! The examples, run as programs.
 
 mod batch_report;
 mod fetch_urls;

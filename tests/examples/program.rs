@@ -1,4 +1,4 @@
-//! What the tests share: a program that is run, watched, and judged.
+//! What the tests share: programs that are run with a time limit, and checks of what they print.
 
 use std::fs;
 use std::io::Read;
@@ -8,10 +8,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// After this a program counts as hung. No test takes it on its way to success.
+/// After this time a program counts as hung. No successful test waits for it.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
 
-/// An example as cargo has built it, beside this test.
+/// The command of an example that cargo has built.
 pub(crate) fn example(name: &str) -> Command {
     let tests = std::env::current_exe().expect("the path of this test");
     let target = tests.ancestors().nth(2).expect("the folder of the profile");
@@ -31,7 +31,7 @@ pub(crate) fn example(name: &str) -> Command {
     command
 }
 
-/// A program that runs, and is killed if it does not end in time.
+/// A running program, which is killed if it does not end in time.
 pub(crate) struct Program {
     pub(crate) child: Child,
     pub(crate) outputs: [Receiver<Vec<u8>>; 2],
@@ -59,7 +59,7 @@ impl Program {
         }
     }
 
-    /// As at the left of `| head -0`: nobody reads what it prints.
+    /// Starts a program whose standard output is closed, as before `| head -0`.
     pub(crate) fn start_unread(command: &mut Command) -> Program {
         let piped = command
             .stdin(Stdio::piped())
@@ -75,7 +75,7 @@ impl Program {
     }
 
     pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().expect("taken once")
+        self.child.stdin.take().expect("it is taken only once")
     }
 
     #[cfg(unix)]
@@ -84,7 +84,7 @@ impl Program {
             .arg("-INT")
             .arg(self.child.id().to_string())
             .status();
-        assert!(sent.expect("`kill` is there").success());
+        assert!(sent.expect("`kill` is installed").success());
     }
 
     pub(crate) fn end(mut self) -> Ended {
@@ -110,7 +110,7 @@ impl Program {
     }
 }
 
-/// Reads in a thread, so that the caller can wait with a limit.
+/// Reads in a thread, so that the caller can wait with a time limit.
 fn read_all(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (done, bytes) = mpsc::channel();
     thread::spawn(move || {
@@ -131,25 +131,37 @@ impl Ended {
         std::str::from_utf8(&self.stdout).expect("the output is text")
     }
 
-    /// The one line that a refusal consists of.
+    /// Asserts the exit status and the whole standard output.
+    #[track_caller]
+    pub(crate) fn prints(&self, status: i32, text: &str) {
+        let ended = (self.status, self.text());
+        assert_eq!(ended, (Some(status), text), "{}", self.stderr);
+    }
+
+    /// Asserts how the messages on standard error begin.
+    #[track_caller]
+    pub(crate) fn says(&self, beginning: &str) {
+        let stderr = &self.stderr;
+        assert!(
+            stderr.starts_with(beginning),
+            "{stderr} does not begin with {beginning:?}"
+        );
+    }
+
+    /// Asserts that the program printed nothing but one error message.
     #[track_caller]
     pub(crate) fn refused(&self, status: i32, message: &str) {
-        assert_eq!(
-            (self.status, self.text()),
-            (Some(status), ""),
-            "{}",
-            self.stderr
-        );
+        self.prints(status, "");
         assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
         assert!(
             self.stderr.contains(message),
-            "{} has no {message:?}",
+            "{} does not contain {message:?}",
             self.stderr
         );
     }
 }
 
-/// Removed with all it holds.
+/// A temporary folder, removed with its contents when this is dropped.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {

@@ -1,11 +1,11 @@
-//! `service_start`, whose parts must all end whatever ended the first of them.
+//! `service_start`, whose parts must all end, whatever ends the first of them.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 
 use crate::program::{Folder, example, run};
 
-/// Settings with one worker, which has surely begun when a probe is answered.
+/// Settings with one worker, which must have begun when a probe is answered.
 const ONE_WORKER: &[u8] = b"# one\n\n workers = 1\r\ninterval=1\nanswer = up = yes";
 
 fn settings(name: &str, lines: &[u8]) -> (Folder, PathBuf) {
@@ -33,10 +33,7 @@ fn service_start_ends_after_five_probes() {
         "{output}"
     );
     for number in 1..=5 {
-        has_one(
-            output,
-            &format!("probe: number {number} was answered \"ok\""),
-        );
+        has_one(output, &format!("probe: answer {number} is \"ok\""));
     }
     has_one(output, "probe: done");
     has_one(output, "listener: ended, cancelled: requested");
@@ -68,7 +65,7 @@ fn a_file_changes_the_settings_of_the_service() {
         (Some(0), ""),
         "{output}"
     );
-    has_one(output, "probe: number 2 was answered \"up = yes\"");
+    has_one(output, "probe: answer 2 is \"up = yes\"");
     has_one(output, "worker 1: ended, cancelled: requested");
     assert!(!output.contains("worker 2"), "{output}");
 }
@@ -84,14 +81,14 @@ fn a_probe_that_fails_stops_every_part() {
         (ended.status, ended.stderr.as_str()),
         (
             Some(1),
-            "error: probe: number 3 was answered \"\", and not \"up = yes\"\n"
+            "error: probe: answer 3 is \"\" instead of \"up = yes\"\n"
         ),
         "{output}"
     );
-    has_one(output, "probe: number 2 was answered \"up = yes\"");
+    has_one(output, "probe: answer 2 is \"up = yes\"");
     has_one(output, "probe: failed");
-    has_one(output, "listener: ended, cancelled: a task failed");
-    has_one(output, "worker 1: ended, cancelled: a task failed");
+    has_one(output, "listener: ended, cancelled: an item or task failed");
+    has_one(output, "worker 1: ended, cancelled: an item or task failed");
 }
 
 #[test]
@@ -100,11 +97,11 @@ fn service_start_refuses_bad_settings() {
     for (lines, message) in [
         (&b"workers=1\n\nworkers 2\n"[..], "line 3 of "),
         (b"workers 2", "\"workers 2\" is not of the form key=value"),
-        (b"=1", "there is no setting \"\""),
-        (b"# what?\nport=80", "there is no setting \"port\""),
-        (b"workers=0", "workers: \"0\" is no number from 1 to 64"),
-        (b"interval=60001", "interval: \"60001\" is no number"),
-        (b"answer=", "answer: it must have 1 to 80 characters"),
+        (b"=1", "unknown setting \"\""),
+        (b"# what?\nport=80", "unknown setting \"port\""),
+        (b"workers=0", "workers: \"0\" is not a number from 1 to 64"),
+        (b"interval=60001", "interval: \"60001\" is not a number"),
+        (b"answer=", "answer must have 1 to 80 characters"),
         (b"answer=\xff", "cannot read "),
     ] {
         let file = folder.file("service.conf", lines);
@@ -138,7 +135,7 @@ fn service_start_refuses_bad_arguments() {
     ] {
         let ended = run(example("service_start").args(arguments));
         assert_eq!((ended.status, ended.text()), (Some(2), ""), "{arguments:?}");
-        assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+        ended.says("error: ");
     }
 }
 
@@ -187,7 +184,7 @@ mod interrupted {
         (program, lines)
     }
 
-    /// Waits for a line that begins so, and returns the rest of it.
+    /// Waits for a line with this beginning, and returns the rest of the line.
     fn wait_for(lines: &Receiver<String>, beginning: &str) -> String {
         loop {
             let line = lines.recv_timeout(WATCHDOG).expect(beginning);
@@ -210,8 +207,8 @@ mod interrupted {
         client.read_line(&mut answer).expect("it answers");
         assert_eq!(answer, "up = yes\n");
 
-        // Every part has begun when the probe was answered.
-        wait_for(&lines, "probe: number 3 was answered");
+        // Once a probe is answered, every part has begun.
+        wait_for(&lines, "probe: answer 3 is");
         program.interrupt();
         let ended = program.end();
         let output = ended.text();

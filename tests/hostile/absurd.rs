@@ -1,5 +1,6 @@
-//! More threads than there is memory for. In processes of their own, since each has a limit to its
-//! memory, so that no machine is asked for what it might give.
+//! More threads than there is memory for.
+//!
+//! Each test runs in a child process with a memory limit, so that it never exhausts the machine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -10,9 +11,9 @@ use std::{env, fs, thread};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, prelude::*};
 
-use crate::harness::watched;
+use crate::common::watched;
 
-/// Runs the body in a process with so many MiB of memory, whose threads have stacks of so many.
+/// Runs `body` in a child process with `memory` MiB of memory and thread stacks of `stack` MiB.
 fn in_a_process(test: &str, memory: usize, stack: usize, body: impl FnOnce()) {
     const MARK: &str = "HOSTILE_CHILD";
     if env::var_os(MARK).is_some() {
@@ -43,7 +44,7 @@ fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// The threads that were started before one could not be are ended again.
+/// If one thread cannot be started, those that were started before it are ended again.
 #[test]
 fn more_threads_than_there_is_memory_for() {
     let test = "absurd::more_threads_than_there_is_memory_for";
@@ -60,7 +61,7 @@ fn more_threads_than_there_is_memory_for() {
                 thread::yield_now();
             }
         }
-        // A policy that was refused leaves the one it was made of as it was.
+        // A refused policy does not change the one that it was cloned from.
         let group = ErrGroup::new().concurrency(2);
         for n in [rayon::max_num_threads() + 1, usize::MAX] {
             let message = message_of(|| group.clone().concurrency(n));
@@ -81,8 +82,8 @@ fn more_threads_than_there_is_memory_for() {
     });
 }
 
-/// A deadline that the timer cannot be started for is refused; one that has passed needs none, and
-/// the token is as good as before.
+/// A deadline is refused if the timer thread cannot be started. A deadline in the past needs no
+/// timer, and the token still works.
 #[test]
 fn a_timer_that_cannot_be_started() {
     let test = "absurd::a_timer_that_cannot_be_started";
@@ -99,9 +100,9 @@ fn a_timer_that_cannot_be_started() {
         let registration = child.on_cancel(|| ());
         child.cancel_at(Instant::now());
         assert!(matches!(child.cause(), Some(Cause::Deadline)));
-        assert!(!registration.unregister(), "it was called");
+        assert!(!registration.unregister(), "the callback ran");
         child.done().recv().unwrap_err();
-        // No deadline at all, for which nothing is started.
+        // This is no deadline at all, so no timer is started.
         token.cancel_after(Duration::MAX);
         assert!(token.cancel());
     });

@@ -1,12 +1,12 @@
-//! A bomb panics whenever it is dropped. Where the crate dropped one while it unwinds already, the
-//! process of the test would be aborted.
+//! A bomb panics whenever it is dropped. If the crate dropped one while unwinding, the process
+//! would abort, and the test would fail.
 
 use std::any::Any;
 use std::panic::panic_any;
 
 use rayon_errgroup::GroupError;
 
-use crate::harness::payload_of;
+use crate::common::payload_of;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Blast(pub(crate) &'static str);

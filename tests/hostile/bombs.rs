@@ -1,4 +1,4 @@
-//! Drops that panic: of closures, sources, clones and errors.
+//! Closures, sources, clones and errors whose drops panic.
 
 use std::panic::panic_any;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -7,9 +7,10 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, prelude::*, scope};
 
 use crate::bomb::{Blast, Bomb, blast, caught};
-use crate::harness::{Drops, Thing, on_pool, on_pools};
+use crate::common::{Drops, Thing, on_pool, on_pools};
+use crate::fixture::returned;
 
-/// The closure is dropped by the call, after the run: everything has ended by then.
+/// The call drops the closure after the run, when everything has ended.
 #[test]
 fn a_closure_that_cannot_be_dropped() {
     on_pools(|_| {
@@ -44,7 +45,7 @@ fn a_closure_that_cannot_be_dropped() {
     });
 }
 
-/// A sink, a scope's body and a task are called by the run and dropped in it: a panic of the run.
+/// A sink, the body of a scope and a task are dropped inside the run, so their drops panic in it.
 #[test]
 fn what_the_run_owns_and_cannot_drop_is_a_panic_of_the_run() {
     on_pools(|_| {
@@ -123,32 +124,31 @@ fn a_source_that_cannot_be_dropped() {
                     Some(Blast("source"))
                 );
                 let outcome = lazy().outcome(f);
-                assert_eq!((outcome.panics.len(), outcome.panics[0].0), (1, None));
-                let ran = outcome.values.len() + outcome.errors.len();
-                assert!(at < len || ran == len, "nothing is lost");
+                assert_eq!((outcome.panics().len(), outcome.panics()[0].0), (1, None));
+                assert!(at < len || returned(&outcome) == len, "nothing is lost");
                 let bridged = || source().par_bridge().with_group(&group);
                 assert_eq!(caught(bridged().try_map(f)), Some(Blast("source")));
-                let bare = blast(|| source().par_in_order().try_map_group(f));
+                let bare = blast(|| source().par_in_order().try_map(f));
                 assert_eq!(bare, Some(Blast("source")));
             }
         }
     });
 }
 
-/// Two bombs, but one is dropped after the other, and not by its unwinding.
+/// Two bombs, but the second is not dropped while the first unwinds.
 #[test]
 fn a_source_and_a_value_that_cannot_be_dropped() {
     on_pools(|_| {
         let items = Source(0..1, Bomb("source")).par_in_order();
-        let first = blast(|| items.try_map_group(|_, _| Ok::<_, ()>(Bomb("value"))));
+        let first = blast(|| items.try_map(|_, _| Ok::<_, ()>(Bomb("value"))));
         assert_eq!(first, Some(Blast("source")));
     });
     on_pool(1, || {
-        // The second item is left, and part of the source.
+        // The second item does not run, so the source still owns it.
         let items = vec![None, Some(Bomb("item"))].into_par_iter();
         let items = items.with_max_len(1).in_order();
         let first = blast(|| {
-            items.try_map_group(|token, item| {
+            items.try_map(|token, item| {
                 assert!(item.is_none() && token.cancel());
                 Ok::<_, ()>(Bomb("value"))
             })
@@ -157,7 +157,7 @@ fn a_source_and_a_value_that_cannot_be_dropped() {
     });
 }
 
-/// rayon clones this for each stretch, and drops it at the end of one.
+/// rayon clones this for each leaf, and drops the clone at the end of the leaf.
 #[derive(Default)]
 struct Cloned(usize);
 
@@ -169,7 +169,7 @@ impl Clone for Cloned {
 
 impl Drop for Cloned {
     fn drop(&mut self) {
-        // Only one: the drop of its neighbour would be the second panic of an unwinding thread.
+        // Only one clone panics: a second panic on an unwinding thread would abort.
         if self.0 == 1 && !std::thread::panicking() {
             panic_any(Blast("clone"));
         }
@@ -192,7 +192,7 @@ fn a_clone_of_map_with_that_cannot_be_dropped() {
             );
             let in_order = items().in_order().with_group(&group);
             assert_eq!(caught(in_order.try_map(f)), Some(Blast("clone")));
-            // On threads of its own: a lane that is lost would be waited for.
+            // On threads of its own, where a lost worker would make the run wait forever.
             let group = group.clone().concurrency(2);
             let stream = items().in_order().with_group(&group);
             let result = stream.try_stream(f, |_| Ok(()));
@@ -201,7 +201,7 @@ fn a_clone_of_map_with_that_cannot_be_dropped() {
     });
 }
 
-/// Of several errors that are borne all but one are dropped while the run goes on.
+/// Of several tolerated errors all but one are dropped while the run goes on.
 #[test]
 fn an_error_that_is_not_kept_and_cannot_be_dropped() {
     on_pools(|threads| {
@@ -216,11 +216,11 @@ fn an_error_that_is_not_kept_and_cannot_be_dropped() {
             caught(items().with_group(&group).try_map(f)),
             Some(Blast("error"))
         );
-        // The panic cancels, so of several lanes some may not come to their items.
+        // The panic cancels the run, so some of several workers may not reach their items.
         let ran = ran.into_inner();
         assert!(if threads == 1 { ran == 4 } else { ran >= 2 }, "{ran}");
 
-        // The error of the sink replaces those that were borne.
+        // The error of the sink replaces the tolerated ones.
         let f = |_: &CancelToken, n: usize| match n {
             0 => Err(Some(Bomb("replaced"))),
             n => Ok(n),
@@ -229,8 +229,8 @@ fn an_error_that_is_not_kept_and_cannot_be_dropped() {
         let result = stream.try_stream(f, |n| if n == 9 { Err(None) } else { Ok(()) });
         assert_eq!(caught(result), Some(Blast("replaced")));
 
-        // On one thread the second task runs when the first has failed; and its panic cancels at once,
-        // or the body would wait for ever.
+        // On one thread the second task runs after the first has failed. Its panic must cancel the
+        // scope at once, or the body would wait forever.
         let result = group.clone().concurrency(1).scope(|s| {
             s.spawn(|s| {
                 s.spawn(|_| Err(Some(Bomb("task's error"))));

@@ -1,4 +1,4 @@
-//! Callbacks that do what they can: to their own token and its relatives, to each other, to the run.
+//! Callbacks that act on their own token and its relatives, on each other, and on the run.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -8,10 +8,10 @@ use std::thread;
 
 use rayon::prelude::*;
 use rayon_errgroup::{
-    CancelToken, Cause, ErrGroup, GroupError, OnCancel, Rejected, prelude::*, scope,
+    CancelRegistration, CancelToken, Cause, ErrGroup, GroupError, TrySpawnError, prelude::*, scope,
 };
 
-use crate::harness::{Drops, on_pools, payload_of, watched};
+use crate::common::{Drops, on_pools, payload_of, watched};
 
 /// A family of tokens: grandparent, parent, self, child, sibling.
 fn family() -> [CancelToken; 5] {
@@ -22,8 +22,8 @@ fn family() -> [CancelToken; 5] {
     [grandparent, parent, own, child, sibling]
 }
 
-/// Each callback cancels another member of the family, whoever is cancelled first: nobody waits for
-/// ever, each runs once, and each token keeps the cause of who came first.
+/// Each callback cancels another token of the family, whichever is cancelled first. None of them
+/// waits forever, each runs once, and the first token keeps its own cause.
 #[test]
 fn callbacks_that_cancel_the_whole_family() {
     watched(|| {
@@ -36,7 +36,10 @@ fn callbacks_that_cancel_the_whole_family() {
                         family.clone()[member].on_cancel(move || {
                             calls.fetch_add(1, SeqCst);
                             assert!(family[member].is_cancelled());
-                            assert!(!family[member].cancel(), "the callback came second");
+                            assert!(
+                                !family[member].cancel(),
+                                "the token was cancelled before its callback ran"
+                            );
                             family[(member + stride) % 5].cancel_with(format!("by {member}"));
                             assert!(family[(member + stride) % 5].is_cancelled());
                         })
@@ -55,13 +58,13 @@ fn callbacks_that_cancel_the_whole_family() {
     });
 }
 
-/// The same from as many threads as there are tokens, all at once.
+/// The same, started by one thread for each token, all at once.
 #[test]
 fn callbacks_that_cancel_the_whole_family_from_everywhere() {
     watched(|| {
         for round in 0..300 {
             let (family, calls) = (family(), Drops::new(5));
-            let kept: Vec<OnCancel> = (0..5)
+            let kept: Vec<CancelRegistration> = (0..5)
                 .map(|member| {
                     let (family, calls) = (family.clone(), calls.clone());
                     family.clone()[member].on_cancel(move || {
@@ -84,7 +87,7 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
                     });
                 }
             });
-            // Callbacks may have cancelled the others' tokens first, but nobody the first one.
+            // Callbacks may cancel a token before its thread does, but some thread is the first.
             assert!((1..=5).contains(&winners.into_inner()));
             drop(kept);
             calls.assert_each_once();
@@ -92,10 +95,10 @@ fn callbacks_that_cancel_the_whole_family_from_everywhere() {
     });
 }
 
-/// A callback that registers one that registers one: each runs at once, and none is left behind.
+/// A callback that registers a callback that registers another: each runs at once.
 #[test]
 fn callbacks_that_register_callbacks() {
-    fn register(token: &CancelToken, left: usize, calls: Arc<AtomicUsize>) -> OnCancel {
+    fn register(token: &CancelToken, left: usize, calls: Arc<AtomicUsize>) -> CancelRegistration {
         token.clone().on_cancel({
             let token = token.clone();
             move || {
@@ -103,7 +106,7 @@ fn callbacks_that_register_callbacks() {
                 if left > 0 {
                     for token in [token.clone(), token.child()] {
                         let inner = register(&token, left - 1, Arc::clone(&calls));
-                        assert!(!inner.unregister(), "it has run");
+                        assert!(!inner.unregister(), "it has run already");
                     }
                 }
             }
@@ -115,54 +118,56 @@ fn callbacks_that_register_callbacks() {
         token.cancel();
         assert_eq!(calls.load(SeqCst), (1 << 11) - 1);
         drop(registration);
-        // Nothing holds the counter any more: every closure was dropped after its call.
+        // Nothing else holds the counter: every closure was dropped after its call.
         assert_eq!(Arc::strong_count(&calls), 1);
     });
 }
 
-/// Whichever callback runs first takes all others back, those above and below it in the tree too.
+/// The first callback to run unregisters all others, also those of ancestors and descendants.
 #[test]
 fn callbacks_that_unregister_the_others() {
     watched(|| {
         for by_drop in [false, true] {
             let (family, calls) = (family(), Arc::new(AtomicUsize::new(0)));
-            let all: Arc<Mutex<Vec<Option<OnCancel>>>> = Arc::default();
+            let all: Arc<Mutex<Vec<Option<CancelRegistration>>>> = Arc::default();
             let prevented = Arc::new(AtomicUsize::new(0));
             for number in 0..100 {
                 let (all, calls) = (Arc::clone(&all), Arc::clone(&calls));
                 let prevented = Arc::clone(&prevented);
-                let place = all.lock().unwrap().len();
+                let len = all.lock().unwrap().len();
                 let registration = family[number % 5].on_cancel({
                     let all = Arc::clone(&all);
                     move || {
                         calls.fetch_add(1, SeqCst);
                         let taken: Vec<_> =
                             all.lock().unwrap().iter_mut().map(Option::take).collect();
+                        // This includes its own registration: a callback does not wait for itself.
                         for registration in taken.into_iter().flatten() {
-                            if !by_drop {
+                            if by_drop {
+                                drop(registration);
+                            } else {
                                 prevented.fetch_add(registration.unregister().into(), SeqCst);
                             }
-                            // Its own as well, which does not wait for itself.
-                            drop(registration);
                         }
                     }
                 });
                 all.lock().unwrap().push(Some(registration));
-                assert_eq!(all.lock().unwrap().len(), place + 1);
+                assert_eq!(all.lock().unwrap().len(), len + 1);
             }
             family[0].cancel();
             assert_eq!(calls.load(SeqCst), 1);
             assert_eq!(prevented.load(SeqCst), if by_drop { 0 } else { 99 });
-            assert_eq!(Arc::strong_count(&all), 1, "every closure is gone");
+            assert_eq!(Arc::strong_count(&all), 1, "every closure was dropped");
         }
     });
 }
 
-/// Who waits for the end of a callback waits for the end of all it does.
+/// The drop of a registration waits until a running callback has returned, also if two threads
+/// share the registration. `unregister` does not wait.
 #[test]
 fn a_callback_that_is_waited_for_from_two_threads() {
     watched(|| {
-        for _ in 0..200 {
+        for waits in [true, false].repeat(200) {
             let (token, drops) = (CancelToken::new(), Drops::new(1));
             let (entered, enter) = channel();
             let (leave, left) = sync_channel(0);
@@ -175,23 +180,28 @@ fn a_callback_that_is_waited_for_from_two_threads() {
             thread::scope(|threads| {
                 threads.spawn(|| token.cancel());
                 enter.recv().unwrap();
-                for registration in [Arc::clone(&registration), registration] {
-                    let drops = &drops;
-                    threads.spawn(move || {
-                        assert!(!registration.unregister());
-                        if let Some(registration) = Arc::into_inner(registration) {
-                            drop(registration);
-                            drops.assert_each_once();
-                        }
-                    });
+                if waits {
+                    for registration in [Arc::clone(&registration), registration] {
+                        let drops = &drops;
+                        threads.spawn(move || {
+                            if let Some(registration) = Arc::into_inner(registration) {
+                                drop(registration);
+                                drops.assert_each_once();
+                            }
+                        });
+                    }
+                } else {
+                    let registration = Arc::into_inner(registration).unwrap();
+                    assert!(!registration.unregister(), "the callback has begun");
                 }
                 leave.send(()).unwrap();
             });
+            drops.assert_each_once();
         }
     });
 }
 
-/// A callback of a scope's token has another thread spawn on the scope, and waits for the answer.
+/// A callback of a scope's token makes another thread spawn on the scope, and waits for its reply.
 #[test]
 fn a_callback_that_has_tasks_spawned() {
     on_pools(|_| {
@@ -215,11 +225,11 @@ fn a_callback_that_has_tasks_spawned() {
                             drop(first);
                             unreachable!("the scope is cancelled")
                         });
-                        let task = |_: &rayon_errgroup::Scope<'_, '_, '_, &str>| {
+                        let task = |_: &rayon_errgroup::Scope<'_, &str>| {
                             drop(second);
                             Ok(())
                         };
-                        let Err(Rejected::Cancelled(task)) = s.try_spawn(task) else {
+                        let Err(TrySpawnError::Cancelled(task)) = s.try_spawn(task) else {
                             panic!("the scope is cancelled")
                         };
                         drop(task);
@@ -236,7 +246,7 @@ fn a_callback_that_has_tasks_spawned() {
     });
 }
 
-/// Runs of every kind, started by the callback of an item's failure, on the worker that failed.
+/// Runs of every kind, started by a callback of the run's token on the thread of the failed item.
 #[test]
 fn a_callback_that_starts_runs() {
     on_pools(|_| {
@@ -249,13 +259,13 @@ fn a_callback_that_starts_runs() {
                     Ok::<_, ()>(())
                 };
                 (0..100).into_par_iter().try_for_each_group(count).unwrap();
-                (0..100).par_in_order().try_for_each_group(count).unwrap();
+                (0..100).par_in_order().try_for_each(count).unwrap();
                 scope(|s| {
                     (0..100).for_each(|n| s.spawn(move |s| count(s.token(), n)));
                     Ok::<_, ()>(())
                 })
                 .unwrap();
-                // And one below the token that has just been cancelled, which runs nothing.
+                // A run below the token that has just been cancelled runs nothing.
                 let group = ErrGroup::new().token(token);
                 let items = (0..100).into_par_iter().with_group(&group);
                 assert!(items.try_for_each(count).is_err());
@@ -276,7 +286,7 @@ fn a_callback_that_starts_runs() {
             assert_eq!(
                 inner.swap(0, SeqCst),
                 300,
-                "three runs are complete, and one is none"
+                "three runs are complete, and one is empty"
             );
         };
         calls_of(&|| (0..100).into_par_iter().try_for_each_group(each));
@@ -286,11 +296,11 @@ fn a_callback_that_starts_runs() {
                 .with_max_len(1)
                 .try_for_each_group(each)
         });
-        calls_of(&|| (0..100).par_in_order().try_for_each_group(each));
+        calls_of(&|| (0..100).par_in_order().try_for_each(each));
     });
 }
 
-/// All panic, on several threads' tokens: every one has run, and one of the panics goes on.
+/// All callbacks panic: every one of them runs, and one of the panics is resumed.
 #[cfg(panic = "unwind")]
 #[test]
 fn callbacks_that_all_panic() {
@@ -309,14 +319,14 @@ fn callbacks_that_all_panic() {
         let number = *payload.downcast_ref::<usize>().unwrap();
         assert!(number < 50);
         calls.assert_each_once();
-        assert!(!family[0].cancel(), "no panic is left for the next");
+        assert!(!family[0].cancel(), "no panic is left for a later call");
         assert!(
             registrations
-                .iter()
+                .into_iter()
                 .all(|registration| !registration.unregister())
         );
 
-        // A guard tells of the panic too, unless it is dropped by one.
+        // The drop of a guard resumes the panic too, unless the thread is unwinding already.
         let token = CancelToken::new();
         let _registration = token.on_cancel(|| std::panic::panic_any("callback"));
         let payload = payload_of(|| drop(token.clone().drop_guard()));
@@ -324,15 +334,15 @@ fn callbacks_that_all_panic() {
     });
 }
 
-/// Callbacks on the tokens of lanes: each fires at most once, on whichever ground.
+/// Callbacks on the tokens of workers: each runs once, whatever cancelled its token.
 #[test]
-fn callbacks_of_lanes() {
+fn callbacks_of_workers() {
     on_pools(|_| {
         for failing in [0, 7, 63] {
             let (calls, kept) = (Drops::new(64), Mutex::new(Vec::new()));
             let tokens = Mutex::new(HashSet::new());
             let items = (0..64).into_par_iter().with_max_len(1).in_order();
-            let result = items.try_for_each_group(|token, n| {
+            let result = items.try_for_each(|token, n| {
                 let calls = calls.clone();
                 let registration = token.on_cancel(move || drop(calls.thing(n)));
                 kept.lock().unwrap().push((n, registration));
@@ -340,7 +350,7 @@ fn callbacks_of_lanes() {
                 if n == failing { Err(n) } else { Ok(()) }
             });
             assert_eq!(result, Err(failing));
-            // At the end all of the run is cancelled, whoever was cancelled before.
+            // When the run has ended, every one of its tokens is cancelled.
             for (n, registration) in kept.into_inner().unwrap() {
                 assert!(!registration.unregister());
                 assert_eq!(calls.of(n), 1, "item {n}");

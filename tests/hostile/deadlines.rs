@@ -1,4 +1,4 @@
-//! Deadlines at the ends of time, and many of them.
+//! Deadlines as early and as late as an `Instant` can be, and many of them.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{TryRecvError, channel};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pools, watched};
+use crate::common::{on_pools, watched};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// As far from now as `step` can go.
+/// The instant farthest from now that `step` can reach.
 fn furthest(step: impl Fn(Instant, Duration) -> Option<Instant>) -> Instant {
     let (mut at, mut width) = (Instant::now(), Duration::MAX);
     while !width.is_zero() {
@@ -31,7 +31,7 @@ fn earliest() -> Instant {
     furthest(|at, width| at.checked_sub(width))
 }
 
-/// Whether a run under this policy is stopped by its deadline before it begins.
+/// Whether the deadline of this policy stops a run before it begins.
 fn is_late(group: &ErrGroup) -> bool {
     let ran = AtomicUsize::new(0);
     let f = |token: &CancelToken, n: usize| {
@@ -103,7 +103,7 @@ fn deadlines_at_the_ends_of_time() {
         ] {
             assert!(!is_late(&group().timeout(limit)));
         }
-        // The last call counts, here as for every other part of a policy.
+        // The last call counts, as for every other setting of a policy.
         assert!(!is_late(&group().timeout(Duration::ZERO).timeout(HOUR)));
         assert!(is_late(&group().deadline(now + HOUR).deadline(earliest())));
     });
@@ -116,7 +116,7 @@ fn tokens_at_the_ends_of_time() {
         far.cancel_at(latest());
         assert_eq!(far.deadline(), Some(latest()));
         assert!(far.remaining() > Some(HOUR) && !far.is_cancelled());
-        // The timer, which sleeps for so long, wakes for what is earlier.
+        // The timer sleeps until the late deadline, but wakes for an earlier one.
         for token in [CancelToken::new(), far.child()] {
             token.cancel_after(Duration::from_millis(1));
             token.done().recv().unwrap_err();
@@ -127,7 +127,7 @@ fn tokens_at_the_ends_of_time() {
         assert_eq!(
             far.deadline(),
             Some(latest()),
-            "no deadline does not undo one"
+            "setting no deadline does not remove one"
         );
         far.cancel_at(earliest());
         assert!(matches!(far.cause(), Some(Cause::Deadline)));
@@ -145,7 +145,7 @@ fn tokens_at_the_ends_of_time() {
     });
 }
 
-/// Of a thousand deadlines on one token the earliest counts, whichever order they are set in.
+/// The earliest of a thousand deadlines on one token counts, in whatever order they are set.
 #[test]
 fn many_deadlines_on_one_token() {
     watched(|| {
@@ -161,7 +161,7 @@ fn many_deadlines_on_one_token() {
                 assert_eq!(token.deadline(), earliest);
             }
             assert_eq!(token.deadline(), Some(base));
-            // On a token above it counts for this one too, and below it does not.
+            // A deadline counts for all descendants, but not for the parent.
             let below = token.child();
             below.cancel_after(Duration::from_millis(2));
             below.done().recv().unwrap_err();
@@ -181,7 +181,7 @@ fn many_deadlines_on_one_token() {
     });
 }
 
-/// An item that gives its own run a deadline, whichever token it was handed.
+/// An item sets the deadline of its own run, by whichever token it was given.
 #[test]
 fn an_item_sets_the_deadline_of_its_run() {
     on_pools(|_| {
@@ -213,7 +213,7 @@ fn an_item_sets_the_deadline_of_its_run() {
     });
 }
 
-/// The token of a run that is over, and what was hung below it, take no deadline any more.
+/// The token of a run that has ended and its children ignore deadlines.
 #[test]
 fn a_released_token_has_no_deadline() {
     on_pools(|_| {
@@ -223,7 +223,7 @@ fn a_released_token_has_no_deadline() {
             Ok::<_, ()>(())
         };
         [0].par_iter().try_for_each_group(f).unwrap();
-        [0].par_iter().in_order().try_for_each_group(f).unwrap();
+        [0].par_iter().in_order().try_for_each(f).unwrap();
         let kept = kept.into_inner().unwrap();
         for token in kept.iter().chain(&[kept[0].child(), kept[2].child()]) {
             for at in [earliest(), Instant::now(), latest()] {

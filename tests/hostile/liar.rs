@@ -1,32 +1,32 @@
-//! A parallel iterator of indices that lies about its length, in every way in which one can.
+//! A parallel iterator of indices that lies about its length in every possible way.
 
 use rayon::iter::plumbing::{Consumer, Producer, ProducerCallback, UnindexedConsumer, bridge};
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 
-/// How it lies. A stretch is what a producer is split into.
+/// How the iterator lies. A leaf is a part that its producer is split into.
 #[derive(Clone, Copy)]
 pub(crate) struct Liar {
-    /// What it says its length is.
+    /// The length that it reports.
     pub(crate) len: usize,
-    /// How many items a stretch has that should have so many.
+    /// How many items a leaf has, by how many it should have.
     pub(crate) has: fn(usize) -> usize,
-    /// What a stretch says of its length when so many items were taken from it.
+    /// The length that a leaf reports, by its true length and the number of items taken from it.
     pub(crate) says: fn(usize, usize) -> usize,
 }
 
 impl Liar {
-    /// One that does not lie.
+    /// This one does not lie.
     pub(crate) const HONEST: Liar = Liar {
         len: 100,
         has: |len| len,
         says: |len, _| len,
     };
-    /// Every stretch has one item more than it should have.
+    /// Every leaf has one item too many.
     pub(crate) const MORE: Liar = Liar {
         has: |len| len + 1,
         ..Liar::HONEST
     };
-    /// Every stretch has one item less.
+    /// Every leaf has one item too few.
     pub(crate) const FEWER: Liar = Liar {
         has: |len| len - 1,
         ..Liar::HONEST
@@ -35,7 +35,7 @@ impl Liar {
         has: |_| 0,
         ..Liar::HONEST
     };
-    /// Every stretch says that it is empty, and is not.
+    /// Every leaf says that it is empty, and is not.
     pub(crate) const SAYS_NOTHING: Liar = Liar {
         says: |_, _| 0,
         ..Liar::HONEST
@@ -52,9 +52,9 @@ impl Liar {
         says: |_, _| usize::MAX,
         ..Liar::HONEST
     };
-    /// It panics when asked after an item was taken.
+    /// It panics if it is asked for its length after an item was taken.
     #[cfg(panic = "unwind")]
-    pub(crate) const SAYS_IT_AT_FIRST: Liar = Liar {
+    pub(crate) const SAYS_IT_ONCE: Liar = Liar {
         says: |len, taken| match taken {
             0 => len,
             _ => std::panic::panic_any("asked too late"),
@@ -63,7 +63,7 @@ impl Liar {
     };
 }
 
-pub(crate) struct Stretch {
+pub(crate) struct Leaf {
     liar: Liar,
     start: usize,
     len: usize,
@@ -77,7 +77,7 @@ pub(crate) struct Items {
     taken: usize,
 }
 
-impl Producer for Stretch {
+impl Producer for Leaf {
     type Item = usize;
     type IntoIter = Items;
 
@@ -92,12 +92,12 @@ impl Producer for Stretch {
     }
 
     fn split_at(self, index: usize) -> (Self, Self) {
-        let right = Stretch {
+        let right = Leaf {
             liar: self.liar,
             start: self.start + index,
             len: self.len - index,
         };
-        (Stretch { len: index, ..self }, right)
+        (Leaf { len: index, ..self }, right)
     }
 }
 
@@ -121,7 +121,7 @@ impl ExactSizeIterator for Items {}
 
 impl DoubleEndedIterator for Items {
     fn next_back(&mut self) -> Option<usize> {
-        unreachable!("nothing here is read from its end")
+        unreachable!("nothing is read from the back")
     }
 }
 
@@ -147,7 +147,7 @@ impl IndexedParallelIterator for Liar {
     }
 
     fn with_producer<C: ProducerCallback<usize>>(self, callback: C) -> C::Output {
-        let all = Stretch {
+        let all = Leaf {
             liar: self,
             start: 0,
             len: self.len,

@@ -1,4 +1,4 @@
-//! Iterators that lie about their length, or go on after their end.
+//! Iterators that lie about their length, or continue after their end.
 
 use std::any::Any;
 use std::iter;
@@ -11,12 +11,12 @@ use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
 #[cfg(panic = "unwind")]
 use crate::bomb::{Blast, Bomb, blast};
-use crate::harness::{on_pools, payload_of};
+use crate::common::{on_pools, payload_of};
 use crate::liar::Liar;
 
 #[expect(
     clippy::unnecessary_wraps,
-    reason = "it is what an item's closure looks like"
+    reason = "the closure of a run returns a result"
 )]
 fn ok(_: &CancelToken, n: usize) -> Result<Box<usize>, ()> {
     Ok(Box::new(n))
@@ -34,7 +34,8 @@ fn message_of<R>(body: impl FnOnce() -> R) -> String {
     text_of(&*payload_of(body))
 }
 
-/// The surplus is dropped before the panic that tells of it: two panics at once would abort.
+/// The surplus value is dropped before the crate panics: a second panic while unwinding would
+/// abort.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_surplus_value_that_cannot_be_dropped() {
@@ -46,26 +47,26 @@ fn a_surplus_value_that_cannot_be_dropped() {
         let run = |n| Ok::<_, ()>((n == 1).then(|| Bomb("surplus")));
         let stealing = blast(|| liar.try_map_group(|_, n| run(n)));
         assert_eq!(stealing, Some(Blast("surplus")));
-        let in_order = blast(|| liar.in_order().try_map_group(|_, n| run(n)));
+        let in_order = blast(|| liar.in_order().try_map(|_, n| run(n)));
         assert_eq!(in_order, stealing);
     });
 }
 
-/// A position that cannot be told, of an error that cannot be dropped.
+/// The index of an error cannot be computed, and the error cannot be dropped.
 #[cfg(panic = "unwind")]
 #[test]
-fn an_error_without_a_position_that_cannot_be_dropped() {
+fn an_error_without_an_index_that_cannot_be_dropped() {
     on_pools(|_| {
-        let items = Liar::SAYS_IT_AT_FIRST.in_order();
-        let payload = payload_of(|| items.try_for_each_group(|_, _| Err::<(), _>(Bomb("error"))));
+        let items = Liar::SAYS_IT_ONCE.in_order();
+        let payload = payload_of(|| items.try_for_each(|_, _| Err::<(), _>(Bomb("error"))));
         assert_eq!(text_of(&*payload), "asked too late");
     });
 }
 
-/// In one stretch of each length: the first item too many is found out, and not a later one.
+/// A single leaf of each length: the first surplus item is detected, not a later one.
 #[cfg(panic = "unwind")]
 #[test]
-fn no_value_is_written_behind_the_last_place() {
+fn no_value_is_written_past_the_last_slot() {
     on_pools(|threads| {
         for len in 0..=40 {
             let made = AtomicUsize::new(0);
@@ -83,7 +84,7 @@ fn no_value_is_written_behind_the_last_place() {
             assert_eq!(stealing, "an iterator gave more items than its length");
             assert_eq!(made.swap(0, SeqCst), len + 1, "{len} on {threads}");
             if len > 0 {
-                let in_order = message_of(|| items().in_order().try_map_group(count));
+                let in_order = message_of(|| items().in_order().try_map(count));
                 assert_eq!(in_order, stealing);
                 assert_eq!(
                     made.swap(0, SeqCst),
@@ -91,24 +92,24 @@ fn no_value_is_written_behind_the_last_place() {
                     "in order, {len} on {threads}"
                 );
             }
-            // One fails, and is borne: its place is left for the next value.
+            // One item fails and is tolerated: its slot is used by the next value.
             let group = ErrGroup::new().keep_going();
-            let borne = message_of(|| {
+            let tolerated = message_of(|| {
                 items().with_group(&group).try_map(|token, n| match n {
                     10 => Err(()),
                     _ => count(token, n),
                 })
             });
-            assert_eq!(borne, stealing);
-            assert_eq!(made.into_inner(), len + 1, "borne, {len} on {threads}");
+            assert_eq!(tolerated, stealing);
+            assert_eq!(made.into_inner(), len + 1, "tolerated, {len} on {threads}");
         }
     });
 }
 
-/// Values into place: the lie is found out, and no memory is touched that was not written.
+/// Values are written into slots: the wrong length is detected, and no unwritten slot is read.
 #[cfg(panic = "unwind")]
 #[test]
-fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
+fn a_wrong_number_of_items_is_a_panic_where_they_are_collected() {
     on_pools(|threads| {
         fn refused<T: Send>(
             liar: Liar,
@@ -117,8 +118,8 @@ fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
             [
                 message_of(|| liar.try_map_group(f)),
                 message_of(|| liar.with_max_len(1).try_map_group(f)),
-                message_of(|| liar.in_order().try_map_group(f)),
-                message_of(|| liar.with_min_len(100).in_order().try_map_group(f)),
+                message_of(|| liar.in_order().try_map(f)),
+                message_of(|| liar.with_min_len(100).in_order().try_map(f)),
             ]
         }
         for (gave, liar) in [
@@ -133,7 +134,7 @@ fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
                 assert_eq!(text, expected, "on {threads}");
             }
         }
-        // These have as many as they should, and what they say of it is not asked.
+        // These have the right number of items, and are never asked for it.
         for (name, liar) in [
             ("says nothing", Liar::SAYS_NOTHING),
             ("says less", Liar::SAYS_LESS),
@@ -141,23 +142,23 @@ fn a_wrong_number_of_items_is_a_panic_of_who_collects_them() {
             ("says max", Liar::SAYS_MAX),
         ] {
             let count = |values: Vec<_>| values.len();
-            let in_order = liar.in_order().try_map_group(ok);
+            let in_order = liar.in_order().try_map(ok);
             assert_eq!(in_order.map(count), Ok(100), "{name}");
             assert_eq!(liar.try_map_group(ok).map(count), Ok(100), "{name}");
         }
         assert_eq!(
             Liar::HONEST
                 .in_order()
-                .try_map_group(ok)
+                .try_map(ok)
                 .map(|values| values.len()),
             Ok(100)
         );
     });
 }
 
-/// Where nothing is collected every item there is runs, and the lowest that fails is found.
+/// If nothing is collected, every item runs, and the failure with the lowest index is found.
 #[test]
-fn a_wrong_number_of_items_does_not_matter_to_who_visits_them() {
+fn a_wrong_number_of_items_does_not_matter_where_they_are_only_visited() {
     on_pools(|_| {
         for liar in [Liar::MORE, Liar::FEWER] {
             let seen = Mutex::new(vec![0; 200]);
@@ -177,7 +178,7 @@ fn a_wrong_number_of_items_does_not_matter_to_who_visits_them() {
     });
 }
 
-/// And if the length that a stretch says is wrong, either nobody minds, or it is a panic that says so.
+/// A wrong length of a leaf either has no effect, or is a panic whose message names the length.
 #[cfg(panic = "unwind")]
 #[test]
 fn a_wrong_length_is_ignored_or_refused() {
@@ -206,8 +207,8 @@ fn a_wrong_length_is_ignored_or_refused() {
     });
 }
 
-/// An item of a stretch with too few is not taken for skipped by nobody: there is a value or an error
-/// for each that ran, at its position, and what the iterator kept for itself counts as skipped.
+/// A leaf with too few items: there is a value or an error at the index of each item that ran, and
+/// the items that the iterator withheld count as skipped.
 #[test]
 fn an_outcome_of_too_few_items() {
     on_pools(|_| {
@@ -218,17 +219,17 @@ fn an_outcome_of_too_few_items() {
             ran.fetch_add(1, SeqCst);
             if n % 2 == 0 { Ok(n) } else { Err(n) }
         });
-        assert!(outcome.values.iter().all(|(at, n)| at == n));
-        assert!(outcome.errors.iter().all(|(at, n)| at == n));
+        assert!(outcome.values().iter().all(|(at, n)| at == n));
+        assert!(outcome.errors().iter().all(|(at, n)| at == n));
         assert_eq!(
-            outcome.values.len() + outcome.errors.len(),
+            outcome.values().len() + outcome.errors().len(),
             ran.into_inner()
         );
-        assert!(outcome.skipped >= 1 && !outcome.is_complete());
+        assert!(outcome.skipped() >= 1 && !outcome.is_complete());
     });
 }
 
-/// A sequential iterator with this size hint.
+/// A sequential iterator with an arbitrary size hint.
 #[derive(Clone)]
 struct Hints<I> {
     items: I,
@@ -267,7 +268,7 @@ fn a_size_hint_is_no_more_than_a_hint() {
                     hint,
                 };
                 let f = |_: &CancelToken, n| if n == at { Err(n) } else { Ok(n) };
-                let mapped = lines().par_in_order().try_map_group(f);
+                let mapped = lines().par_in_order().try_map(f);
                 let mut sunk = 0;
                 let streamed = lines()
                     .par_in_order()
@@ -286,7 +287,7 @@ fn a_size_hint_is_no_more_than_a_hint() {
                 } else {
                     assert_eq!(mapped, Err(at));
                     assert_eq!(streamed.unwrap_err().index(), Some(at));
-                    assert_eq!(outcome.errors, [(at, at)]);
+                    assert_eq!(outcome.errors(), [(at, at)]);
                     assert_eq!(bridged, Err(at));
                 }
                 assert_eq!(sunk, at);
@@ -313,14 +314,14 @@ fn a_size_hint_that_panics_is_a_panic_of_the_source() {
         };
         assert_eq!(panicked.message(), Some("hint"));
         let outcome = lines().par_in_order().with_group(&group).outcome(ok);
-        assert_eq!((outcome.panics.len(), outcome.values.len()), (1, 0));
+        assert_eq!((outcome.panics().len(), outcome.values().len()), (1, 0));
     });
 }
 
-/// Such as a channel's `try_iter`: there would be more after the end. The sequential loop stops at the
-/// first `None`, and so does whoever answers as it would.
+/// Some iterators, such as a channel's `try_iter`, continue after their end. A sequential loop
+/// stops at the first `None`, and so must every terminal.
 #[test]
-fn an_iterator_that_goes_on_after_its_end() {
+fn an_iterator_that_continues_after_its_end() {
     on_pools(|_| {
         for before in [0, 1, 9, 2000] {
             let asked = AtomicUsize::new(0);
@@ -334,7 +335,7 @@ fn an_iterator_that_goes_on_after_its_end() {
             let asked_once = || assert_eq!(asked.load(SeqCst), before + 1);
             let group = ErrGroup::new();
 
-            let values = flickering().par_in_order().try_map_group(ok).unwrap();
+            let values = flickering().par_in_order().try_map(ok).unwrap();
             assert!(values.into_iter().map(|n| *n).eq(0..before));
             asked_once();
             let mut sunk = 0;
@@ -346,7 +347,7 @@ fn an_iterator_that_goes_on_after_its_end() {
             assert_eq!((count.is_ok(), sunk), (true, before));
             asked_once();
             let outcome = flickering().par_in_order().with_group(&group).outcome(ok);
-            assert_eq!((outcome.values.len(), outcome.skipped), (before, 0));
+            assert_eq!((outcome.values().len(), outcome.skipped()), (before, 0));
             asked_once();
             // rayon's bridge stops there too.
             let bridged = flickering().par_bridge().try_map_group(ok).unwrap();
@@ -356,10 +357,10 @@ fn an_iterator_that_goes_on_after_its_end() {
     });
 }
 
-/// An iterator that panics once and would go on is not asked again, since nobody knows what it is worth.
+/// An iterator that panics once and would then continue is not asked again: its state is unknown.
 #[cfg(panic = "unwind")]
 #[test]
-fn an_iterator_that_goes_on_after_its_panic() {
+fn an_iterator_that_continues_after_its_panic() {
     on_pools(|_| {
         for at in [0, 1, 500] {
             for group in [ErrGroup::new(), ErrGroup::new().keep_going()] {
@@ -376,8 +377,8 @@ fn an_iterator_that_goes_on_after_its_panic() {
                 assert!(matches!(result, Err(GroupError::Panicked(_))));
                 assert_eq!(asked.load(SeqCst), at + 1);
                 let outcome = source().par_in_order().with_group(&group).outcome(ok);
-                let read = outcome.values.len() + outcome.skipped;
-                assert_eq!((outcome.panics.len(), read), (1, at));
+                let read = outcome.values().len() + outcome.skipped();
+                assert_eq!((outcome.panics().len(), read), (1, at));
                 assert_eq!(asked.load(SeqCst), at + 1);
             }
         }

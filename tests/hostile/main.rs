@@ -1,26 +1,27 @@
-//! The public API in bad company: absurd sizes and times, iterators that lie, drops that panic,
-//! callbacks that do everything at once, token trees as deep and as wide as memory allows.
+//! The public API under hostile use: extreme sizes and times, iterators that lie about their
+//! length, drops that panic, callbacks that call back into the crate, and very deep and wide token
+//! trees.
 
 #[cfg(target_os = "linux")]
 mod absurd;
-mod bench;
 #[cfg(panic = "unwind")]
 mod bomb;
 #[cfg(panic = "unwind")]
 mod bombs;
 mod callbacks;
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the guarantees need more of it")]
+mod common;
 mod deadlines;
 mod drops;
-#[cfg(panic = "unwind")]
-mod found;
-#[path = "../laws/harness.rs"]
-#[expect(dead_code, reason = "the laws need more of it")]
-mod harness;
+mod fixture;
 mod liar;
 mod liars;
-mod model;
 #[cfg(panic = "unwind")]
 mod payloads;
 mod races;
+mod reference;
+#[cfg(panic = "unwind")]
+mod regressions;
 mod sizes;
 mod trees;

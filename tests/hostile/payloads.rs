@@ -1,19 +1,31 @@
-//! Drops that panic: of payloads, reasons and callbacks.
+//! Payloads, reasons and callbacks whose drops panic.
 
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*, scope};
 
 use crate::bomb::{Blast, Bomb, blast, blast_of};
-use crate::harness::{on_pool, on_pools, payload_of};
+use crate::common::{on_pool, on_pools, payload_of};
 
-/// A payload that cannot be dropped goes on if it is the first, and is dropped in peace if it is not.
+/// A payload whose drop panics while it is armed.
+struct Armed(Arc<AtomicBool>);
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        if self.0.load(SeqCst) {
+            panic_any(Blast("payload"));
+        }
+    }
+}
+
+/// A payload whose drop panics is resumed if it is the first; otherwise it is dropped, and the
+/// panic of its drop is caught.
 #[test]
 fn payloads_that_cannot_be_dropped() {
     struct Payload(Bomb);
@@ -34,7 +46,7 @@ fn payloads_that_cannot_be_dropped() {
             _ => panic!("{result:?}"),
         };
         forget(payload_of(|| items().try_for_each_group(f)));
-        forget(payload_of(|| items().in_order().try_for_each_group(f)));
+        forget(payload_of(|| items().in_order().try_for_each(f)));
         forget(payload_of(|| {
             items().in_order().with_group(&ErrGroup::new()).outcome(f)
         }));
@@ -49,11 +61,21 @@ fn payloads_that_cannot_be_dropped() {
             (0..2).for_each(|n| s.spawn(move |s| f(s.token(), n)));
             Ok(())
         }));
+        // The payloads of an outcome are dropped with it, so these are disarmed before that.
+        let is_armed = Arc::new(AtomicBool::new(true));
+        let f = |_: &CancelToken, _: usize| -> Result<(), ()> {
+            both.wait();
+            panic_any(Armed(Arc::clone(&is_armed)))
+        };
         let outcome = items().in_order().with_group(&group).outcome(f);
-        for (_, panicked) in outcome.panics {
-            forget(panicked.into_payload());
-        }
-        // And of a callback, whose panic comes second.
+        is_armed.store(false, SeqCst);
+        assert!(!outcome.panics().is_empty());
+        let result = outcome.into_result();
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("{result:?}")
+        };
+        assert!(panicked.into_payload().is::<Armed>());
+        // The panic of a callback comes second.
         let kept = Mutex::new(None);
         let payload = payload_of(|| {
             [0].par_iter()
@@ -89,11 +111,11 @@ fn a_reason_that_cannot_be_dropped() {
     let reason = || Reason(Bomb("reason"));
     let token = CancelToken::new();
     token.cancel();
-    // It comes too late, and is dropped by who brought it.
+    // The reason comes too late, and is dropped by the caller.
     assert_eq!(blast(|| token.cancel_with(reason())), Some(Blast("reason")));
     assert!(matches!(token.cause(), Some(Cause::Requested(None))));
 
-    // It is dropped with the last token, in the middle of a tree that stays whole.
+    // The reason is dropped with the last token that has it, and the tree stays intact.
     let top = CancelToken::new();
     let middle = top.child();
     let calls = Arc::new(AtomicUsize::new(0));
@@ -112,7 +134,7 @@ fn a_reason_that_cannot_be_dropped() {
     assert_eq!(calls.load(SeqCst), 2);
     drop(registrations);
 
-    // A deep tree all of which goes with the token that has the reason.
+    // A deep tree that is dropped with the token that has the reason.
     let mut tokens = vec![CancelToken::new()];
     for at in 0..1000 {
         tokens.push(tokens[at].child());
@@ -123,7 +145,8 @@ fn a_reason_that_cannot_be_dropped() {
     assert_eq!(blast(|| drop(bottom)), Some(Blast("reason")));
 }
 
-/// A callback that is taken back is dropped by who takes it back, and is gone.
+/// A callback that is unregistered is dropped by the caller, and is removed even if the drop
+/// panics.
 #[test]
 fn a_callback_that_cannot_be_dropped() {
     let token = CancelToken::new();
@@ -137,19 +160,19 @@ fn a_callback_that_cannot_be_dropped() {
     };
     let unregistered = register();
     assert_eq!(blast(|| unregistered.unregister()), Some(Blast("callback")));
-    assert!(!unregistered.unregister());
+    assert_eq!(Arc::strong_count(&calls), 1, "the callback was dropped");
     let dropped = register();
     assert_eq!(blast(|| drop(dropped)), Some(Blast("callback")));
-    // One that runs has its captures dropped at the end of the call: that is a panic of the call, and
-    // stops no other.
+    // The captures of a callback are dropped at the end of its call. That panic counts as one of
+    // the callback, and does not stop the others.
     let run: Vec<_> = (0..3).map(|_| register()).collect();
     assert_eq!(blast(|| token.cancel()), Some(Blast("callback")));
     assert_eq!(calls.load(SeqCst), 3);
     drop(run);
-    assert_eq!(blast(register), Some(Blast("callback")), "too late to wait");
+    assert_eq!(blast(register), Some(Blast("callback")), "it runs at once");
     assert_eq!((calls.load(SeqCst), Arc::strong_count(&calls)), (4, 1));
 
-    // At the token of a run that is over it is dropped on the spot.
+    // On the token of a run that has ended, a callback is dropped at once.
     let mut over = None;
     [0].par_iter()
         .with_max_len(1)
@@ -165,8 +188,8 @@ fn a_callback_that_cannot_be_dropped() {
     assert_eq!(late, Some(Blast("never")));
 }
 
-/// Both at once: the callbacks of a run, dropped unrun at its end, and nothing keeps its children
-/// from being released.
+/// The callbacks of a run are dropped at its end without being called. Their panics must not
+/// keep the run's tokens from being released.
 #[test]
 fn callbacks_that_cannot_be_dropped_at_the_end_of_a_run() {
     on_pools(|_| {

@@ -1,8 +1,8 @@
-//! Random sequences of everything a token can do, on up to four threads at once.
+//! Random sequences of every operation on a token, on up to four threads at once.
 //!
-//! Nobody can say what comes out, but this holds whatever the order: what is cancelled stays
-//! cancelled; when `cancel` has returned, everything below is cancelled; each callback runs at most
-//! once, and does run if it was neither taken back nor is left without a cancellation.
+//! The result depends on the schedule, but these invariants do not: a cancelled token stays
+//! cancelled; when `cancel` has returned, every descendant is cancelled; each callback runs at most
+//! once, and exactly once if its token is cancelled and it was not unregistered.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
@@ -13,9 +13,9 @@ use crossbeam_channel::TryRecvError;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
-use rayon_errgroup::{CancelToken, Cause, OnCancel};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
-use crate::harness::watched;
+use crate::common::watched;
 
 /// How many tokens the threads share.
 const SHARED: usize = 12;
@@ -68,20 +68,21 @@ fn cases() -> impl Strategy<Value = Case> {
     (parents, threads).prop_map(|(parents, threads)| Case { parents, threads })
 }
 
-/// A token that a thread knows, and where: a shared one, or one that hangs below it.
+/// A token that a thread knows: a shared one, or a descendant of one.
 struct Known {
     token: CancelToken,
-    /// From itself up to the shared one at the top: places in the thread's own list.
-    above: Option<usize>,
-    /// Whether it was seen cancelled.
+    /// The index of its parent in the thread's own list.
+    parent: Option<usize>,
+    /// Whether the thread has seen it cancelled.
     seen: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Fate {
+    /// Registered, or called before it could be unregistered.
     Registered,
-    TakenBack,
-    /// The registration was dropped: the callback may have run before.
+    Unregistered,
+    /// The registration was dropped. The callback may have run before.
     Dropped,
 }
 
@@ -91,20 +92,20 @@ struct Call {
     fate: Fate,
 }
 
-/// What one thread has.
+/// The state of one thread.
 struct Actor {
     known: Vec<Known>,
     calls: Vec<Call>,
-    registrations: Vec<(OnCancel, usize)>,
-    /// How often its calls of `cancel` on each shared token were the first.
+    registrations: Vec<(CancelRegistration, usize)>,
+    /// For each shared token, how often a `cancel` of this thread was the first.
     wins: [usize; SHARED],
 }
 
 impl Actor {
     fn new(shared: &[CancelToken], parents: &[Option<usize>]) -> Self {
-        let known = shared.iter().zip(parents).map(|(token, above)| Known {
+        let known = shared.iter().zip(parents).map(|(token, parent)| Known {
             token: token.clone(),
-            above: *above,
+            parent: *parent,
             seen: false,
         });
         Actor {
@@ -125,23 +126,26 @@ impl Actor {
         }
     }
 
-    /// After a call that has cancelled this token: `true` if it was the first to do so.
+    /// Checks the state after a call that cancelled the token at `at`.
     fn cancelled(&mut self, at: usize, was_first: bool) {
         if at < SHARED {
             self.wins[at] += usize::from(was_first);
         }
         for mut node in 0..self.known.len() {
-            let below = node;
+            let descendant = node;
             // Parents come before their children.
             while node > at {
-                match self.known[node].above {
-                    Some(above) => node = above,
+                match self.known[node].parent {
+                    Some(parent) => node = parent,
                     None => break,
                 }
             }
-            if node == at && (was_first || below == at) {
-                let known = &mut self.known[below];
-                assert!(known.token.is_cancelled(), "{below} is below {at}");
+            if node == at && (was_first || descendant == at) {
+                let known = &mut self.known[descendant];
+                assert!(
+                    known.token.is_cancelled(),
+                    "{descendant} descends from {at}"
+                );
                 known.seen = true;
             }
         }
@@ -160,10 +164,7 @@ impl Actor {
             counted.fetch_add(1, SeqCst);
             then.map(|token| token.cancel());
         });
-        assert!(
-            times.load(SeqCst) == 1 || !was_cancelled,
-            "too late to wait"
-        );
+        assert!(times.load(SeqCst) == 1 || !was_cancelled, "it runs at once");
         self.registrations.push((registration, self.calls.len()));
         self.calls.push(Call {
             token,
@@ -178,15 +179,13 @@ impl Actor {
                 return;
             }
             let at = index.index(self.registrations.len());
-            let call = &mut self.calls[self.registrations[at].1];
+            let (registration, call) = self.registrations.swap_remove(at);
+            let fate = &mut self.calls[call].fate;
             if let Op::DropRegistration = op {
-                drop(self.registrations.swap_remove(at));
-                if call.fate == Fate::Registered {
-                    call.fate = Fate::Dropped;
-                }
-            } else if self.registrations[at].0.unregister() {
-                assert_eq!(call.fate, Fate::Registered);
-                call.fate = Fate::TakenBack;
+                drop(registration);
+                *fate = Fate::Dropped;
+            } else if registration.unregister() {
+                *fate = Fate::Unregistered;
             }
             return;
         }
@@ -199,7 +198,7 @@ impl Actor {
                 assert!(child.is_cancelled() || !was_cancelled);
                 self.known.push(Known {
                     token: child,
-                    above: Some(at),
+                    parent: Some(at),
                     seen: was_cancelled,
                 });
             }
@@ -215,11 +214,11 @@ impl Actor {
             Op::OnCancelCancel(other) => {
                 self.register(at, Some(shared[other.index(SHARED)].clone()));
             }
-            // Its place in the list goes on, with a token that nobody hangs anything below.
+            // Its entry in the list stays, with the root as its token.
             Op::DropToken if at >= SHARED => {
                 let known = &mut self.known[at];
                 known.token = shared[0].clone();
-                (known.above, known.seen) = (Some(0), false);
+                (known.parent, known.seen) = (Some(0), false);
             }
             Op::DropToken | Op::Look => self.look(at),
             Op::Guard => {
@@ -263,26 +262,26 @@ fn check(case: &Case) {
     });
 
     for (token, parent) in shared.iter().zip(&parents) {
-        let above = parent.map(|parent| shared[parent].is_cancelled());
-        assert!(token.is_cancelled() || above != Some(true));
+        let parent = parent.map(|parent| shared[parent].is_cancelled());
+        assert!(token.is_cancelled() || parent != Some(true));
         if let Some(Cause::Parent(root)) = token.cause() {
             assert!(!matches!(*root, Cause::Parent(_)));
-            assert_eq!(above, Some(true));
+            assert_eq!(parent, Some(true));
         }
     }
     for at in 0..SHARED {
         let wins: usize = actors.iter().map(|actor| actor.wins[at]).sum();
-        assert!(wins <= 1, "{wins} were the first to cancel {at}");
+        assert!(wins <= 1, "{wins} calls were the first to cancel {at}");
     }
     for call in actors.iter().flat_map(|actor| &actor.calls) {
         let times = call.times.load(SeqCst);
         match call.fate {
             Fate::Registered => assert_eq!(times, usize::from(call.token.is_cancelled())),
-            Fate::TakenBack => assert_eq!(times, 0),
+            Fate::Unregistered => assert_eq!(times, 0),
             Fate::Dropped => assert!(times <= 1),
         }
     }
-    // And once more, now that everybody is gone: what is left runs, and nothing runs twice.
+    // All threads have ended. The remaining callbacks run now, and none runs twice.
     shared[0].cancel();
     for call in actors.iter().flat_map(|actor| &actor.calls) {
         if let Fate::Registered = call.fate {

@@ -1,4 +1,4 @@
-//! The smallest and the largest sizes and numbers that the types allow.
+//! The smallest and the largest lengths and limits that the types allow.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -6,11 +6,12 @@ use rayon::iter::{repeat, repeat_n};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pools, payload_of};
+use crate::common::{on_pools, payload_of};
+use crate::fixture::returned;
 
 const MAX: usize = usize::MAX;
 
-/// Every terminal, on a finite input that fails from `at` on, if it is that long.
+/// Every terminal on a finite input whose items fail from index `at` on.
 fn check<I: IndexedParallelIterator<Item = usize>>(source: impl Fn() -> I, len: usize, at: usize) {
     let expected: Vec<_> = (0..len.min(at)).collect();
     let f = |_: &CancelToken, n| if n < at { Ok(n) } else { Err(n) };
@@ -22,14 +23,13 @@ fn check<I: IndexedParallelIterator<Item = usize>>(source: impl Fn() -> I, len: 
         Ok(values) => assert_eq!(values, expected),
         Err(error) => assert!(!is_ok && error.into_error() >= Some(at)),
     }
-    match source().in_order().try_map_group(f) {
+    match source().in_order().try_map(f) {
         Ok(values) => assert_eq!(values, expected),
         Err(n) => assert_eq!((n, is_ok), (at, false)),
     }
     let outcome = source().in_order().with_group(&group).outcome(f);
     assert_eq!(outcome.is_complete(), is_ok);
-    let ran = outcome.values.len() + outcome.errors.len();
-    assert_eq!(ran + outcome.skipped, len);
+    assert_eq!(returned(&outcome) + outcome.skipped(), len);
     let mut sunk = Vec::new();
     let stream = source().in_order().with_group(&group);
     let result = stream.try_stream(f, |n| {
@@ -63,9 +63,7 @@ fn chunks_larger_than_the_input() {
                 let items = || (0..len).into_par_iter().chunks(size);
                 let chunks = if size == 1 { len } else { len.min(1) };
                 let stolen = items().try_map_group(|_, chunk| Ok::<_, ()>(chunk));
-                let claimed = items()
-                    .in_order()
-                    .try_map_group(|_, chunk| Ok::<_, ()>(chunk));
+                let claimed = items().in_order().try_map(|_, chunk| Ok::<_, ()>(chunk));
                 assert_eq!(stolen, claimed);
                 assert_eq!(stolen.as_ref().map(Vec::len), Ok(chunks));
                 assert!(stolen.unwrap().into_iter().flatten().eq(0..len));
@@ -74,14 +72,15 @@ fn chunks_larger_than_the_input() {
     });
 }
 
-/// Where the runs over endless inputs fail.
+/// The item that fails in runs over endless inputs.
 const AT: usize = 300;
 
 fn early(n: usize) -> Result<[usize; 64], usize> {
     if n == AT { Err(n) } else { Ok([n; 64]) }
 }
 
-/// An input so long that there is no memory for its values, of any size but zero.
+/// Every terminal on an input too long for its values to fit into memory, unless they are
+/// zero-sized.
 fn fails_early<I: IndexedParallelIterator<Item = usize>>(
     source: impl Fn() -> I,
     is_ascending: bool,
@@ -94,12 +93,12 @@ fn fails_early<I: IndexedParallelIterator<Item = usize>>(
         return;
     }
     let in_order = || source().in_order();
-    assert_eq!(in_order().try_map_group(|_, n| early(n)), Err(AT));
-    assert_eq!(in_order().try_map_group(|_, n| early(n).map(drop)), Err(AT));
+    assert_eq!(in_order().try_map(|_, n| early(n)), Err(AT));
+    assert_eq!(in_order().try_map(|_, n| early(n).map(drop)), Err(AT));
     let outcome = in_order().with_group(&group).outcome(|_, n| early(n));
-    assert_eq!(outcome.errors[0], (AT, AT));
-    let ran = outcome.values.len() + outcome.errors.len();
-    assert_eq!(ran + outcome.skipped, MAX, "every item is found somewhere");
+    assert_eq!(outcome.errors()[0], (AT, AT));
+    let sum = returned(&outcome) + outcome.skipped();
+    assert_eq!(sum, MAX, "every item is accounted for");
     let mut sunk = 0;
     let result = in_order().with_group(&group).try_stream(
         |_, n| early(n),
@@ -122,7 +121,7 @@ fn inputs_as_long_as_a_length_can_be() {
         fails_early(|| all().zip(repeat_n((), MAX)).map(|(n, ())| n), true);
         fails_early(|| (0..AT + 1).into_par_iter().chain(AT + 1..MAX), true);
         if threads > 1 {
-            // The left half has none that fails, and is never done with.
+            // No item of the left half fails, so it never ends by itself.
             let shifted = || all().map(|n| n.wrapping_sub(MAX / 2));
             fails_early(|| shifted().with_max_len(1), false);
         }
@@ -145,7 +144,7 @@ fn inputs_longer_than_a_length_can_be() {
             .err_group(|n| early(n % 1000).map(drop));
         assert_eq!(result, Err(AT));
 
-        // rayon itself refuses to say how long this is; that is a panic of the source.
+        // rayon panics when it computes this length, which is a panic of the source.
         let overlong = || repeat_n((), MAX).chain(repeat_n((), 1));
         begun.store(0, SeqCst);
         assert_eq!(overlong().err_group(f), Err(AT));
@@ -157,9 +156,9 @@ fn inputs_longer_than_a_length_can_be() {
     });
 }
 
-/// Values without a size need no memory, so that this is the one input that fits.
+/// Zero-sized values need no memory, so an outcome over such an input is possible.
 #[test]
-fn a_cancelled_run_over_everything_says_how_much_was_left() {
+fn a_cancelled_run_over_the_longest_input_counts_the_skipped_items() {
     on_pools(|_| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop).max_errors(MAX - 1);
@@ -170,15 +169,15 @@ fn a_cancelled_run_over_everything_says_how_much_was_left() {
             }
             if n % 2 == 0 { Ok(()) } else { Err(()) }
         });
-        let ran = outcome.values.len() + outcome.errors.len();
+        let ran = returned(&outcome);
         assert!(ran > 0, "the item that cancelled");
-        assert_eq!(ran + outcome.skipped, MAX);
-        assert!(matches!(outcome.cause, Some(Cause::Parent(_))));
+        assert_eq!(ran + outcome.skipped(), MAX);
+        assert!(matches!(outcome.cause(), Some(Cause::Parent(_))));
     });
 }
 
 #[test]
-fn more_errors_than_there_can_be() {
+fn a_limit_of_at_least_as_many_errors_as_items() {
     const LEN: usize = 1000;
     on_pools(|_| {
         for number in [LEN, LEN + 1, MAX - 1, MAX] {
@@ -197,7 +196,7 @@ fn more_errors_than_there_can_be() {
             all_ran("stealing");
             let result = items().filter(|_| true).with_group(&group).try_map(f);
             assert!(matches!(result, Err(GroupError::Panicked(_))));
-            all_ran("behind a filter");
+            all_ran("after a filter");
             let result = items().in_order().with_group(&group).try_map(f);
             assert!(matches!(result, Err(GroupError::Panicked(_))));
             all_ran("in order");
@@ -205,9 +204,12 @@ fn more_errors_than_there_can_be() {
             assert!(matches!(result, Err(GroupError::Panicked(_))));
             all_ran("a stream");
             let outcome = items().in_order().with_group(&group).outcome(f);
-            assert_eq!((outcome.errors.len(), outcome.panics.len()), (LEN - 1, 1));
-            // One failure for each item, so the last of them is the one that is too many.
-            assert_eq!(outcome.cause.is_some(), number == LEN);
+            assert_eq!(
+                (outcome.errors().len(), outcome.panics().len()),
+                (LEN - 1, 1)
+            );
+            // Each item is one failure, so only the last can reach the limit.
+            assert_eq!(outcome.cause().is_some(), number == LEN);
             all_ran("an outcome");
             let result = group.scope(|s| {
                 (0..LEN).for_each(|n| s.spawn(move |s| f(s.token(), n)));
@@ -220,7 +222,7 @@ fn more_errors_than_there_can_be() {
 }
 
 #[test]
-fn none_at_all_is_refused_at_once() {
+fn a_limit_of_zero_is_refused_at_once() {
     for refuse in [
         || ErrGroup::new().max_errors(0),
         || ErrGroup::new().concurrency(0),

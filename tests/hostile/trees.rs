@@ -1,7 +1,7 @@
-//! Trees of tokens as deep and as wide as memory allows, on a stack of 256 KiB.
+//! Very deep and wide trees of tokens, on a stack of 256 KiB.
 //!
-//! What `tests/laws/tokens.rs` does not: callbacks and waiters everywhere in the tree, cancellation
-//! from its middle, drops in every order, and children that are born meanwhile.
+//! In addition to `tests/guarantees/tokens.rs`: callbacks and waiters on every token, cancellation
+//! from the middle, drops in every order, and children that are created during a cancellation.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, TryRecvError};
-use rayon_errgroup::{CancelToken, Cause, OnCancel};
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause};
 
-use crate::harness::watched;
+use crate::common::watched;
 
 const SIZE: usize = 200_000;
 
-/// Runs `body` on a small stack, and says how long it took.
+/// Runs `body` on a small stack, and prints how long it took.
 fn on_small_stack(name: &'static str, body: impl FnOnce() + Send + 'static) {
     watched(move || {
         let began = Instant::now();
@@ -26,7 +26,7 @@ fn on_small_stack(name: &'static str, body: impl FnOnce() + Send + 'static) {
     });
 }
 
-/// Each the child of the one before.
+/// Each token is a child of the one before it.
 fn deep() -> Vec<CancelToken> {
     let mut tokens = vec![CancelToken::new()];
     for at in 0..SIZE {
@@ -44,11 +44,11 @@ fn wide() -> Vec<CancelToken> {
     tokens
 }
 
-/// Each the child of a token before it, at random.
+/// Each token is a child of a random one before it.
 fn random() -> Vec<CancelToken> {
     let mut tokens = vec![CancelToken::new()];
-    for (above, at) in shuffled(SIZE).into_iter().zip(1..) {
-        tokens.push(tokens[above % at].child());
+    for (parent, at) in shuffled(SIZE).into_iter().zip(1..) {
+        tokens.push(tokens[parent % at].child());
     }
     tokens
 }
@@ -57,7 +57,7 @@ type Shape = fn() -> Vec<CancelToken>;
 
 const SHAPES: [(&str, Shape); 3] = [("deep", deep), ("wide", wide), ("random", random)];
 
-/// The numbers below `len`, in an order without order, always the same.
+/// The numbers below `len` in a shuffled order that is always the same.
 fn shuffled(len: usize) -> Vec<usize> {
     let mut numbers: Vec<_> = (0..len).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -80,7 +80,7 @@ fn a_callback_on_every_token() {
     for (name, shape) in SHAPES {
         on_small_stack(name, move || {
             let (tokens, calls) = (shape(), Arc::new(AtomicUsize::new(0)));
-            let kept: Vec<OnCancel> = tokens
+            let kept: Vec<CancelRegistration> = tokens
                 .iter()
                 .map(|token| {
                     let (calls, own) = (Arc::clone(&calls), token.clone());
@@ -88,30 +88,29 @@ fn a_callback_on_every_token() {
                 })
                 .collect();
             let top = tokens[0].clone();
-            // Only the registrations hold the tree now.
+            // Now only the registrations keep the tree alive.
             drop(tokens);
             assert!(top.cancel());
             assert_eq!(calls.load(SeqCst), SIZE + 1);
-            assert!(kept.iter().all(|registration| !registration.unregister()));
-            drop(kept);
+            assert!(kept.into_iter().all(|kept| !kept.unregister()));
             assert_eq!(Arc::strong_count(&calls), 1);
         });
     }
 }
 
-/// Registrations hold their tokens: the last of a tree goes with the last of them.
+/// Registrations keep their tokens alive, so the tree is dropped with the last registration.
 #[test]
-fn callbacks_that_are_never_called_hold_the_tree() {
+fn callbacks_that_are_never_called_keep_the_tree_alive() {
     for (name, shape) in SHAPES {
         on_small_stack(name, move || {
             let tokens = shape();
-            let mut kept: Vec<OnCancel> = tokens
+            let mut kept: Vec<CancelRegistration> = tokens
                 .iter()
                 .map(|token| token.on_cancel(|| unreachable!()))
                 .collect();
             drop(tokens);
             for at in shuffled(SIZE + 1) {
-                // The order in which they are dropped is neither up nor down.
+                // They are dropped in no particular order.
                 let last = kept.len() - 1;
                 kept.swap(at % (last + 1), last);
                 drop(kept.pop());
@@ -127,7 +126,7 @@ fn a_waiter_at_every_token() {
             let tokens = shape();
             let done: Vec<_> = tokens.iter().map(|token| token.done().clone()).collect();
             assert!(!done.iter().any(is_closed));
-            // One that really waits, at the one that is farthest from the top.
+            // One thread blocks on the token that is farthest from the root.
             let bottom = tokens[SIZE].clone();
             let waiter = thread::spawn(move || bottom.done().recv());
             tokens[0].cancel_with("a reason");
@@ -139,8 +138,8 @@ fn a_waiter_at_every_token() {
     }
 }
 
-/// From the middle of a deep tree: exactly the lower half is cancelled, and then the upper half from
-/// above, which has the lower one behind it.
+/// A cancellation from the middle of a deep tree cancels exactly the lower half. A later one from
+/// the root cancels the upper half, whose descendants are cancelled already.
 #[test]
 fn a_cancellation_from_the_middle() {
     on_small_stack("from the middle", || {
@@ -162,7 +161,7 @@ fn a_cancellation_from_the_middle() {
         assert!(matches!(lower[0].cause(), Some(Cause::Requested(_))));
         drop(registrations);
     });
-    // One token after the other, from the bottom up: none has more than itself to do.
+    // One token after the other, from the bottom up: each call cancels a single token.
     on_small_stack("from the bottom", || {
         let tokens = deep();
         assert!(tokens.iter().rev().all(CancelToken::cancel));
@@ -195,7 +194,7 @@ fn drops_in_every_order() {
                     tokens[at] = None;
                 }
             });
-            // Every other one first, so that each drop cuts out one token between two others.
+            // Every other token first, so that each drop removes one from between two others.
             on_small_stack(name, move || {
                 let mut tokens: Vec<_> = build().into_iter().map(Some).collect();
                 tokens.iter_mut().step_by(2).for_each(|token| *token = None);
@@ -205,7 +204,7 @@ fn drops_in_every_order() {
     }
 }
 
-/// A tree that is taken apart by two threads while a third one cancels it.
+/// Two threads drop the tokens of a tree while a third cancels it.
 #[test]
 fn drops_while_it_is_cancelled() {
     for (name, shape) in SHAPES {
@@ -229,37 +228,37 @@ fn drops_while_it_is_cancelled() {
     }
 }
 
-/// Whoever is born while the tree is cancelled is cancelled when `cancel` has returned.
+/// A child that is created while its tree is cancelled is cancelled when `cancel` has returned.
 #[test]
-fn children_that_are_born_while_it_is_cancelled() {
+fn children_that_are_created_during_a_cancellation() {
     for (name, shape) in SHAPES {
         on_small_stack(name, move || {
             let tokens = shape();
             let (is_over, half) = (AtomicBool::new(false), tokens.len() / 2);
             thread::scope(|threads| {
-                let births = [0, half].map(|start| {
+                let creators = [0, half].map(|start| {
                     let (tokens, is_over) = (&tokens, &is_over);
-                    let birth = move || {
-                        let mut born = Vec::new();
+                    let create = move || {
+                        let mut children = Vec::new();
                         for token in tokens[start..].iter().cycle() {
-                            let ends = is_over.load(SeqCst);
-                            born.push(token.child());
-                            if born.len() >= SIZE || ends {
-                                return born;
+                            let is_last = is_over.load(SeqCst);
+                            children.push(token.child());
+                            if children.len() >= SIZE || is_last {
+                                return children;
                             }
                         }
                         unreachable!()
                     };
                     let small = thread::Builder::new().stack_size(256 * 1024);
-                    small.spawn_scoped(threads, birth).unwrap()
+                    small.spawn_scoped(threads, create).unwrap()
                 });
                 tokens[0].cancel();
                 is_over.store(true, SeqCst);
                 assert!(tokens.iter().all(CancelToken::is_cancelled));
-                for birth in births {
-                    let born = birth.join().unwrap();
-                    assert!(born.iter().all(CancelToken::is_cancelled));
-                    assert!(born.iter().all(|token| is_closed(token.done())));
+                for creator in creators {
+                    let children = creator.join().unwrap();
+                    assert!(children.iter().all(CancelToken::is_cancelled));
+                    assert!(children.iter().all(|token| is_closed(token.done())));
                 }
             });
         });

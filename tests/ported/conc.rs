@@ -1,6 +1,7 @@
 //! Derived from the tests of sourcegraph/conc (MIT): its pools, `iter` and `stream`.
 //!
-//! Of its pools a limit that is changed after the first task is missing: here nobody can write it.
+//! The tests that change the limit of a pool after its first task are missing: this API has no way
+//! to write them.
 
 mod iter;
 mod pool;
@@ -9,7 +10,7 @@ mod stream;
 
 use std::sync::Barrier;
 
-/// Calls that end in the reverse of their order. All of them must run at once.
+/// Makes calls end in reverse order. All of them must run at once.
 struct Reverse(Vec<Barrier>);
 
 impl Reverse {
@@ -17,7 +18,7 @@ impl Reverse {
         Reverse((1..calls).map(|_| Barrier::new(2)).collect())
     }
 
-    /// The call with this number waits for the one after it, and lets the one before it end.
+    /// The call with this number waits for the next one, and then lets the previous one end.
     fn end(&self, number: usize) {
         if let Some(later) = self.0.get(number) {
             later.wait();

@@ -8,14 +8,14 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use crossbeam_channel::{TryRecvError, bounded};
-use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Rejected, Scope, scope};
+use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope, TrySpawnError, scope};
 
+use crate::common::{Drops, POOLS, on_pools, payload_of, watched};
 use crate::everywhere;
-use crate::harness::{Drops, POOLS, on_pools, payload_of, watched};
 
 type Answer = Result<(), &'static str>;
 
-/// What the tasks of a scope answer, in the order in which they are spawned.
+/// What the tasks of a scope return, in the order in which they are spawned.
 const ANSWERS: [&[Answer]; 6] = [
     &[],
     &[Ok(())],
@@ -25,7 +25,7 @@ const ANSWERS: [&[Answer]; 6] = [
     &[Ok(()), Err("one"), Err("two"), Ok(())],
 ];
 
-/// Those of Go's `TestWithContext` and `TestCancelCause`.
+/// The same for Go's `TestWithContext` and `TestCancelCause`.
 const DOOMED: [&[Answer]; 4] = [&[], &[Ok(())], &[Err("doomed")], &[Err("doomed"), Ok(())]];
 
 fn first_error(answers: &[Answer]) -> Answer {
@@ -36,7 +36,7 @@ fn first_error(answers: &[Answer]) -> Answer {
         .unwrap_or(Ok(()))
 }
 
-/// The answer of a scope that nothing but a task can have stopped.
+/// The result of a scope that only a task can have stopped.
 fn answer(result: Result<(), GroupError<&'static str>>) -> Answer {
     result.map_err(|error| error.into_error().expect("a task's error"))
 }
@@ -72,9 +72,9 @@ fn the_first_error_is_returned_and_the_tasks_after_it_never_run() {
     });
 }
 
-/// `TestZeroGroup`, where every task runs, as in Go: one thread gives them their order.
+/// `TestZeroGroup`, where every task runs, as in Go. One thread runs them in order.
 #[test]
-fn of_errors_that_are_borne_the_first_is_returned() {
+fn the_first_of_several_tolerated_errors_is_returned() {
     everywhere(|| {
         let group = ErrGroup::new().concurrency(1).keep_going();
         for answers in ANSWERS {
@@ -94,7 +94,7 @@ fn of_errors_that_are_borne_the_first_is_returned() {
     });
 }
 
-/// `TestZeroGroup`. Go's `Wait` returns the first error for ever; here each scope starts afresh.
+/// `TestZeroGroup`. Go's `Wait` returns the first error forever; here each scope starts afresh.
 #[test]
 fn a_group_remembers_no_error_of_its_last_scope() {
     on_pools(|threads| {
@@ -120,7 +120,7 @@ fn the_token_is_done_after_every_scope_and_cancelled_after_a_failure() {
         for answers in DOOMED {
             for group in [None, Some(&with_parent), Some(&with_threads)] {
                 let mut token = None;
-                let body = |s: &Scope<'_, '_, '_, _>| {
+                let body = |s: &Scope<'_, _>| {
                     let open = s.token().done().try_recv();
                     assert_eq!(open, Err(TryRecvError::Empty), "not done while it runs");
                     token = Some(s.token().clone());
@@ -139,7 +139,11 @@ fn the_token_is_done_after_every_scope_and_cancelled_after_a_failure() {
                 assert_eq!(closed, Err(TryRecvError::Disconnected));
                 assert_eq!(token.is_cancelled(), result.is_err());
                 let open = parent.done().try_recv();
-                assert_eq!(open, Err(TryRecvError::Empty), "the caller's is left alone");
+                assert_eq!(
+                    open,
+                    Err(TryRecvError::Empty),
+                    "the token of the caller is not affected"
+                );
             }
         }
     });
@@ -155,9 +159,10 @@ fn the_cause_is_a_failure_or_nothing() {
                     for answer in answers {
                         match s.try_spawn(|_| *answer) {
                             Ok(()) => {}
-                            // As in Go's test, it does not matter whether a later one is taken.
-                            Err(Rejected::Full(_) | Rejected::Cancelled(_)) if answer.is_ok() => {}
-                            Err(rejected) => panic!("{rejected}"),
+                            // As in Go's test, a later task may be accepted or not.
+                            Err(TrySpawnError::Full(_) | TrySpawnError::Cancelled(_))
+                                if answer.is_ok() => {}
+                            Err(error) => panic!("{error}"),
                         }
                     }
                     Ok(s.token().clone())
@@ -180,32 +185,32 @@ fn the_cause_is_a_failure_or_nothing() {
     });
 }
 
-/// `TestTryGo`, with its 42 places.
+/// `TestTryGo`, with its limit of 42.
 #[test]
 fn a_full_scope_gives_tasks_back_until_one_has_ended() {
-    const PLACES: usize = 42;
+    const LIMIT: usize = 42;
     everywhere(|| {
-        let group = ErrGroup::new().concurrency(PLACES);
+        let group = ErrGroup::new().concurrency(LIMIT);
         let (sender, receiver) = bounded(0);
-        let send = || sender.send(()).map_err(|_| "nobody there");
+        let send = || sender.send(()).map_err(|_| "the channel is closed");
         for _ in 0..2 {
             let result = group.scope(|s| {
-                for _ in 0..PLACES {
+                for _ in 0..LIMIT {
                     s.try_spawn(|_| send()).unwrap();
                 }
                 for _ in 0..1 << 10 {
                     let refused = s.try_spawn(|_| send());
-                    assert!(matches!(refused, Err(Rejected::Full(_))));
+                    assert!(matches!(refused, Err(TrySpawnError::Full(_))));
                 }
                 receiver.recv().unwrap();
-                s.spawn(|_| send()); // waits for the place of the task that ends
+                s.spawn(|_| send()); // waits for the permit of the task that ends
                 let refused = s.try_spawn(|_| send());
-                assert!(matches!(refused, Err(Rejected::Full(_))));
-                (0..PLACES).for_each(|_| receiver.recv().unwrap());
+                assert!(matches!(refused, Err(TrySpawnError::Full(_))));
+                (0..LIMIT).for_each(|_| receiver.recv().unwrap());
                 Ok(())
             });
-            assert_eq!(answer(result), Ok(()), "what was given back counts nowhere");
-            assert!(receiver.is_empty(), "and never runs");
+            assert_eq!(answer(result), Ok(()), "a refused task does not count");
+            assert!(receiver.is_empty(), "a refused task never runs");
         }
     });
 }
@@ -216,17 +221,17 @@ fn a_cancelled_scope_gives_tasks_back() {
     on_pools(|_| {
         let result = ErrGroup::new().scope(|s| {
             assert!(s.token().cancel());
-            let Err(Rejected::Cancelled(task)) = s.try_spawn(|_| Err("it ran")) else {
-                panic!("it was taken")
+            let Err(TrySpawnError::Cancelled(task)) = s.try_spawn(|_| Err("it ran")) else {
+                panic!("it was accepted")
             };
-            assert_eq!(task(s), Err("it ran"), "the closure is as it was");
+            assert_eq!(task(s), Err("it ran"), "the closure comes back unchanged");
             Ok(())
         });
-        assert_eq!(answer(result), Ok(()), "what was given back counts nowhere");
+        assert_eq!(answer(result), Ok(()), "a refused task does not count");
     });
 }
 
-/// `TestTryGo`. With a limit of zero Go's `TryGo` refuses everything and its `Go` waits for ever.
+/// `TestTryGo`. With a limit of zero Go's `TryGo` refuses everything and its `Go` waits forever.
 #[test]
 fn a_limit_of_zero_panics() {
     watched(|| {
@@ -236,7 +241,8 @@ fn a_limit_of_zero_panics() {
     });
 }
 
-/// `TestGoLimit`: as many as the limit run at once, no more, and the spawner is no further ahead.
+/// `TestGoLimit`: exactly as many tasks as the limit run at once, and `spawn` does not get further
+/// ahead.
 #[test]
 fn as_many_tasks_as_the_limit_run_at_once() {
     everywhere(|| {
@@ -264,14 +270,17 @@ fn as_many_tasks_as_the_limit_run_at_once() {
     });
 }
 
-/// `TestGoLimit`. Go's `Go` would wait for ever inside of the only task.
+/// `TestGoLimit`. Go's `Go` would wait forever inside the only task.
 #[test]
 fn a_task_that_spawns_never_waits() {
     everywhere(|| {
         let ran = AtomicUsize::new(0);
         let result = ErrGroup::new().concurrency(1).scope(|s| {
             s.spawn(|s| {
-                assert!(matches!(s.try_spawn(|_| Ok(())), Err(Rejected::Full(_))));
+                assert!(matches!(
+                    s.try_spawn(|_| Ok(())),
+                    Err(TrySpawnError::Full(_))
+                ));
                 for _ in 0..10 {
                     s.spawn(|s| {
                         s.spawn(|_| Ok(_ = ran.fetch_add(1, SeqCst)));
@@ -287,23 +296,23 @@ fn a_task_that_spawns_never_waits() {
     });
 }
 
-/// golang/go#27837. In Go it wakes only when a task ends, and then runs what it has to spawn.
+/// golang/go#27837. In Go the spawner wakes only when a task ends, and then runs its own task.
 #[test]
-fn a_spawner_that_waits_for_a_place_wakes_with_the_cancellation() {
+fn a_cancellation_wakes_a_spawner_that_waits_for_a_permit() {
     everywhere(|| {
         for _ in 0..50 {
             let (stop, (release, hold)) = (CancelToken::new(), channel());
             let group = ErrGroup::new().concurrency(1).token(&stop);
             let result = thread::scope(|threads| {
                 group.scope(|s| {
-                    s.spawn(move |_| hold.recv().map_err(|_| "nobody there"));
+                    s.spawn(move |_| hold.recv().map_err(|_| "the channel is closed"));
                     threads.spawn(|| stop.cancel());
                     s.spawn(|_| Err("it ran"));
-                    assert!(s.token().is_cancelled(), "there was no place");
+                    assert!(s.token().is_cancelled(), "no permit was available");
                     release.send(()).map_err(|_| "the first task never ran")
                 })
             });
-            // If it came so early that the first task was skipped, the body fails after it.
+            // If the cancellation skips the first task, the body fails afterwards.
             let Err(GroupError::Cancelled(cancelled)) = result else {
                 panic!("{result:?}")
             };
@@ -312,7 +321,7 @@ fn a_spawner_that_waits_for_a_place_wakes_with_the_cancellation() {
     });
 }
 
-/// golang/go#61611: Go runs what is spawned after the failure.
+/// golang/go#61611. Go runs tasks that are spawned after the failure.
 #[test]
 fn what_is_spawned_after_the_failure_is_dropped_at_once() {
     everywhere(|| {
@@ -339,7 +348,7 @@ fn what_is_spawned_after_the_failure_is_dropped_at_once() {
 
 /// The example of the three searches.
 #[test]
-fn three_searches_fill_three_places() {
+fn three_searches_write_three_results() {
     on_pools(|_| {
         let kinds = ["web", "image", "video"];
         let search = |query: &str| {
@@ -348,7 +357,7 @@ fn three_searches_fill_three_places() {
                 for (result, kind) in results.iter_mut().zip(kinds) {
                     s.spawn(move |_| {
                         if query.is_empty() {
-                            return Err("nothing to look for");
+                            return Err("the query is empty");
                         }
                         *result = format!("{kind} result for {query:?}");
                         Ok(())
@@ -360,6 +369,6 @@ fn three_searches_fill_three_places() {
         };
         let expected = kinds.map(|kind| format!("{kind} result for \"golang\""));
         assert_eq!(search("golang"), Ok(expected));
-        assert_eq!(search(""), Err("nothing to look for"));
+        assert_eq!(search(""), Err("the query is empty"));
     });
 }

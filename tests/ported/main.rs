@@ -1,16 +1,16 @@
-//! What the suites of neighbours in other languages ask, asked of this crate.
+//! Tests ported from the suites of similar libraries in other languages.
 
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "the guarantees need more of it")]
+mod common;
 mod conc;
 mod go;
-#[path = "../laws/harness.rs"]
-#[expect(dead_code, reason = "the laws need more of it")]
-mod harness;
 
 use std::sync::Arc;
 
-use crate::harness::{on_pools, watched};
+use crate::common::{on_pools, watched};
 
-/// Runs `body` outside of pools, and on a worker of pools of one, two and many threads.
+/// Runs `body` outside of pools, and inside pools of one, two and many threads.
 fn everywhere(body: impl Fn() + Send + Sync + 'static) {
     let body = Arc::new(body);
     let outside = Arc::clone(&body);

@@ -1,4 +1,4 @@
-//! Calls the crate: a method for each kind of work.
+//! Calls the crate: one method for each kind of work.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -9,10 +9,10 @@ use crate::got::Got;
 use crate::interpret::{Frame, perform};
 use crate::log::{Kind, Thing};
 use crate::program::{Call, Item, OrderedCall, OrderedSource, Source, Work};
-use crate::seen::Who;
+use crate::seen::Actor;
 
-/// An item on its way.
-struct Piece<'p> {
+/// An input item of a run.
+struct Input<'p> {
     index: usize,
     item: &'p Item,
     _thing: Thing,
@@ -27,36 +27,38 @@ impl<'p> Frame<'p> {
             Work::Ordered(source, call, _) => self.call_ordered(*source, call, group),
             Work::Scope(body) => match group {
                 None => Got::bare(rayon_errgroup::scope(|s| {
-                    perform(self, Who::Body, body, Some(s.token()), Some(s), None)
+                    perform(self, Actor::Body, body, Some(s.token()), Some(s), None)
                 })),
                 Some(group) => Got::of(
                     self,
-                    group.scope(|s| perform(self, Who::Body, body, Some(s.token()), Some(s), None)),
+                    group.scope(|s| {
+                        perform(self, Actor::Body, body, Some(s.token()), Some(s), None)
+                    }),
                 ),
             },
         }
     }
 
-    fn piece(&self, index: usize) -> Piece<'p> {
+    fn input(&self, index: usize) -> Input<'p> {
         self.made.fetch_add(1, SeqCst);
-        Piece {
+        Input {
             index,
             item: self.run.items().get(index).unwrap_or(&PLAIN),
             _thing: self.thing(Kind::Item),
         }
     }
 
-    fn pieces(&self) -> Vec<Piece<'p>> {
+    fn inputs(&self) -> Vec<Input<'p>> {
         let count = self.run.items().len();
-        (0..count).map(|index| self.piece(index)).collect()
+        (0..count).map(|index| self.input(index)).collect()
     }
 
-    /// What makes items, in their turn.
-    fn maker(&self) -> impl Fn(usize) -> Piece<'p> {
+    /// Returns a closure that creates the item with an index.
+    fn maker(&self) -> impl Fn(usize) -> Input<'p> {
         let closure = self.thing(Kind::Closure);
         move |index| {
             keep(&closure);
-            self.piece(index)
+            self.input(index)
         }
     }
 
@@ -71,18 +73,18 @@ impl<'p> Frame<'p> {
                 let items = (0..count).into_par_iter().map(self.maker());
                 self.each(items, call, group)
             }
-            Source::Vector => self.each(self.pieces().into_par_iter(), call, group),
+            Source::Vector => self.each(self.inputs().into_par_iter(), call, group),
             Source::Single => {
-                let items = self.pieces().into_par_iter().with_max_len(1);
+                let items = self.inputs().into_par_iter().with_max_len(1);
                 self.each(items, call, group)
             }
             Source::Filter => {
-                let items = self.pieces().into_par_iter();
-                let items = items.filter(|piece| self.run.lets_through(piece.index));
+                let items = self.inputs().into_par_iter();
+                let items = items.filter(|input| self.run.lets_through(input.index));
                 self.each(items, call, group)
             }
             Source::Chain => {
-                let mut first = self.pieces();
+                let mut first = self.inputs();
                 let second = first.split_off(count / 2);
                 let items = first.into_par_iter().chain(second);
                 self.each(items, call, group)
@@ -94,42 +96,46 @@ impl<'p> Frame<'p> {
         }
     }
 
-    /// The closure of a run.
-    fn closure(&self) -> impl Fn(Option<&CancelToken>, Piece<'p>) -> Result<Thing, Thing> {
+    /// The closure that a run calls for each item.
+    fn closure(&self) -> impl Fn(Option<&CancelToken>, Input<'p>) -> Result<Thing, Thing> {
         let closure = self.thing(Kind::Closure);
-        move |token, piece| {
+        move |token, input| {
             keep(&closure);
-            self.perform(Who::Item(piece.index), piece.item, token, None)
+            self.perform(Actor::Item(input.index), input.item, token, None)
         }
     }
 
     fn each<I>(&self, items: I, call: Call, group: Option<&ErrGroup>) -> Got
     where
-        I: ParallelIterator<Item = Piece<'p>>,
+        I: ParallelIterator<Item = Input<'p>>,
     {
         let f = self.closure();
         match (call, group) {
             (Call::ErrGroup, None) => {
-                Got::bare(items.err_group(move |piece| f(None, piece).map(drop)))
+                Got::bare(items.err_group(move |input| f(None, input).map(drop)))
             }
             (Call::ForEach, None) => Got::bare(
-                items.try_for_each_group(move |token, piece| f(Some(token), piece).map(drop)),
+                items.try_for_each_group(move |token, input| f(Some(token), input).map(drop)),
             ),
             (Call::Map, None) => {
-                Got::bare(items.try_map_group(move |token, piece| f(Some(token), piece)))
+                Got::bare(items.try_map_group(move |token, input| f(Some(token), input)))
             }
-            (Call::ErrGroup | Call::ForEach, Some(group)) => {
+            (Call::ErrGroup, Some(group)) => {
+                let items = items.with_group(group);
+                Got::of(self, items.err_group(move |input| f(None, input).map(drop)))
+            }
+            (Call::ForEach, Some(group)) => {
                 let items = items.with_group(group);
                 Got::of(
                     self,
-                    items.try_for_each(move |token, piece| f(Some(token), piece).map(drop)),
+                    items.try_for_each(move |token, input| f(Some(token), input).map(drop)),
                 )
             }
             (Call::Map, Some(group)) => {
                 let items = items.with_group(group);
                 Got::of(
                     self,
-                    items.try_map(move |token, piece| f(Some(token), piece)),
+                    items.try_map(move |token, input| f(Some(token), input)),
                 )
             }
         }
@@ -144,10 +150,10 @@ impl<'p> Frame<'p> {
         let count = self.run.items().len();
         match source {
             OrderedSource::Vector => {
-                self.ordered(self.pieces().into_par_iter().in_order(), call, group)
+                self.ordered(self.inputs().into_par_iter().in_order(), call, group)
             }
             OrderedSource::Single => {
-                let items = self.pieces().into_par_iter().with_max_len(1);
+                let items = self.inputs().into_par_iter().with_max_len(1);
                 self.ordered(items.in_order(), call, group)
             }
             OrderedSource::Range => {
@@ -165,19 +171,27 @@ impl<'p> Frame<'p> {
 
     fn ordered<S>(&self, items: InOrder<S>, call: &'p OrderedCall, group: Option<&ErrGroup>) -> Got
     where
-        S: Ordered<Item = Piece<'p>>,
+        S: Ordered<Item = Input<'p>>,
     {
         let f = self.closure();
         let Some(group) = group else {
             return match call {
                 OrderedCall::Plain(Call::ErrGroup) => {
-                    Got::bare(items.err_group(move |piece| f(None, piece).map(drop)))
+                    Got::bare(items.err_group(move |input| f(None, input).map(drop)))
                 }
                 OrderedCall::Plain(Call::Map) => {
-                    Got::bare(items.try_map_group(move |token, piece| f(Some(token), piece)))
+                    Got::bare(items.try_map(move |token, input| f(Some(token), input)))
                 }
-                _ => Got::bare(
-                    items.try_for_each_group(move |token, piece| f(Some(token), piece).map(drop)),
+                OrderedCall::Plain(Call::ForEach) => Got::bare(
+                    items.try_for_each(move |token, input| f(Some(token), input).map(drop)),
+                ),
+                OrderedCall::Stream(sink) => Got::bare(items.try_stream(
+                    move |token, input| f(Some(token), input),
+                    self.sink(sink.as_ref()),
+                )),
+                OrderedCall::Outcome => Got::outcome(
+                    self,
+                    items.outcome(move |token, input| f(Some(token), input)),
                 ),
             };
         };
@@ -185,22 +199,25 @@ impl<'p> Frame<'p> {
         match call {
             OrderedCall::Plain(Call::Map) => Got::of(
                 self,
-                items.try_map(move |token, piece| f(Some(token), piece)),
+                items.try_map(move |token, input| f(Some(token), input)),
             ),
-            OrderedCall::Plain(_) => Got::of(
+            OrderedCall::Plain(Call::ErrGroup) => {
+                Got::of(self, items.err_group(move |input| f(None, input).map(drop)))
+            }
+            OrderedCall::Plain(Call::ForEach) => Got::of(
                 self,
-                items.try_for_each(move |token, piece| f(Some(token), piece).map(drop)),
+                items.try_for_each(move |token, input| f(Some(token), input).map(drop)),
             ),
             OrderedCall::Stream(sink) => Got::of(
                 self,
                 items.try_stream(
-                    move |token, piece| f(Some(token), piece),
+                    move |token, input| f(Some(token), input),
                     self.sink(sink.as_ref()),
                 ),
             ),
             OrderedCall::Outcome => Got::outcome(
                 self,
-                items.outcome(move |token, piece| f(Some(token), piece)),
+                items.outcome(move |token, input| f(Some(token), input)),
             ),
         }
     }
@@ -212,11 +229,11 @@ impl<'p> Frame<'p> {
             let item = sink.filter(|(at, _)| *at == calls);
             let item = item.map_or(&PLAIN, |(_, item)| item);
             calls += 1;
-            self.perform(Who::Sink(calls - 1), item, None, Some(value))
+            self.perform(Actor::Sink(calls - 1), item, None, Some(value))
                 .map(drop)
         }
     }
 }
 
-/// The closure owns what it keeps.
+/// Makes a closure capture the thing by value.
 fn keep(_thing: &Thing) {}

@@ -1,4 +1,4 @@
-//! Executes a run, and notes what is seen of it from without.
+//! Executes a run, and records what its caller observes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::SeqCst;
@@ -10,9 +10,10 @@ use crate::got::Got;
 use crate::interpret::{Caller, Frame, World};
 use crate::log::{Kind, Thing, lock};
 use crate::program::{Link, Run, Threads, Timeout};
-use crate::seen::{Left, Ran, Registration, Returned, Span};
+use crate::seen::{Ran, Registration, Returned, Span, TokenState};
+use crate::steps::wait_unless_prevented;
 
-/// Runs a run, and notes all that is seen of it. Returns its error, or unwinds as it does.
+/// Executes a run, and records what is observed of it. Returns its error, or unwinds as it does.
 pub(crate) fn execute<'p>(
     world: World<'p>,
     run: &'p Run,
@@ -32,22 +33,29 @@ pub(crate) fn execute<'p>(
     let (took, end) = (began.elapsed(), log.now());
     let mut got = got.unwrap_or_else(|payload| Got::unwound(&frame, payload));
     let alive = log.alive(frame.id);
-    got.settle();
-    let tokens = lock(&frame.tokens).iter().map(Left::new).collect();
+    got.ask_for_result(&frame);
+    let tokens = lock(&frame.tokens).iter().map(TokenState::new).collect();
     let kept = frame.kept.into_inner().unwrap_or_default();
-    let kept = kept.into_iter().map(|kept| Registration {
-        cause: kept.token.cause(),
-        prevented: kept.registration.unregister(),
-        calls: kept.calls,
+    let kept = kept.into_iter().map(|kept| {
+        let cause = kept.token.cause();
+        let mut prevented = kept.registration.unregister();
+        if cause.is_some() {
+            prevented = wait_unless_prevented(prevented, &kept.calls);
+        }
+        Registration {
+            cause,
+            prevented,
+            calls: kept.calls,
+        }
     });
     let kept = kept.collect();
     let returned = got.returned.clone();
     lock(&log.runs).push(Ran {
         id: frame.id,
         run,
-        caller: caller.map(|caller| (caller.frame.id, caller.who)),
+        caller: caller.map(|caller| (caller.frame.id, caller.actor)),
         link,
-        has_places: own_threads.is_some(),
+        has_permits: own_threads.is_some(),
         threads: own_threads.unwrap_or_else(rayon::current_num_threads),
         span: Span { start, end },
         took,
@@ -61,14 +69,14 @@ pub(crate) fn execute<'p>(
     });
     match returned {
         Returned::Ok(_) => Ok(()),
-        Returned::Outcome(account) if account.is_ok => Ok(()),
+        Returned::Outcome(report) if report.is_ok => Ok(()),
         Returned::Failed { .. } => Err(got.held.remove(0)),
         Returned::Unwound(_) => resume_unwind(Box::new(got.held.remove(0))),
         Returned::Cancelled(_) | Returned::Panicked(_) | Returned::Outcome(_) => {
             let owner = caller.map_or(frame.id, |caller| caller.frame.id);
             Err(log.thing(owner, Kind::Error))
         }
-        Returned::Speechless => {
+        Returned::NoError => {
             let owner = caller.map_or(frame.id, |caller| caller.frame.id);
             resume_unwind(Box::new(log.thing(owner, Kind::Payload)))
         }
@@ -76,7 +84,7 @@ pub(crate) fn execute<'p>(
 }
 
 impl Frame<'_> {
-    /// The group of the run, and what its token hangs on.
+    /// The group of the run, and the parent of its token.
     fn prepare(&mut self, caller: Option<Caller<'_, '_>>) -> (Link, Option<ErrGroup>) {
         self.shared = caller.and_then(|caller| caller.frame.shared.clone());
         let Some(policy) = self.run.policy else {

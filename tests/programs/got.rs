@@ -1,4 +1,4 @@
-//! What a call gave back.
+//! The result of a call of the crate.
 
 use std::any::Any;
 
@@ -6,16 +6,16 @@ use rayon_errgroup::{GroupError, Outcome};
 
 use crate::interpret::Frame;
 use crate::log::{Kind, Thing};
-use crate::seen::{Account, Returned};
+use crate::seen::{Report, Returned};
 
-/// What a call gave back, with the things in it.
+/// The result of a call, and the things in it.
 pub(crate) struct Got {
     pub(crate) returned: Returned,
     pub(crate) held: Vec<Thing>,
     outcome: Option<Outcome<Thing, Thing>>,
 }
 
-/// What a call returns if all goes well.
+/// The `Ok` type of a call.
 pub(crate) trait Success {
     fn values(self) -> Option<Vec<Thing>>;
 }
@@ -87,52 +87,62 @@ impl Got {
                 }
             }
             Err(_) => {
-                frame.world.wrong("several errors from a call that has one");
+                frame
+                    .world
+                    .wrong("several errors from a call that returns one");
                 Got::ok(None)
             }
         }
     }
 
-    pub(crate) fn outcome(frame: &Frame<'_>, mut outcome: Outcome<Thing, Thing>) -> Self {
+    pub(crate) fn outcome(frame: &Frame<'_>, outcome: Outcome<Thing, Thing>) -> Self {
         let number = |(index, thing): &(usize, Thing)| (*index, thing.id());
-        let is_complete = outcome.is_complete();
-        let mut account = Account {
-            values: outcome.values.iter().map(number).collect(),
-            errors: outcome.errors.iter().map(number).collect(),
-            panics: Vec::new(),
-            skipped: outcome.skipped,
-            cause: outcome.cause.clone(),
-            is_complete,
+        let mut errors: Vec<_> = outcome.errors().iter().map(number).collect();
+        errors.extend(outcome.late_errors().iter().map(number));
+        errors.sort_unstable();
+        for (_, panicked) in outcome.panics() {
+            // A program raises things, and no messages.
+            if let Some(message) = panicked.message() {
+                frame
+                    .world
+                    .wrong(format!("the crate itself panicked: {message:?}"));
+            }
+        }
+        let report = Report {
+            values: outcome.values().iter().map(number).collect(),
+            errors,
+            panics: outcome.panics().iter().map(|(index, _)| *index).collect(),
+            skipped: outcome.skipped(),
+            cause: outcome.cause().cloned(),
+            is_complete: outcome.is_complete(),
             is_ok: false,
         };
-        let mut held = Vec::new();
-        for (index, panicked) in std::mem::take(&mut outcome.panics) {
-            let payload = own(frame, panicked.into_payload());
-            account.panics.push((index, payload.id()));
-            held.push(payload);
-        }
         Got {
-            returned: Returned::Outcome(account),
-            held,
+            returned: Returned::Outcome(report),
+            held: Vec::new(),
             outcome: Some(outcome),
         }
     }
 
-    /// Asks an outcome for its result, when it is known what is alive.
-    pub(crate) fn settle(&mut self) {
-        let (Returned::Outcome(account), Some(outcome)) = (&mut self.returned, self.outcome.take())
+    /// Asks an outcome for its result. This drops things, so what is alive has to be recorded
+    /// before.
+    pub(crate) fn ask_for_result(&mut self, frame: &Frame<'_>) {
+        let (Returned::Outcome(report), Some(outcome)) = (&mut self.returned, self.outcome.take())
         else {
             return;
         };
         let result = outcome.into_result();
-        account.is_ok = result.is_ok() && account.panics.is_empty();
+        report.is_ok = result.is_ok();
+        if let Err(GroupError::Panicked(panicked)) = result {
+            drop(own(frame, panicked.into_payload()));
+        }
     }
 
     pub(crate) fn unwound(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Self {
         let message = payload.downcast_ref::<String>();
-        if message.is_some_and(|message| is_speechless(message)) {
+        if message.is_some_and(|message| is_no_error_message(message)) {
             return Got {
-                returned: Returned::Speechless,
+                returned: Returned::NoError,
                 held: Vec::new(),
                 outcome: None,
             };
@@ -146,12 +156,12 @@ impl Got {
     }
 }
 
-/// The panic of a run that has no error to say that it was cancelled.
-pub(crate) fn is_speechless(message: &str) -> bool {
+/// Whether this is the panic of a run without a policy that was cancelled by its own item.
+pub(crate) fn is_no_error_message(message: &str) -> bool {
     message.starts_with("work was skipped because a closure cancelled its own run")
 }
 
-/// The payload that a program raised.
+/// The payload of a panic, which the program must have raised.
 fn own(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Thing {
     match payload.downcast::<Thing>() {
         Ok(thing) => *thing,
@@ -160,7 +170,7 @@ fn own(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Thing {
             let message = message.or_else(|| payload.downcast_ref::<&str>().copied());
             frame
                 .world
-                .wrong(format!("a panic of the crate's own: {message:?}"));
+                .wrong(format!("the crate itself panicked: {message:?}"));
             frame.thing(Kind::Payload)
         }
     }

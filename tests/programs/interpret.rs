@@ -1,32 +1,32 @@
-//! Runs a program with the crate: what each step does.
+//! Runs a program with the crate: executes each step.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rayon_errgroup::{CancelToken, ErrGroup, OnCancel, Scope};
+use rayon_errgroup::{CancelRegistration, CancelToken, ErrGroup, Scope};
 
 use crate::execute::execute;
 use crate::log::{Kind, Log, Thing, Writing, lock, work};
 use crate::program::{End, Item, Run, Step};
-use crate::seen::{Ended, Event, Outside, Who};
+use crate::seen::{Actor, Ended, Event, Outside};
 
-/// The steps of a program know the log and the token outside of all runs.
+/// What every step of a program can use: the log, and the outside token.
 #[derive(Clone, Copy)]
 pub(crate) struct World<'p> {
     pub(crate) log: &'p Log<'p>,
     pub(crate) outside: &'p CancelToken,
 }
 
-/// A run, while it goes on.
+/// A run that is being executed.
 pub(crate) struct Frame<'p> {
     pub(crate) world: World<'p>,
     pub(crate) id: usize,
     pub(crate) run: &'p Run,
     /// Whether its token is certain to be cancelled by a deadline.
     pub(crate) is_bounded: bool,
-    /// The nearest group with threads of its own, and nothing else, and how many these are.
+    /// A plain group with the threads of the nearest run that has its own, and their number.
     pub(crate) shared: Option<(ErrGroup, usize)>,
     pub(crate) tokens: Mutex<Vec<CancelToken>>,
     pub(crate) kept: Mutex<Vec<Kept>>,
@@ -37,18 +37,18 @@ pub(crate) struct Frame<'p> {
     pub(crate) tasks: AtomicUsize,
 }
 
-/// A callback that is kept until the end of the run.
+/// A callback that stays registered until the end of the run.
 pub(crate) struct Kept {
-    pub(crate) registration: OnCancel,
+    pub(crate) registration: CancelRegistration,
     pub(crate) calls: Arc<AtomicUsize>,
     pub(crate) token: CancelToken,
 }
 
-/// The item that a run is a step of.
+/// The item that executes a nested run as one of its steps.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller<'c, 'p> {
     pub(crate) frame: &'c Frame<'p>,
-    pub(crate) who: Who,
+    pub(crate) actor: Actor,
     pub(crate) token: Option<&'c CancelToken>,
 }
 
@@ -81,32 +81,32 @@ impl<'p> Frame<'p> {
         }
     }
 
-    /// Runs an item that is given no scope. A sink's is given the value that it returns.
+    /// Runs an item that has no scope. The item of a sink call returns `given`, its argument.
     pub(crate) fn perform(
         &self,
-        who: Who,
+        actor: Actor,
         item: &'p Item,
         token: Option<&CancelToken>,
         given: Option<Thing>,
     ) -> Result<Thing, Thing> {
-        perform(self, who, item, token, None, given)
+        perform(self, actor, item, token, None, given)
     }
 }
 
-/// Runs an item: its steps, between a first and a last look at the token.
+/// Runs the steps of an item. The token is looked at before the first and after the last step.
 pub(crate) fn perform<'s, 'p>(
     frame: &'s Frame<'p>,
-    who: Who,
+    actor: Actor,
     item: &'p Item,
     token: Option<&CancelToken>,
-    scope: Option<&Scope<'_, '_, 's, Thing>>,
+    scope: Option<&Scope<'s, Thing>>,
     given: Option<Thing>,
 ) -> Result<Thing, Thing> {
     let log = frame.world.log;
     let mut doing = Doing {
         writing: Writing::begin(log),
         frame,
-        who,
+        actor,
         token,
         scope,
         registered: Vec::new(),
@@ -131,27 +131,27 @@ pub(crate) fn perform<'s, 'p>(
         Ok(Err(error)) => Ended::Err(error.id()),
         Err(payload) => Ended::Panic(payload.downcast_ref::<Thing>().map_or(0, Thing::id)),
     };
-    doing.writing.end(log, frame.id, who, ended);
+    doing.writing.end(log, frame.id, actor, ended);
     frame.ended.fetch_add(1, SeqCst);
-    if who == Who::Body {
+    if actor == Actor::Body {
         frame.body_has_ended.store(true, SeqCst);
     }
     result.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
-/// An item, while it runs.
-pub(crate) struct Doing<'d, 's, 'run, 'p> {
+/// An item that is running.
+pub(crate) struct Doing<'d, 's, 'p> {
     pub(crate) frame: &'s Frame<'p>,
-    pub(crate) who: Who,
+    pub(crate) actor: Actor,
     pub(crate) token: Option<&'d CancelToken>,
-    pub(crate) scope: Option<&'d Scope<'d, 'run, 's, Thing>>,
+    pub(crate) scope: Option<&'d Scope<'s, Thing>>,
     writing: Writing,
-    pub(crate) registered: Vec<(OnCancel, Arc<AtomicUsize>)>,
+    pub(crate) registered: Vec<(CancelRegistration, Arc<AtomicUsize>)>,
 }
 
-impl<'p> Doing<'_, '_, '_, 'p> {
-    /// Notes what `body` did, and in which time.
-    pub(crate) fn note<R>(
+impl<'p> Doing<'_, '_, 'p> {
+    /// Runs `body`, and records the event and its time span.
+    pub(crate) fn record<R>(
         &mut self,
         body: impl FnOnce() -> R,
         event: impl FnOnce(&R) -> Event,
@@ -161,12 +161,12 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         result
     }
 
-    /// Looks at the token, as far as there is one.
+    /// Looks at the token, if there is one.
     pub(crate) fn look(&mut self) -> bool {
         let Some(token) = self.token else {
             return false;
         };
-        self.note(
+        self.record(
             || token.is_cancelled(),
             |cancelled| Event::Looked {
                 cancelled: *cancelled,
@@ -178,7 +178,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         let Some(token) = self.token else {
             return false;
         };
-        self.note(
+        self.record(
             || body(token),
             |cancelled| Event::Slept {
                 cancelled: *cancelled,
@@ -186,7 +186,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         )
     }
 
-    /// The error of an item that gave up.
+    /// The error of an item that gives up after a cancellation.
     pub(crate) fn give_up_if(&self, cancelled: bool) -> Result<(), Thing> {
         if cancelled {
             return Err(self.frame.thing(Kind::Error));
@@ -221,7 +221,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
             Step::Nested(run, passes_on) => {
                 let caller = Caller {
                     frame,
-                    who: self.who,
+                    actor: self.actor,
                     token: self.token,
                 };
                 let result = execute(frame.world, run, Some(caller));

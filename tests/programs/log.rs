@@ -1,4 +1,4 @@
-//! What is seen while a program runs: every event with its moment, every thing with its drops.
+//! The log of a program: every event with its time span, and every thing with its number of drops.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crate::seen::{Ended, Event, Moment, Outside, Ran, Span, Trace, Who};
+use crate::seen::{Actor, Ended, Event, Moment, Outside, Ran, Span, Trace};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     Callback,
 }
 
-/// A thing that is dropped once.
+/// A thing that counts its drops. It must be dropped exactly once.
 pub(crate) struct Thing(Arc<Fate>);
 
 pub(crate) struct Fate {
@@ -47,21 +47,21 @@ impl Fate {
     }
 }
 
-/// What is said to who cancels the outside token.
+/// A message to the thread that cancels the outside token.
 pub(crate) enum Alarm {
     Cancel,
-    Rest,
+    Stop,
 }
 
 pub(crate) struct Log<'p> {
     clock: AtomicUsize,
-    /// Told when its moment comes.
+    /// Receives a message at this moment.
     alarm: Option<(Moment, Sender<Alarm>)>,
     pub(crate) things: Mutex<Vec<Arc<Fate>>>,
     pub(crate) traces: Mutex<Vec<Trace>>,
     pub(crate) runs: Mutex<Vec<Ran<'p>>>,
     pub(crate) outside: Mutex<Vec<Outside>>,
-    /// What is wrong at first sight.
+    /// Violations that were detected while the program ran.
     pub(crate) wrong: Mutex<Vec<String>>,
     next_run: AtomicUsize,
 }
@@ -117,22 +117,22 @@ impl Log<'_> {
         self.next_run.fetch_add(1, SeqCst)
     }
 
-    /// What is not dropped of what a run made, or its items gave back.
+    /// The things that a run created, or that its items returned, and that are not dropped yet.
     pub(crate) fn alive(&self, run: usize) -> Vec<usize> {
         let traces = lock(&self.traces);
         let own = traces.iter().filter(|trace| trace.run == run);
-        let given: HashSet<_> = own.map(|trace| trace.ended.thing()).collect();
+        let returned: HashSet<_> = own.map(|trace| trace.ended.thing()).collect();
         drop(traces);
         let things = lock(&self.things);
-        let mine = things.iter().filter(|fate| {
-            let kept = fate.kind == Kind::Callback;
-            fate.drops() == 0 && (given.contains(&fate.id) || (fate.run == run && !kept))
+        let alive = things.iter().filter(|fate| {
+            let is_callback = fate.kind == Kind::Callback;
+            fate.drops() == 0 && (returned.contains(&fate.id) || (fate.run == run && !is_callback))
         });
-        mine.map(|fate| fate.id).collect()
+        alive.map(|fate| fate.id).collect()
     }
 }
 
-/// A trace that is being written.
+/// A trace that is being recorded.
 pub(crate) struct Writing {
     pub(crate) events: Vec<(Span, Event)>,
     thread: ThreadId,
@@ -148,12 +148,12 @@ impl Writing {
         }
     }
 
-    pub(crate) fn end(self, log: &Log<'_>, run: usize, who: Who, ended: Ended) {
+    pub(crate) fn end(self, log: &Log<'_>, run: usize, actor: Actor, ended: Ended) {
         let mut traces = lock(&log.traces);
         let end = log.now();
         traces.push(Trace {
             run,
-            who,
+            actor,
             thread: self.thread,
             span: Span {
                 start: self.begun,
@@ -165,7 +165,7 @@ impl Writing {
     }
 }
 
-/// Works for a while.
+/// Keeps the thread busy for so many microseconds.
 pub(crate) fn work(microseconds: u64) {
     let began = Instant::now();
     while began.elapsed() < Duration::from_micros(microseconds) {

@@ -1,19 +1,19 @@
-//! Whole programs at random: runs inside of runs, whose items do what items do, held against the laws.
+//! Random programs of nested runs, checked against the crate's guarantees.
 //!
-//! [`program`] says what a program is, and [`strategy`] makes them up. [`interpret`] runs one with
-//! the crate and notes every event in the [`log`], and [`model`] compares that with the laws, which
-//! it knows for any program. So a violation of any law shows, as a program that shrinks.
+//! [`program`] defines programs, and [`strategy`] generates them. [`interpret`] runs a program with
+//! the crate and records every event in the [`log`]. [`guarantees`] then checks that log against
+//! the guarantees. A violation is reported with the program, which is shrunk first.
 #![cfg(panic = "unwind")]
 
 mod call;
 mod execute;
 mod got;
+mod guarantees;
 mod interpret;
 mod log;
-mod model;
 mod program;
 mod seen;
 mod soak;
 mod steps;
 mod strategy;
-mod watch;
+mod watchdog;

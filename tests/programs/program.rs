@@ -1,15 +1,16 @@
-//! What a program is: a run, whose items are made of steps, some of which are runs.
+//! A program is a run. Its items consist of steps, some of which are nested runs.
 
 use std::fmt;
 
 /// A whole program.
 #[derive(Clone)]
 pub(crate) struct Program {
-    /// How many threads the pool has.
+    /// The number of threads of the pool.
     pub(crate) threads: usize,
-    /// Whether it is called on a worker of the pool. If not, only a run with threads of its own is.
+    /// Whether it is called on a pool thread. This can be `false` only if the run has its own
+    /// threads.
     pub(crate) inside: bool,
-    /// At which moment another thread cancels the outside token.
+    /// The moment at which another thread cancels the outside token.
     pub(crate) cancel_at: Option<usize>,
     pub(crate) run: Run,
 }
@@ -17,7 +18,7 @@ pub(crate) struct Program {
 /// One call of the crate.
 #[derive(Clone)]
 pub(crate) struct Run {
-    /// `None` for the calls that take none.
+    /// `None` for calls without a group.
     pub(crate) policy: Option<Policy>,
     pub(crate) work: Work,
 }
@@ -32,13 +33,13 @@ pub(crate) struct Policy {
     pub(crate) max_errors: usize,
 }
 
-/// The token of a policy.
+/// The token that a policy is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     None,
     /// The token of the item that this run is a step of.
     Enclosing,
-    /// The program's.
+    /// The outside token of the program.
     Outside,
 }
 
@@ -47,7 +48,7 @@ pub(crate) enum Timeout {
     None,
     /// An hour.
     Long,
-    /// So many microseconds.
+    /// This many microseconds.
     Short(u64),
 }
 
@@ -55,7 +56,7 @@ pub(crate) enum Timeout {
 pub(crate) enum Threads {
     Current,
     Own(usize),
-    /// Those of the nearest run around that has threads of its own, if there is one.
+    /// The threads of the nearest enclosing run that has its own, if there is one.
     Shared,
 }
 
@@ -74,11 +75,11 @@ pub(crate) enum Source {
     Vector,
     /// With leaves of one item.
     Single,
-    /// A range, mapped, so that an item is made when it is its turn.
+    /// A mapped range, which creates each item when it is needed.
     Range,
-    /// A range without an end, of which the items behind those of the program succeed.
+    /// A range without an end. The items after those of the program succeed.
     Endless,
-    /// Lets two of three items through.
+    /// A filter that passes two of three items.
     Filter,
     Chain,
     Bridge,
@@ -104,7 +105,7 @@ pub(crate) enum Call {
 #[derive(Clone, Debug)]
 pub(crate) enum OrderedCall {
     Plain(Call),
-    /// With the sink's call that does something.
+    /// With the one call of the sink that does something, if there is one.
     Stream(Option<(usize, Item)>),
     Outcome,
 }
@@ -129,25 +130,27 @@ pub(crate) enum Step {
     Check,
     CancelOwn,
     CancelOutside,
-    /// Works for so many microseconds.
+    /// Keeps the thread busy for this many microseconds.
     Work(u64),
-    /// Waits, for a short time, until so many items of the run have begun.
+    /// Waits a short time until this many items of the run have begun.
     Meet(usize),
-    /// Waits, for a short time, for the cancellation, and fails if it comes.
+    /// Waits a short time for the cancellation, and fails if it comes.
     Linger,
-    /// Sleeps on the token for so many microseconds, and fails if it is woken.
+    /// Sleeps on the token for this many microseconds, and fails if it is woken.
     Sleep(u64),
-    /// Waits for the cancellation. As `Linger`, if it is not certain to come.
+    /// Waits for the cancellation if it is certain to come; otherwise does what `Linger` does.
     Await,
-    /// Registers a callback: until the end of the run, or else of the item.
+    /// Registers a callback until the end of the run if `keep`, otherwise until the end of the
+    /// item.
     OnCancel {
         keep: bool,
     },
-    /// A run, whose error is passed on, or swallowed.
+    /// A nested run, and whether the item returns its error or ignores it.
     Nested(Box<Run>, bool),
     Spawn(Item),
     TrySpawn(Item),
-    /// If its scope is cancelled, waits for the end of the body, as far as that waits for no task.
+    /// If the scope is cancelled, waits for the end of its body, unless the body needs a thread
+    /// that runs tasks.
     AfterBody,
 }
 
@@ -157,7 +160,7 @@ impl Item {
         end: End::Ok,
     };
 
-    /// Whether it fails, if that depends on nothing but itself.
+    /// Whether it fails, if that depends only on the item itself.
     pub(crate) fn verdict(&self) -> Option<bool> {
         let is_pure = |step: &Step| {
             matches!(
@@ -173,7 +176,7 @@ impl Item {
 }
 
 impl Run {
-    /// The items that are given to the call, and none of a scope.
+    /// The items that are given to the call. A scope has none.
     pub(crate) fn items(&self) -> &[Item] {
         match &self.work {
             Work::Each(_, _, items) | Work::Ordered(_, _, items) => items,
@@ -181,7 +184,7 @@ impl Run {
         }
     }
 
-    /// How many items are let through, if there is an end of them and they are no tasks.
+    /// How many items pass the filter, unless the source is endless or the run is a scope.
     pub(crate) fn count(&self, may_be_endless: bool) -> Option<usize> {
         match &self.work {
             Work::Scope(_) => None,
@@ -210,13 +213,13 @@ impl Run {
         matches!(self.work, Work::Scope(_))
     }
 
-    /// The failure with this number cancels the run.
+    /// The number of failures that cancels the run.
     pub(crate) fn max_errors(&self) -> usize {
         self.policy.map_or(1, |policy| policy.max_errors)
     }
 
     /// Whether a panic counts as an error.
-    pub(crate) fn bears_panics(&self) -> bool {
+    pub(crate) fn tolerates_panics(&self) -> bool {
         self.policy
             .is_some_and(|policy| policy.catch_panics && policy.max_errors > 1)
     }
@@ -226,7 +229,7 @@ impl Run {
             .is_some_and(|policy| matches!(policy.timeout, Timeout::Short(_)))
     }
 
-    /// Whether an item at this position is let through.
+    /// Whether the item with this index passes the filter.
     pub(crate) fn lets_through(&self, index: usize) -> bool {
         !matches!(self.work, Work::Each(Source::Filter, ..)) || index % 3 != 1
     }

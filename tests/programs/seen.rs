@@ -1,4 +1,4 @@
-//! What is seen of a program: events, items that ran, runs that ended.
+//! What is observed of a program: events, items that ran, and runs that ended.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -9,27 +9,27 @@ use rayon_errgroup::{CancelToken, Cause};
 
 use crate::program::{Link, Run};
 
-/// A number that is larger for what came later.
+/// A moment in time: later moments are larger numbers.
 pub(crate) type Moment = usize;
 
-/// Whose an event is, within its run.
+/// The part of a run that causes an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// The item at this position, or the task with this number.
+pub(crate) enum Actor {
+    /// The item with this index, or the task with this number.
     Item(usize),
     Body,
-    /// The sink, at its call with this number.
+    /// The call of the sink with this number.
     Sink(usize),
 }
 
-/// A stretch of time in which something happened.
+/// The time span of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     pub(crate) start: Moment,
     pub(crate) end: Moment,
 }
 
-/// How an item ended, and with which thing.
+/// How an item ended, with the number of the thing that it returned or raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Ok(usize),
@@ -50,44 +50,44 @@ pub(crate) enum Event {
     Looked {
         cancelled: bool,
     },
-    /// A sleep on the token. Not woken says less than not cancelled.
+    /// A sleep on the token. One that is not woken may still end after the cancellation.
     Slept {
         cancelled: bool,
     },
-    /// `cancel` of the own token: whether this call was the one.
+    /// `cancel` of the item's own token, and whether this call was the first.
     CancelledOwn {
         won: bool,
     },
-    /// A callback that was unregistered at once, or is kept.
+    /// A callback that the item registered and unregistered.
     Called(Registration),
     Spawned(usize),
     TrySpawned(TrySpawned),
 }
 
-/// A callback, and what became of it.
+/// A callback, after it was unregistered.
 #[derive(Clone, Debug)]
 pub(crate) struct Registration {
     pub(crate) calls: Arc<AtomicUsize>,
-    /// Whether `unregister` said that it had prevented the call.
+    /// Whether the call was prevented, by `unregister` or by the drop of the registration.
     pub(crate) prevented: bool,
-    /// The cause of the token, when the callback was unregistered.
+    /// The cause of the token when the callback was unregistered.
     pub(crate) cause: Option<Cause>,
 }
 
 /// An item that ran.
 pub(crate) struct Trace {
     pub(crate) run: usize,
-    pub(crate) who: Who,
+    pub(crate) actor: Actor,
     pub(crate) thread: ThreadId,
     pub(crate) span: Span,
     pub(crate) ended: Ended,
     pub(crate) events: Vec<(Span, Event)>,
 }
 
-/// What a run returned. Values, errors and payloads by their number.
+/// What a run returned, with values, errors and payloads by their numbers.
 #[derive(Clone, Debug)]
 pub(crate) enum Returned {
-    /// With the values, of a call that returns them.
+    /// With the values, if the call returns them.
     Ok(Option<Vec<usize>>),
     Failed {
         index: Option<usize>,
@@ -95,19 +95,20 @@ pub(crate) enum Returned {
     },
     Cancelled(Cause),
     Panicked(usize),
-    /// It unwound.
+    /// The call unwound with this payload.
     Unwound(usize),
-    /// It unwound, since a run without a policy has no error that says cancelled.
-    Speechless,
-    Outcome(Account),
+    /// The call panicked, because a run without a policy has no error for a cancellation.
+    NoError,
+    Outcome(Report),
 }
 
-/// An `Outcome`.
+/// The contents of an `Outcome`.
 #[derive(Clone, Debug)]
-pub(crate) struct Account {
+pub(crate) struct Report {
     pub(crate) values: Vec<(usize, usize)>,
+    /// Those that count and the late ones, by index.
     pub(crate) errors: Vec<(usize, usize)>,
-    pub(crate) panics: Vec<(Option<usize>, usize)>,
+    pub(crate) panics: Vec<Option<usize>>,
     pub(crate) skipped: usize,
     pub(crate) cause: Option<Cause>,
     pub(crate) is_complete: bool,
@@ -115,9 +116,9 @@ pub(crate) struct Account {
     pub(crate) is_ok: bool,
 }
 
-/// What a token says when its run has returned.
+/// The state of a token after its run has returned.
 #[derive(Clone, Debug)]
-pub(crate) struct Left {
+pub(crate) struct TokenState {
     pub(crate) cause: Option<Cause>,
     pub(crate) is_cancelled: bool,
     pub(crate) is_done: bool,
@@ -127,30 +128,30 @@ pub(crate) struct Left {
 pub(crate) struct Ran<'p> {
     pub(crate) id: usize,
     pub(crate) run: &'p Run,
-    /// The item that it was a step of.
-    pub(crate) caller: Option<(usize, Who)>,
-    /// What its token hangs on, which is nothing if it asked for the token of who has none.
+    /// The run and the item that executed it as a step.
+    pub(crate) caller: Option<(usize, Actor)>,
+    /// The parent of its token: none if the item that it was to be taken from has no token.
     pub(crate) link: Link,
-    /// Whether its group has threads of its own.
-    pub(crate) has_places: bool,
-    /// On how many threads.
+    /// Whether its group has threads of its own, so that each task of a scope needs a permit.
+    pub(crate) has_permits: bool,
+    /// The number of threads that it may use.
     pub(crate) threads: usize,
     pub(crate) span: Span,
     pub(crate) took: Duration,
     pub(crate) returned: Returned,
-    pub(crate) tokens: Vec<Left>,
+    pub(crate) tokens: Vec<TokenState>,
     pub(crate) kept: Vec<Registration>,
-    /// How many of its items had begun and not ended when it returned.
+    /// How many of its items were still running when it returned.
     pub(crate) running: usize,
-    /// What was not dropped when it returned.
+    /// The things that were not dropped when it returned.
     pub(crate) alive: Vec<usize>,
-    /// How many items were made or read.
+    /// How many items were created.
     pub(crate) made: usize,
-    /// How many there are for the call, unless it is a scope or there is no end of them.
+    /// How many items the call has, unless it is a scope or endless.
     pub(crate) count: Option<usize>,
 }
 
-/// A call of `cancel` of the outside token.
+/// A call of `cancel` on the outside token, and whether it was the first.
 #[derive(Clone, Copy)]
 pub(crate) struct Outside {
     pub(crate) span: Span,
@@ -165,10 +166,10 @@ impl Ended {
     }
 }
 
-impl Left {
+impl TokenState {
     pub(crate) fn new(token: &CancelToken) -> Self {
         let closed = token.done().try_recv();
-        Left {
+        TokenState {
             cause: token.cause(),
             is_cancelled: token.is_cancelled(),
             is_done: closed.is_err_and(|error| error.is_disconnected()),

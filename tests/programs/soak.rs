@@ -1,4 +1,4 @@
-//! The tests: for a number of programs, and for a time.
+//! The tests: one runs a number of programs, the other runs programs for a given time.
 
 use std::env;
 use std::hash::{BuildHasher, RandomState};
@@ -10,20 +10,21 @@ use std::time::{Duration, Instant};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use crate::got::is_speechless;
-use crate::model::Faults;
+use crate::got::is_no_error_message;
+use crate::guarantees::Faults;
 use crate::strategy::programs;
-use crate::watch::{self, Wrong};
+use crate::watchdog::{self, Wrong};
 
-/// How many programs there are by default: some ten seconds on two cores.
+/// The default number of programs: about ten seconds on two cores.
 const CASES: u32 = 6000;
 
-/// How often a smaller program is tried, since what goes wrong may go right again.
+/// How often each smaller program is tried while shrinking, since a failure may be a matter of
+/// timing.
 const TRIES: usize = 60;
 
 const STACK: usize = 256 << 20;
 
-/// What a series of programs has come to.
+/// The totals of a series of programs.
 #[derive(Default)]
 struct Tally {
     runs: AtomicUsize,
@@ -63,23 +64,23 @@ impl Tally {
     }
 }
 
-/// Of a run without a policy that cancels itself, a panic with a message is expected.
-fn mute_what_is_expected() {
+/// Silences the panic of a run without a policy that cancels itself, which is expected.
+fn mute_expected_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let message = info.payload().downcast_ref::<String>();
-            if !message.is_some_and(|message| is_speechless(message)) {
+            if !message.is_some_and(|message| is_no_error_message(message)) {
                 before(info);
             }
         }));
     });
 }
 
-/// So many programs, made from this seed.
+/// Runs a number of programs that are generated from this seed.
 fn series(cases: u32, seed: u64, tally: &Tally) -> Result<(), String> {
-    mute_what_is_expected();
+    mute_expected_panics();
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config {
@@ -95,7 +96,7 @@ fn series(cases: u32, seed: u64, tally: &Tally) -> Result<(), String> {
         let program = Arc::new(program);
         let tries = if is_shrinking.load(SeqCst) { TRIES } else { 1 };
         for _ in 0..tries {
-            match watch::run(&program) {
+            match watchdog::run(&program) {
                 Ok(_) if is_shrinking.load(SeqCst) => {}
                 Ok(faults) => tally.add(faults),
                 Err(wrong) => {
@@ -105,7 +106,7 @@ fn series(cases: u32, seed: u64, tally: &Tally) -> Result<(), String> {
                             Wrong::Hang => (&tally.hangs, "it hangs"),
                         };
                         counter.fetch_add(1, SeqCst);
-                        eprintln!("violated by {program:?}\n{what}\nsmaller ones follow");
+                        eprintln!("violated by {program:?}\n{what}\nshrinking");
                     }
                     return Err(TestCaseError::fail(format!("{wrong:?}")));
                 }
@@ -116,14 +117,14 @@ fn series(cases: u32, seed: u64, tally: &Tally) -> Result<(), String> {
     match result {
         Ok(()) => Ok(()),
         Err(TestError::Fail(reason, program)) => Err(format!(
-            "seed {seed}: the smallest is {program:?}\n{reason}"
+            "seed {seed}: the smallest program is {program:?}\n{reason}"
         )),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// On a thread of its own, since to make up what is nested takes more stack than a test has.
-fn roomy<R: Send>(body: impl FnOnce() -> R + Send) -> R {
+/// Runs `body` on a large stack: generating nested programs needs more than a test thread has.
+fn with_large_stack<R: Send>(body: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK);
         let thread = thread.spawn_scoped(scope, body).unwrap();
@@ -137,28 +138,28 @@ fn variable(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// `PROGRAMS_SEED`, or one that nobody has chosen.
+/// The value of `PROGRAMS_SEED`, or a random seed.
 fn seed() -> u64 {
     variable("PROGRAMS_SEED").unwrap_or_else(|| RandomState::new().hash_one(0))
 }
 
 #[test]
-fn the_laws_hold_for_any_program() {
+fn the_guarantees_hold_for_any_program() {
     let cases = variable("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok());
-    let result = roomy(|| series(cases.unwrap_or(CASES), seed(), &Tally::default()));
+    let result = with_large_stack(|| series(cases.unwrap_or(CASES), seed(), &Tally::default()));
     if let Err(what) = result {
         panic!("{what}");
     }
 }
 
-/// As long as `SOAK_SECONDS` say.
+/// Runs programs for `SOAK_SECONDS` seconds.
 #[test]
 #[ignore = "takes as long as it is told to; see .ci/soak"]
 fn soak() {
     let limit = Duration::from_secs(variable("SOAK_SECONDS").unwrap_or(60));
     let (first, tally, began) = (seed(), Tally::default(), Instant::now());
     println!("seed {first}");
-    // More programs than cores at once, so that threads are stopped where they would not stop.
+    // More programs than cores run at once, so that threads are preempted at unusual points.
     let next = AtomicU64::new(first);
     let goes_on = || tally.is_clean() && began.elapsed() < limit;
     let work = || {
@@ -169,7 +170,7 @@ fn soak() {
         result
     };
     let results = thread::scope(|scope| {
-        let workers = [(); 3].map(|()| scope.spawn(|| roomy(work)));
+        let workers = [(); 3].map(|()| scope.spawn(|| with_large_stack(work)));
         workers.map(|worker| worker.join().unwrap())
     });
     println!("{}", tally.line());

@@ -1,4 +1,4 @@
-//! What the steps do that take more than a line.
+//! The steps that take more than a line.
 
 use std::mem;
 use std::sync::Arc;
@@ -6,42 +6,42 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rayon_errgroup::{Rejected, Scope};
+use rayon_errgroup::{Scope, TrySpawnError};
 
 use crate::interpret::{Doing, Frame, Kept, perform};
 use crate::log::{Kind, Thing, lock};
 use crate::program::{Item, Step, Threads, Work};
-use crate::seen::{Event, Registration, TrySpawned, Who};
+use crate::seen::{Actor, Event, Registration, TrySpawned};
 
-/// How long an item waits that need not wait.
-const PATIENCE: Duration = Duration::from_micros(200);
+/// How long an item waits for what may never come.
+const SHORT_WAIT: Duration = Duration::from_micros(200);
 
-/// How long a body may take that waits for nothing.
-const LONG: Duration = Duration::from_secs(10);
+/// How long the body of a cancelled scope may take.
+const BODY_LIMIT: Duration = Duration::from_secs(10);
 
-impl<'p> Doing<'_, '_, '_, 'p> {
+impl<'p> Doing<'_, '_, 'p> {
     pub(crate) fn cancel_own(&mut self) {
         let Some(token) = self.token else { return };
-        self.note(|| token.cancel(), |won| Event::CancelledOwn { won: *won });
+        self.record(|| token.cancel(), |won| Event::CancelledOwn { won: *won });
         if !token.is_cancelled() {
             self.frame
                 .world
-                .wrong("a token is not cancelled after its cancel");
+                .wrong("a token is not cancelled after `cancel`");
         }
     }
 
     pub(crate) fn meet(&self, items: usize) {
-        wait_until(PATIENCE, || self.frame.begun.load(SeqCst) >= items);
+        wait_until(SHORT_WAIT, || self.frame.begun.load(SeqCst) >= items);
     }
 
-    /// Once a scope is cancelled its body waits for no place, though none is given back.
+    /// The body of a cancelled scope waits for no permit, even if no task gives one back.
     pub(crate) fn wait_for_body(&mut self) {
         let frame = self.frame;
-        // The body itself has nobody to wait for.
-        if self.who != Who::Body
+        // The body does not wait for itself.
+        if self.actor != Actor::Body
             && frame.has_free_body()
             && self.look()
-            && !wait_until(LONG, || frame.body_has_ended.load(SeqCst))
+            && !wait_until(BODY_LIMIT, || frame.body_has_ended.load(SeqCst))
         {
             frame.world.wrong("the body of a cancelled scope waits");
         }
@@ -49,7 +49,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
 
     pub(crate) fn linger(&mut self) -> Result<(), Thing> {
         if let Some(token) = self.token {
-            wait_until(PATIENCE, || token.is_cancelled());
+            wait_until(SHORT_WAIT, || token.is_cancelled());
         }
         let cancelled = self.look();
         self.give_up_if(cancelled)
@@ -63,8 +63,8 @@ impl<'p> Doing<'_, '_, '_, 'p> {
         );
         let counter = Arc::clone(&calls);
         let registration = token.on_cancel(move || {
-            counter.fetch_add(1, SeqCst);
             drop(thing);
+            counter.fetch_add(1, SeqCst);
         });
         if keep {
             lock(&self.frame.kept).push(Kept {
@@ -78,13 +78,17 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     }
 
     pub(crate) fn unregister(&mut self) {
-        for (registration, calls) in mem::take(&mut self.registered) {
-            self.note(
+        let registered = mem::take(&mut self.registered).into_iter();
+        for ((registration, calls), by_drop) in registered.zip([true, false].into_iter().cycle()) {
+            let counter = Arc::clone(&calls);
+            self.record(
                 || {
-                    let prevented = registration.unregister();
-                    // Waits for a call that has begun.
-                    drop(registration);
-                    prevented
+                    if by_drop {
+                        // It waits for a call that has begun, and prevents any other.
+                        drop(registration);
+                        return counter.load(SeqCst) == 0;
+                    }
+                    wait_unless_prevented(registration.unregister(), &counter)
                 },
                 |prevented| {
                     Event::Called(Registration {
@@ -100,18 +104,18 @@ impl<'p> Doing<'_, '_, '_, 'p> {
     pub(crate) fn spawn(&mut self, item: &'p Item) {
         let Some(scope) = self.scope else { return };
         let (number, task) = self.frame.task(item);
-        self.note(|| scope.spawn(task), |()| Event::Spawned(number));
+        self.record(|| scope.spawn(task), |()| Event::Spawned(number));
     }
 
     pub(crate) fn try_spawn(&mut self, item: &'p Item) {
         let Some(scope) = self.scope else { return };
         let (number, task) = self.frame.task(item);
-        let result = self.note(
+        let result = self.record(
             || scope.try_spawn(task),
             |result| {
                 Event::TrySpawned(match result {
                     Ok(()) => TrySpawned::Accepted(number),
-                    Err(Rejected::Full(_)) => TrySpawned::Full,
+                    Err(TrySpawnError::Full(_)) => TrySpawned::Full,
                     Err(_) => TrySpawned::Cancelled,
                 })
             },
@@ -121,7 +125,7 @@ impl<'p> Doing<'_, '_, '_, 'p> {
 }
 
 impl<'p> Frame<'p> {
-    /// Whether the body of a scope needs none of the threads that its tasks run on.
+    /// Whether the body of the scope needs none of the threads that run its tasks.
     fn has_free_body(&self) -> bool {
         let policy = self.run.policy;
         let is_outside = policy.is_some_and(|policy| matches!(policy.threads, Threads::Own(_)));
@@ -129,29 +133,38 @@ impl<'p> Frame<'p> {
         matches!(&self.run.work, Work::Scope(body) if is_outside && !body.steps.iter().any(nests))
     }
 
-    /// The closure of a task, and its number.
+    /// The number of a new task, and its closure.
     fn task<'s>(
         &'s self,
         item: &'p Item,
     ) -> (
         usize,
-        impl FnOnce(&Scope<'_, '_, 's, Thing>) -> Result<(), Thing> + Send + use<'s, 'p>,
+        impl FnOnce(&Scope<'s, Thing>) -> Result<(), Thing> + Send + use<'s, 'p>,
     ) {
         let number = self.tasks.fetch_add(1, SeqCst);
         let thing = self.thing(Kind::Item);
-        let task = move |scope: &Scope<'_, '_, 's, Thing>| {
+        let task = move |scope: &Scope<'s, Thing>| {
             let _thing = thing;
-            let (who, token) = (Who::Item(number), Some(scope.token()));
-            perform(self, who, item, token, Some(scope), None).map(drop)
+            let (actor, token) = (Actor::Item(number), Some(scope.token()));
+            perform(self, actor, item, token, Some(scope), None).map(drop)
         };
         (number, task)
     }
 }
 
-/// Waits so long, or until it is so, and says whether it is.
-fn wait_until(limit: Duration, is_so: impl Fn() -> bool) -> bool {
+/// Waits for the end of a call that `unregister` did not prevent: it may still run on another
+/// thread.
+pub(crate) fn wait_unless_prevented(prevented: bool, calls: &AtomicUsize) -> bool {
+    if !prevented {
+        wait_until(BODY_LIMIT, || calls.load(SeqCst) > 0);
+    }
+    prevented
+}
+
+/// Waits until the condition holds, up to a limit, and returns whether it holds.
+fn wait_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
     let began = Instant::now();
-    while !is_so() {
+    while !condition() {
         if began.elapsed() >= limit {
             return false;
         }

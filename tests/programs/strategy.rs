@@ -1,4 +1,4 @@
-//! The strategy: programs at random, which shrink.
+//! The proptest strategy that generates and shrinks programs.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use crate::program::{
     Timeout, Work,
 };
 
-/// How deep runs are nested.
+/// The maximum depth of nested runs.
 const DEPTH: u32 = 3;
 
 pub(crate) fn programs() -> impl Strategy<Value = Program> {
@@ -24,58 +24,39 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
     })
 }
 
-/// How wild the items of a run are. Were all of them as wild as can be, few would come far.
+/// What the items of a run may do. If they could do everything everywhere, few runs would get far.
 #[derive(Clone, Copy, Debug)]
 enum Mood {
-    /// Succeed, or fail, and depend on nothing.
+    /// They succeed or fail, independently of everything else.
     Pure,
-    /// As these, and most of them fail.
-    Sad,
-    /// Look at their token.
+    /// The same, but most of them fail.
+    Failing,
+    /// They also look at their tokens, and nest runs.
     Calm,
+    /// They also panic, and cancel.
     Wild,
 }
 
 fn runs(depth: u32) -> BoxedStrategy<Run> {
     let mood = prop_oneof![
         4 => Just(Mood::Pure),
-        2 => Just(Mood::Sad),
+        2 => Just(Mood::Failing),
         4 => Just(Mood::Calm),
         6 => Just(Mood::Wild),
     ];
     mood.prop_flat_map(move |mood| (maybe_policies(mood), works(depth, mood)))
-        .prop_map(|(policy, work)| Run { policy, work }.tidied())
+        .prop_map(|(policy, work)| Run { policy, work })
         .boxed()
 }
 
-impl Run {
-    /// What only a policy makes possible has one.
-    fn tidied(mut self) -> Self {
-        let needs_policy = matches!(
-            self.work,
-            Work::Ordered(_, OrderedCall::Stream(_) | OrderedCall::Outcome, _)
-        );
-        if needs_policy {
-            self.policy.get_or_insert(Policy {
-                link: Link::None,
-                timeout: Timeout::None,
-                threads: Threads::Current,
-                catch_panics: false,
-                max_errors: 1,
-            });
-        }
-        self
-    }
-}
-
 fn maybe_policies(mood: Mood) -> BoxedStrategy<Option<Policy>> {
-    if let Mood::Sad = mood {
-        // Where most items fail, only a run that bears some of them comes far.
-        let sad = (policies(), 2..=5_usize).prop_map(|(policy, max_errors)| Policy {
+    if let Mood::Failing = mood {
+        // Where most items fail, only a run that tolerates some failures gets far.
+        let tolerant = (policies(), 2..=5_usize).prop_map(|(policy, max_errors)| Policy {
             max_errors,
             ..policy
         });
-        return sad.prop_map(Some).boxed();
+        return tolerant.prop_map(Some).boxed();
     }
     prop::option::weighted(0.7, policies()).boxed()
 }
@@ -147,7 +128,7 @@ fn calls() -> impl Strategy<Value = Call> {
     prop_oneof![1 => Just(Call::ErrGroup), 3 => Just(Call::ForEach), 3 => Just(Call::Map)]
 }
 
-/// Few items that do something, and sometimes many behind them that do not.
+/// A few items that do something, sometimes followed by many that do nothing.
 fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
     let working = Item {
         steps: vec![Step::Work(60)],
@@ -156,7 +137,7 @@ fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
     let tail = prop_oneof![
         5 => Just(Vec::new()),
         1 => (0..300_usize).prop_map(|len| vec![Item::PLAIN; len]),
-        // More than a stream's window has chunks.
+        // More items than a stream has chunks in flight.
         1 => (0..60_usize).prop_map(move |len| vec![working.clone(); len]),
     ];
     (vec(items(depth, mood), 0..12), tail).prop_map(|(mut items, tail)| {
@@ -168,17 +149,17 @@ fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
 fn ends(mood: Mood) -> impl Strategy<Value = End> {
     let (fails, panics) = match mood {
         Mood::Pure | Mood::Calm => (4, 0),
-        Mood::Sad => (36, 0),
+        Mood::Failing => (36, 0),
         Mood::Wild => (4, 1),
     };
     prop_oneof![12 => Just(End::Ok), fails => Just(End::Fail), panics => Just(End::Panic)]
 }
 
 fn items(depth: u32, mood: Mood) -> BoxedStrategy<Item> {
-    if let Mood::Sad = mood {
-        // Quick ones, so that lanes take several of them at once, and some that are held up.
-        let held = (4..10_usize).prop_map(|items| vec![Step::Meet(items)]);
-        let steps = prop_oneof![3 => Just(Vec::new()), 1 => held];
+    if let Mood::Failing = mood {
+        // Quick items, so that a worker claims several at once, and some that wait.
+        let waiting = (4..10_usize).prop_map(|items| vec![Step::Meet(items)]);
+        let steps = prop_oneof![3 => Just(Vec::new()), 1 => waiting];
         return (steps, ends(mood))
             .prop_map(|(steps, end)| Item { steps, end })
             .boxed();
@@ -188,29 +169,29 @@ fn items(depth: u32, mood: Mood) -> BoxedStrategy<Item> {
         .boxed()
 }
 
-/// What a sink does; it is given no token.
+/// What a call of a sink does. It has no token.
 fn sink_items() -> impl Strategy<Value = Item> {
     let step = prop_oneof![Just(Step::CancelOutside), (0..100_u64).prop_map(Step::Work)];
     let end = prop_oneof![Just(End::Ok), Just(End::Fail), Just(End::Panic)];
     (vec(step, 0..2), end).prop_map(|(steps, end)| Item { steps, end })
 }
 
-/// A task that spawns tasks, down to a depth.
-fn tasks(depth: u32, mood: Mood, below: u32, many: std::ops::Range<usize>) -> BoxedStrategy<Item> {
-    if below == 0 {
-        // It holds its place until the body has been woken.
-        let holds = Item {
+/// A task that spawns tasks, up to a depth.
+fn tasks(depth: u32, mood: Mood, levels: u32, many: std::ops::Range<usize>) -> BoxedStrategy<Item> {
+    if levels == 0 {
+        // This task keeps its permit until the body has ended.
+        let blocking = Item {
             steps: vec![Step::CancelOwn, Step::AfterBody],
             end: End::Ok,
         };
-        let holds_in = match mood {
+        let blocking_weight = match mood {
             Mood::Wild => 1,
-            Mood::Pure | Mood::Sad | Mood::Calm => 0,
+            Mood::Pure | Mood::Failing | Mood::Calm => 0,
         };
-        return prop_oneof![9 => items(depth, mood), holds_in => Just(holds)].boxed();
+        return prop_oneof![9 => items(depth, mood), blocking_weight => Just(blocking)].boxed();
     }
     let task = prop_oneof![
-        2 => tasks(depth, mood, below - 1, 0..3),
+        2 => tasks(depth, mood, levels - 1, 0..3),
         1 => tasks(depth, mood, 0, 0..3),
     ]
     .boxed();
@@ -242,7 +223,7 @@ fn steps(depth: u32, mood: Mood) -> BoxedStrategy<Step> {
         Just(Step::AfterBody),
     ];
     let (calms, wilds, nested) = match mood {
-        Mood::Pure | Mood::Sad => (0, 0, 0),
+        Mood::Pure | Mood::Failing => (0, 0, 0),
         Mood::Calm => (6, 0, 2),
         Mood::Wild => (4, 1, 2),
     };

@@ -1,8 +1,8 @@
-//! The claim queue and the stream's window under many schedules.
+//! The claim queue and the limit of a stream under many schedules.
 //!
-//! The lanes are those of the crate, on a pool of the model's own. What it checks is what nobody can
-//! see from outside how it comes about: no lane is lost, none waits for ever (shuttle reports a deadlock),
-//! each item runs once or never, and the answer is the sequential loop's, whoever comes first.
+//! The workers are those of the crate, on a model of a pool. Checked is what tests from outside can
+//! only see by chance: no worker is lost, none waits forever (shuttle reports a deadlock), each
+//! item runs once or never, and the answer is the sequential loop's on every schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,9 @@ use rayon::iter::IntoParallelIterator;
 
 use super::source::Sequential;
 use super::{for_each, map, outcome, stream};
-use crate::run::{Run, Stopped, Tolerance};
+use crate::error::GroupError;
+use crate::failure_policy::FailurePolicy;
+use crate::run::Run;
 use crate::sync::pool::{WORKERS, become_worker};
 use crate::sync::{Mutex, explore, lock, thread};
 use crate::token::CancelToken;
@@ -22,12 +24,21 @@ const SCHEDULES: usize = 20_000;
 /// How often each item has run.
 type Ran = Arc<Mutex<BTreeMap<usize, usize>>>;
 
-fn run(parent: Option<&CancelToken>, failures: usize) -> Run<usize> {
-    let tolerance = Tolerance {
-        failures,
-        ..Tolerance::default()
+fn run(parent: Option<&CancelToken>, error_limit: usize) -> Run<usize> {
+    let policy = FailurePolicy {
+        error_limit,
+        ..FailurePolicy::default()
     };
-    Run::new(parent, tolerance)
+    Run::new(parent, policy)
+}
+
+/// Runs `body`, and says what came of the run.
+fn end<R>(
+    run: Run<usize>,
+    body: impl FnOnce(&Run<usize>) -> Option<R>,
+) -> Result<R, GroupError<usize>> {
+    let result = body(&run);
+    run.finish(result).into_result()
 }
 
 /// An item that is interrupted, and may fail.
@@ -41,7 +52,7 @@ fn work(ran: &Ran, failing: &[usize], item: usize) -> Result<usize, usize> {
     }
 }
 
-/// Nothing ran twice, and all up to the end of the loop did.
+/// No item ran twice, and all before the end of the loop ran.
 fn assert_ran(ran: &Ran, end: usize) {
     let ran = lock(ran);
     assert!(ran.values().all(|times| *times == 1), "{ran:?}");
@@ -50,10 +61,10 @@ fn assert_ran(ran: &Ran, end: usize) {
     }
 }
 
-fn index<R>(result: Result<R, Stopped<usize>>) -> Option<usize> {
+fn index<R>(result: Result<R, GroupError<usize>>) -> Option<usize> {
     match result {
         Ok(_) => None,
-        Err(Stopped::Failed(failure)) => failure.index,
+        Err(GroupError::Failed { index, .. }) => index,
         Err(_) => panic!("nothing else has stopped it"),
     }
 }
@@ -74,8 +85,8 @@ fn everywhere(name: &str, model: impl Fn() + Clone + Send + Sync + 'static) {
 fn models() {
     every_item_runs_once();
     the_lowest_failure_is_the_answer();
-    a_source_that_waits_loses_no_lane();
-    borne_failures_stop_where_the_loop_would();
+    a_source_that_waits_loses_no_worker();
+    tolerated_failures_stop_where_the_loop_would();
     a_cancellation_meanwhile();
     a_sink_has_the_values_in_order();
     a_sink_that_fails();
@@ -84,7 +95,7 @@ fn models() {
 fn every_item_runs_once() {
     everywhere("every item runs once", || {
         let ran = Ran::default();
-        let values = run(None, 1).execute(|run| {
+        let values = end(run(None, 1), |run| {
             map((0..6_usize).into_par_iter(), run, &|_: &_, n| {
                 work(&ran, &[], n)
             })
@@ -99,7 +110,7 @@ fn the_lowest_failure_is_the_answer() {
         let ran = Ran::default();
         let each = |token: &CancelToken, n| {
             if n < 2 {
-                assert!(!token.is_cancelled(), "a failure above is never seen");
+                assert!(!token.is_cancelled(), "a later failure is never seen");
             }
             let result = work(&ran, &[2, 3, 5], n).map(drop);
             if n < 2 {
@@ -107,46 +118,42 @@ fn the_lowest_failure_is_the_answer() {
             }
             result
         };
-        let result = run(None, 1).execute(|run| for_each((0..6_usize).into_par_iter(), run, &each));
+        let result = end(run(None, 1), |run| {
+            for_each((0..6_usize).into_par_iter(), run, &each)
+        });
         assert_eq!(index(result), Some(2));
         assert_ran(&ran, 3);
     });
 }
 
-/// The rest of the input is out of the front for long, so lanes park themselves and are woken.
-fn a_source_that_waits_loses_no_lane() {
+/// The rest of the input is out of the queue for long, so workers park and are woken.
+fn a_source_that_waits_loses_no_worker() {
     everywhere("a source that waits", || {
         let ran = Ran::default();
         let source = (0..6_usize).inspect(|_| thread::yield_now());
         let each = |_: &_, n| work(&ran, &[], n);
-        let values = run(None, 1).execute(|run| map(Sequential(source), run, &each));
+        let values = end(run(None, 1), |run| map(Sequential(source), run, &each));
         assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
         assert_ran(&ran, 6);
     });
 }
 
-/// Claims are on credit, so lanes wait for those of others.
-fn borne_failures_stop_where_the_loop_would() {
-    everywhere("borne failures", || {
+/// Claims are limited by the error budget, so workers wait for the chunks of others.
+fn tolerated_failures_stop_where_the_loop_would() {
+    everywhere("tolerated failures", || {
         let ran = Ran::default();
         let each = |_: &_, n| work(&ran, &[1, 8, 9, 10, 11], n);
-        let tolerance = Tolerance {
-            failures: 3,
+        let policy = FailurePolicy {
+            error_limit: 3,
             keep_all: true,
-            ..Tolerance::default()
+            ..FailurePolicy::default()
         };
-        let account = Run::new(None, tolerance).account(|run, slot| {
-            outcome::outcome((0..12_usize).into_par_iter(), run, &each, slot);
-        });
-        let Ok(account) = account else {
-            unreachable!("nothing panics")
-        };
-        let result = account.result.unwrap();
-        let (ran_in_all, failed) = (
-            lock(&ran).len(),
-            account.errors.len() + account.secondary.len(),
-        );
-        assert_eq!(result.values.len() + failed, ran_in_all);
+        let run = Run::new(None, policy);
+        let values = outcome::outcome((0..12_usize).into_par_iter(), &run, &each);
+        let mut report = run.finish(values);
+        let failed = report.take_failures().count();
+        let result = report.result.unwrap();
+        assert_eq!(result.values.len() + failed, lock(&ran).len());
         assert_eq!(result.items, 12);
         let workers = WORKERS.load(Ordering::Relaxed);
         assert!((3..3 + workers).contains(&failed), "{failed}");
@@ -162,8 +169,9 @@ fn a_cancellation_meanwhile() {
             thread::spawn(move || _ = stop.cancel())
         };
         let each = |_: &_, n| work(&ran, &[], n).map(drop);
-        let result =
-            run(Some(&stop), 1).execute(|run| for_each((0..6_usize).into_par_iter(), run, &each));
+        let result = end(run(Some(&stop), 1), |run| {
+            for_each((0..6_usize).into_par_iter(), run, &each)
+        });
         canceller.join().unwrap();
         assert_ran(&ran, 0);
         let complete = lock(&ran).len() == 6;
@@ -171,7 +179,7 @@ fn a_cancellation_meanwhile() {
     });
 }
 
-/// The window is one chunk for each lane, so lanes are always too far ahead.
+/// One chunk for each worker may be in flight, so workers are always too far ahead.
 fn a_sink_has_the_values_in_order() {
     for is_worker in [false, true] {
         everywhere(&format!("a sink, on a worker: {is_worker}"), move || {
@@ -180,13 +188,13 @@ fn a_sink_has_the_values_in_order() {
             }
             let (ran, mut sunk) = (Ran::default(), Vec::new());
             let each = |_: &_, n| work(&ran, &[4], n);
-            let result = run(None, 1).execute(|run| {
+            let result = end(run(None, 1), |run| {
                 let sink = |n| {
                     sunk.push(n);
                     thread::yield_now();
                     Ok(())
                 };
-                stream::stream(Sequential(0..6_usize), run, None, &each, sink);
+                stream::stream(Sequential(0..6_usize), run, None, &each, sink)
             });
             assert_eq!(index(result), Some(4));
             assert_eq!(sunk, [0, 1, 2, 3]);
@@ -199,12 +207,12 @@ fn a_sink_that_fails() {
     everywhere("a sink that fails", || {
         let (ran, mut sunk) = (Ran::default(), Vec::new());
         let each = |_: &_, n| work(&ran, &[5], n);
-        let result = run(None, 1).execute(|run| {
+        let result = end(run(None, 1), |run| {
             let sink = |n| {
                 sunk.push(n);
                 if n == 2 { Err(n) } else { Ok(()) }
             };
-            stream::stream((0..6_usize).into_par_iter(), run, None, &each, sink);
+            stream::stream((0..6_usize).into_par_iter(), run, None, &each, sink)
         });
         assert_eq!(index(result), Some(2));
         assert_eq!(sunk, [0, 1, 2]);

@@ -1,35 +1,35 @@
-//! Everything that comes of the items: values with their positions, whatever fails.
+//! All that comes of a run: values with their indices, whatever fails.
 
 use std::iter::Zip;
 use std::ops::Range;
 
-use super::Claims;
-use super::source::{Callback, Ordered, Source};
-use crate::engine::gather::Batch;
+use super::Engine;
+use super::source::{Ordered, Source, SourceCallback};
+use crate::engine::collect::PerChunk;
 use crate::run::Run;
 use crate::token::CancelToken;
 
-/// The values of a run, sorted by position, and how many items there were, as far as is known.
+/// The values of a run, sorted by index, and how many items there were, as far as is known.
 pub(crate) struct Values<T> {
     pub(crate) values: Vec<(usize, T)>,
     pub(crate) items: usize,
 }
 
-/// Calls `f` for every item. What comes of it is left in `slot` before anything is dropped.
-pub(crate) fn outcome<O, F, T, E>(items: O, run: &Run<E>, f: &F, slot: &mut Option<Values<T>>)
+/// The values of `f`. `None` if the source panicked before all items had ended.
+pub(crate) fn outcome<O, F, T, E>(items: O, run: &Run<E>, f: &F) -> Option<Values<T>>
 where
     O: Ordered,
     F: Fn(&CancelToken, O::Item) -> Result<T, E> + Sync,
     T: Send,
     E: Send,
 {
-    struct Account<'r, F, T, E> {
+    struct AllValues<'r, F, T, E> {
         run: &'r Run<E>,
         f: &'r F,
-        slot: &'r mut Option<Values<T>>,
+        values: &'r mut Option<Values<T>>,
     }
 
-    impl<I, F, T, E> Callback<I> for Account<'_, F, T, E>
+    impl<I, F, T, E> SourceCallback<I> for AllValues<'_, F, T, E>
     where
         F: Fn(&CancelToken, I) -> Result<T, E> + Sync,
         T: Send,
@@ -37,54 +37,63 @@ where
     {
         type Output = ();
 
-        fn call<S: Source<Item = I>>(self, source: S) {
-            let Account { run, f, slot } = self;
+        fn callback<S: Source<Item = I>>(self, source: S) {
+            let run = self.run;
             let f = |token: &CancelToken, (index, item): (usize, I)| {
-                f(token, item).map(|value| (index, value))
+                (self.f)(token, item).map(|value| (index, value))
             };
-            let source = Numbered { source, taken: 0 };
-            let (pieces, source) = Claims::of(run, &f, source, Batch::new()).work_off();
+            let source = Numbered { source, pulled: 0 };
+            let (parts, source) = Engine::of(run, &f, source, PerChunk::new()).join();
             let items = source
                 .as_ref()
-                .map_or(0, |source| source.taken + source.held());
-            let values: Vec<_> = pieces.into_iter().flatten().collect();
-            let is_short = values.len() < items && !run.is_flawed();
-            *slot = Some(Values { values, items });
-            run.contain(|| drop(source));
+                .map_or(0, |source| source.pulled + source.held());
+            let values: Vec<_> = parts.into_iter().flatten().collect();
+            let is_short = values.len() < items && !run.has_failure();
+            // Before anything is dropped: no value is lost if a drop panics.
+            *self.values = Some(Values { values, items });
+            run.drop_value(source);
             assert!(!is_short, "an iterator gave fewer items than its length");
         }
     }
 
-    items.with_source(Account { run, f, slot });
+    let mut values = None;
+    run.drive(|| {
+        items.with_source(AllValues {
+            run,
+            f,
+            values: &mut values,
+        });
+    });
+    values
 }
 
-/// A source whose items know their positions, and which knows how many were taken.
+/// A source whose items know their indices, and which counts the items that were pulled.
 struct Numbered<S> {
     source: S,
-    taken: usize,
+    pulled: usize,
 }
 
 impl<S: Source> Source for Numbered<S> {
     type Item = (usize, S::Item);
     type Chunk = Zip<Range<usize>, S::Chunk>;
 
-    fn bounds(&self) -> (usize, usize) {
-        self.source.bounds()
+    fn chunk_limits(&self) -> (usize, usize) {
+        self.source.chunk_limits()
     }
 
-    fn left_at_most(&self) -> Option<usize> {
-        self.source.left_at_most()
+    fn max_left(&self) -> Option<usize> {
+        self.source.max_left()
     }
 
-    fn take(&mut self, most: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
-        let (chunk, len) = self.source.take(most, token)?;
-        let start = self.taken;
-        self.taken += len;
-        Some(((start..self.taken).zip(chunk), len))
+    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
+        let (chunk, len) = self.source.pull(max_len, token)?;
+        let start = self.pulled;
+        self.pulled += len;
+        Some(((start..self.pulled).zip(chunk), len))
     }
 
-    fn left(&self) -> Option<usize> {
-        self.source.left()
+    fn opt_len(&self) -> Option<usize> {
+        self.source.opt_len()
     }
 
     fn has_ended(&self) -> bool {
@@ -105,23 +114,26 @@ mod tests {
     #[test]
     fn a_numbered_source_is_the_source_with_numbers() {
         struct Look;
-        impl Callback<char> for Look {
+        impl SourceCallback<char> for Look {
             type Output = ();
-            fn call<S: Source<Item = char>>(self, source: S) {
-                let bounds = source.bounds();
-                let mut source = Numbered { source, taken: 0 };
-                assert_eq!((source.bounds(), bounds), (bounds, (2, 3)));
-                let mut take = |most| {
-                    let taken = source.take(most, &CancelToken::new());
-                    let taken = taken.map(|(items, len)| (items.collect::<Vec<_>>(), len));
-                    let (left, at_most) = (source.left(), source.left_at_most());
+            fn callback<S: Source<Item = char>>(self, source: S) {
+                let chunk_limits = source.chunk_limits();
+                let mut source = Numbered { source, pulled: 0 };
+                assert_eq!(
+                    (source.chunk_limits(), chunk_limits),
+                    (chunk_limits, (2, 3))
+                );
+                let mut pull = |max_len| {
+                    let pulled = source.pull(max_len, &CancelToken::new());
+                    let pulled = pulled.map(|(items, len)| (items.collect::<Vec<_>>(), len));
+                    let (left, at_most) = (source.opt_len(), source.max_left());
                     assert_eq!((left, at_most), (Some(source.held()), left));
                     assert_eq!(source.has_ended(), left == Some(0));
-                    (taken, source.taken)
+                    (pulled, source.pulled)
                 };
-                assert_eq!(take(2), (Some((vec![(0, 'a'), (1, 'b')], 2)), 2));
-                assert_eq!(take(2), (Some((vec![(2, 'c')], 1)), 3));
-                assert_eq!(take(2), (None, 3));
+                assert_eq!(pull(2), (Some((vec![(0, 'a'), (1, 'b')], 2)), 2));
+                assert_eq!(pull(2), (Some((vec![(2, 'c')], 1)), 3));
+                assert_eq!(pull(2), (None, 3));
             }
         }
         let items = vec!['a', 'b', 'c'].into_par_iter();

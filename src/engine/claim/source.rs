@@ -1,4 +1,4 @@
-//! `Source`: an input that is taken off its front, one chunk at a time.
+//! `Source`: an input from whose front chunks are pulled.
 
 use std::time::{Duration, Instant};
 use std::{mem, vec};
@@ -8,59 +8,62 @@ use rayon::iter::plumbing::{Producer, ProducerCallback};
 
 use crate::token::CancelToken;
 
-/// The rest of an input. User code may run in its methods, but for the last three.
+/// The rest of an input. User code may run in its methods, except for the last three.
 pub trait Source: Send {
-    /// What the chunks consist of.
+    /// An element of the input.
     type Item: Send;
-    /// The items of a chunk, in order. It knows how many are left.
+    /// The items of a chunk, in order.
     type Chunk: ExactSizeIterator<Item = Self::Item>;
 
-    /// The sizes of chunk that the input asks for: no smaller, no larger.
-    fn bounds(&self) -> (usize, usize);
-    /// How many items are left at most, as far as the input says.
-    fn left_at_most(&self) -> Option<usize>;
-    /// Takes the next items, at least one and at most so many, and says how many; or says that there are
-    /// none. Stops early once the token is cancelled. Is not asked again once it has ended.
-    fn take(&mut self, most: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)>;
-    /// How many items are left, where that is known for certain.
-    fn left(&self) -> Option<usize>;
+    /// The smallest and the largest chunk that the input asks for (rayon's `min_len`, `max_len`).
+    fn chunk_limits(&self) -> (usize, usize);
+    /// An upper bound on how many items are left, if the input has one.
+    fn max_left(&self) -> Option<usize>;
+    /// Pulls the next items, at least one and at most `max_len`, and returns them with their
+    /// number, or `None` if there are none. Stops early once the token is cancelled. Is not
+    /// called again once the input has ended.
+    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)>;
+    /// How many items are left, if that is known for certain.
+    fn opt_len(&self) -> Option<usize>;
     /// Whether it is known that no item is left.
     fn has_ended(&self) -> bool;
-    /// How many items it still holds itself: no chunk has them.
+    /// How many items the source still owns: no chunk has them.
     fn held(&self) -> usize;
 }
 
-/// What is done with a source of a type that only the input knows.
-pub trait Callback<T> {
-    /// What comes of it.
+/// Generic code for a source whose type only the input knows, as rayon's `ProducerCallback`.
+pub trait SourceCallback<T> {
+    /// What it returns.
     type Output;
-    /// Does it.
-    fn call<S: Source<Item = T>>(self, source: S) -> Self::Output;
+    /// Called with the source.
+    fn callback<S: Source<Item = T>>(self, source: S) -> Self::Output;
 }
 
-/// An input whose items can be worked on in order: every
-/// [`IndexedParallelIterator`], and every [`Iterator`] wrapped in [`Sequential`]. Nothing else
-/// implements it. It is the bound for functions that take either:
+/// An input that has an order: every [`IndexedParallelIterator`], and every [`Iterator`] wrapped in
+/// [`Sequential`]. It is the bound for functions that take either.
+///
+/// The trait is sealed: it cannot be implemented outside of this crate.
+///
 ///
 /// ```
 /// use rayon::prelude::*;
 /// use rayon_errgroup::{InOrder, Ordered, prelude::*};
 ///
 /// fn lengths<'a>(words: InOrder<impl Ordered<Item = &'a str>>) -> Result<Vec<usize>, &'a str> {
-///     words.try_map_group(|_, word| if word.is_empty() { Err("a word is empty") } else { Ok(word.len()) })
+///     words.try_map(|_, word| if word.is_empty() { Err("empty word") } else { Ok(word.len()) })
 /// }
 /// assert_eq!(lengths(vec!["a", "bc"].into_par_iter().in_order()), Ok(vec![1, 2]));
 /// assert_eq!(lengths("a bc".split(' ').par_in_order()), Ok(vec![1, 2]));
 /// ```
 pub trait Ordered: Sized + Send {
-    /// What the input consists of.
+    /// An element of the input.
     type Item: Send;
 
     #[doc(hidden)]
-    fn with_source<C: Callback<Self::Item>>(self, callback: C) -> C::Output;
+    fn with_source<C: SourceCallback<Self::Item>>(self, callback: C) -> C::Output;
 }
 
-/// A sequential iterator that is to be worked on in parallel. Made by
+/// A sequential iterator whose items run in parallel, in order. Made by
 /// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order), and named where a type has to be:
 ///
 /// ```
@@ -70,7 +73,7 @@ pub trait Ordered: Sized + Send {
 /// fn lines(text: &str) -> InOrder<Sequential<Lines<'_>>> {
 ///     text.lines().par_in_order()
 /// }
-/// assert_eq!(lines("1\n2").try_map_group(|_, line| line.parse::<u8>()), Ok(vec![1, 2]));
+/// assert_eq!(lines("1\n2").try_map(|_, line| line.parse::<u8>()), Ok(vec![1, 2]));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Sequential<I>(pub(crate) I);
@@ -78,15 +81,15 @@ pub struct Sequential<I>(pub(crate) I);
 impl<I: IndexedParallelIterator> Ordered for I {
     type Item = I::Item;
 
-    fn with_source<C: Callback<I::Item>>(self, callback: C) -> C::Output {
+    fn with_source<C: SourceCallback<I::Item>>(self, callback: C) -> C::Output {
         struct Bridge<C>(usize, C);
 
-        impl<T: Send, C: Callback<T>> ProducerCallback<T> for Bridge<C> {
+        impl<T: Send, C: SourceCallback<T>> ProducerCallback<T> for Bridge<C> {
             type Output = C::Output;
 
             fn callback<P: Producer<Item = T>>(self, producer: P) -> C::Output {
                 let Bridge(left, callback) = self;
-                callback.call(Indexed {
+                callback.callback(Indexed {
                     rest: Some(producer),
                     left,
                 })
@@ -112,18 +115,18 @@ where
     type Item = P::Item;
     type Chunk = P::IntoIter;
 
-    fn bounds(&self) -> (usize, usize) {
+    fn chunk_limits(&self) -> (usize, usize) {
         self.rest.as_ref().map_or((1, 1), |rest| {
-            let least = rest.min_len().max(1);
-            (least, rest.max_len().max(least))
+            let min_len = rest.min_len().max(1);
+            (min_len, rest.max_len().max(min_len))
         })
     }
 
-    fn left(&self) -> Option<usize> {
+    fn opt_len(&self) -> Option<usize> {
         Some(self.left)
     }
 
-    fn left_at_most(&self) -> Option<usize> {
+    fn max_left(&self) -> Option<usize> {
         Some(self.left)
     }
 
@@ -135,13 +138,13 @@ where
         self.left
     }
 
-    /// What a chunk says of its own length is not asked: it is user code, and may be wrong.
-    fn take(&mut self, most: usize, _token: &CancelToken) -> Option<(P::IntoIter, usize)> {
-        let len = most.min(self.left);
+    /// The chunk is not asked for its length: that is user code, and may be wrong.
+    fn pull(&mut self, max_len: usize, _token: &CancelToken) -> Option<(P::IntoIter, usize)> {
+        let len = max_len.min(self.left);
         let rest = self.rest.take().filter(|_| len > 0)?;
         let (chunk, rest) = rest.split_at(len);
         self.rest = Some(rest);
-        // This may panic, and then no chunk has these items.
+        // This may panic, and then no chunk has these items: they stay in `left`.
         let chunk = chunk.into_iter();
         self.left -= len;
         Some((chunk, len))
@@ -155,8 +158,8 @@ where
 {
     type Item = I::Item;
 
-    fn with_source<C: Callback<I::Item>>(self, callback: C) -> C::Output {
-        callback.call(Lazy {
+    fn with_source<C: SourceCallback<I::Item>>(self, callback: C) -> C::Output {
+        callback.callback(Lazy {
             rest: self.0,
             read: Vec::new(),
             ended: false,
@@ -165,11 +168,13 @@ where
 }
 
 /// How many items of a sequential iterator are read at once, at most.
-const READ: usize = 1024;
+const MAX_READ: usize = 1024;
 
-/// How long a chunk of a sequential iterator is read, at most, and how often the clock is asked.
-const READING: Duration = Duration::from_micros(50);
-const LOOK: usize = 8;
+/// How long a chunk of a sequential iterator is read, at most.
+const READ_TIME: Duration = Duration::from_micros(50);
+
+/// After how many items the clock is read.
+const CLOCK_EVERY: usize = 8;
 
 /// A sequential iterator.
 struct Lazy<I: Iterator> {
@@ -177,7 +182,7 @@ struct Lazy<I: Iterator> {
     /// The chunk that is being read. Not a local variable: if reading it panics, its items are
     /// dropped later, so that a second panic does not abort the process.
     read: Vec<I::Item>,
-    /// It has said so, and is not asked again.
+    /// It has returned `None`, and is not asked again.
     ended: bool,
 }
 
@@ -189,15 +194,15 @@ where
     type Item = I::Item;
     type Chunk = vec::IntoIter<I::Item>;
 
-    fn bounds(&self) -> (usize, usize) {
-        (1, READ)
+    fn chunk_limits(&self) -> (usize, usize) {
+        (1, MAX_READ)
     }
 
-    fn left(&self) -> Option<usize> {
+    fn opt_len(&self) -> Option<usize> {
         None
     }
 
-    fn left_at_most(&self) -> Option<usize> {
+    fn max_left(&self) -> Option<usize> {
         self.rest.size_hint().1
     }
 
@@ -205,24 +210,24 @@ where
         self.ended
     }
 
-    /// What was read when reading panicked.
+    /// What was read before a read panicked.
     fn held(&self) -> usize {
         self.read.len()
     }
 
-    /// Reads until there are enough, or until it has taken so long that those that were read had
-    /// better be worked on.
-    fn take(&mut self, most: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
+    /// Reads until there are enough items, or until reading has taken so long that the items had
+    /// better run.
+    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
         let (began, cancelled) = (Instant::now(), token.node().flag());
-        self.read.reserve(most);
-        while self.read.len() < most {
+        self.read.reserve(max_len);
+        while self.read.len() < max_len {
             let Some(item) = self.rest.next() else {
                 self.ended = true;
                 break;
             };
             self.read.push(item);
-            let is_late = self.read.len() % LOOK == 0 && began.elapsed() > READING;
-            if is_late || cancelled.is_raised() {
+            let is_late = self.read.len() % CLOCK_EVERY == 0 && began.elapsed() > READ_TIME;
+            if is_late || cancelled.is_set() {
                 break;
             }
         }
@@ -246,17 +251,17 @@ mod tests {
 
     fn lengths<I: Iterator<Item: Send> + Send>(
         source: &mut Lazy<I>,
-        most: &[usize],
+        max_lens: &[usize],
         token: &CancelToken,
     ) -> Vec<Option<usize>> {
-        let take = |most: &usize| source.take(*most, token).map(|(_, len)| len);
-        most.iter().map(take).collect()
+        let pull = |max_len: &usize| source.pull(*max_len, token).map(|(_, len)| len);
+        max_lens.iter().map(pull).collect()
     }
 
     #[test]
     fn a_sequential_iterator_is_read_until_there_are_enough() {
         let mut source = lazy(0..10);
-        assert_eq!(source.bounds(), (1, READ));
+        assert_eq!(source.chunk_limits(), (1, MAX_READ));
         let read = lengths(&mut source, &[3, 7], &CancelToken::new());
         assert_eq!((read, source.has_ended()), (vec![Some(3), Some(7)], false));
         let read = lengths(&mut source, &[1], &CancelToken::new());
@@ -264,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_iterator_is_read_until_the_clock_was_looked_at() {
+    fn a_slow_iterator_is_read_until_the_clock_is_read() {
         let slow = (0..20).inspect(|_| {
             let began = Instant::now();
-            while began.elapsed() <= READING {}
+            while began.elapsed() <= READ_TIME {}
         });
         let read = lengths(&mut lazy(slow), &[4, 100, 100], &CancelToken::new());
         assert_eq!(read, [Some(4), Some(8), Some(8)]);
@@ -283,18 +288,18 @@ mod tests {
     #[test]
     fn an_indexed_iterator_is_split_until_it_is_empty() {
         struct Bounds;
-        impl Callback<u8> for Bounds {
+        impl SourceCallback<u8> for Bounds {
             type Output = Vec<(usize, usize)>;
-            fn call<S: Source<Item = u8>>(self, mut source: S) -> Self::Output {
+            fn callback<S: Source<Item = u8>>(self, mut source: S) -> Self::Output {
                 let mut seen = Vec::new();
-                while let Some((chunk, len)) = source.take(3, &CancelToken::new()) {
+                while let Some((chunk, len)) = source.pull(3, &CancelToken::new()) {
                     assert_eq!(chunk.len(), len);
                     assert_eq!(
-                        (source.left(), source.left_at_most()),
-                        (Some(source.held()), source.left())
+                        (source.opt_len(), source.max_left()),
+                        (Some(source.held()), source.opt_len())
                     );
                     assert_eq!(source.has_ended(), source.held() == 0);
-                    assert_eq!(source.bounds(), (2, 4));
+                    assert_eq!(source.chunk_limits(), (2, 4));
                     seen.push((len, source.held()));
                 }
                 seen

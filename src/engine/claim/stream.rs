@@ -1,11 +1,11 @@
-//! Values for a sink: in order, on the calling thread, while the lanes work ahead.
+//! Values for a sink: in order, on the calling thread, while the workers run ahead.
 //!
-//! The lanes may hold so many chunks and no more: a chunk counts until the sink has had its last
-//! value. A lane that would go further parks itself, and the sink's thread queues it again. So
+//! The number of chunks in flight is limited: a chunk is in flight until the sink has had its last
+//! value. A worker that would go further parks itself, and the sink's thread queues it again. So
 //! memory is bounded, and no worker waits.
 //!
-//! The sink's thread is a lane too if it is a worker of the pool: as long as the next value is not
-//! there it works on a chunk of its own. On a pool of one thread it is the only lane.
+//! If the sink's thread is one of the pool's, it is a worker too: while the next value is not
+//! there, it runs chunks of its own. On a pool of one thread it is the only worker.
 
 use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,41 +13,44 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::vec;
 
-use super::lanes::Busy;
-use super::source::{Callback, Ordered, Source};
-use super::{Claims, Reach, Worked};
-use crate::engine::busy::{InTheMiddle, nap};
-use crate::engine::gather::Batch;
-use crate::run::Run;
+use super::source::{Ordered, Source, SourceCallback};
+use super::worker::OnEmpty;
+use super::{ChunkResult, Engine, Limits};
+use crate::engine::collect::PerChunk;
+use crate::engine::user_code::UserCode;
+use crate::run::{Failure, Kind, Run};
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
-use crate::sync::{lock, thread};
+use crate::sync::{backoff, lock, thread};
 use crate::token::CancelToken;
 
-/// How many chunks each lane may be ahead of the sink. Few in a model, so that lanes are often too far.
-const WINDOW: usize = if cfg!(all(test, model = "shuttle")) {
+/// How many chunks each worker may be ahead of the sink. Few in a model, so that workers are often
+/// too far ahead.
+const CHUNKS_AHEAD: usize = if cfg!(all(test, model = "shuttle")) {
     1
 } else {
     16
 };
 
 /// How many items a chunk may have.
-const MOST: usize = 1024;
+const MAX_CHUNK: usize = 1024;
 
-/// How often a worker that waits for the next value looks for other jobs before it naps, as often
-/// as rayon's own workers do.
+/// How often a pool thread that waits for the next value looks for other jobs before it backs off,
+/// as often as rayon's own threads do.
 const LOOKS: u32 = 32;
 
-/// How long a thread that is no worker waits for many values.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// How long a thread outside of the pool waits for several results.
+const BATCH_WAIT: Duration = Duration::from_millis(1);
 
-/// Gives the values of `f` to `sink`, in order. The lanes run on `pool`, or on the current one.
+/// Gives the values of `f` to `sink`, in order. The workers run on `pool`, or on the current one.
+/// `None` if the source panicked.
 pub(crate) fn stream<O, F, K, T, E>(
     items: O,
     run: &Run<E>,
     pool: Option<&ThreadPool>,
     f: &F,
     sink: K,
-) where
+) -> Option<()>
+where
     O: Ordered,
     F: Fn(&CancelToken, O::Item) -> Result<T, E> + Sync,
     K: FnMut(T) -> Result<(), E>,
@@ -61,7 +64,7 @@ pub(crate) fn stream<O, F, K, T, E>(
         sink: K,
     }
 
-    impl<I, F, K, T, E> Callback<I> for Stream<'_, F, K, E>
+    impl<I, F, K, T, E> SourceCallback<I> for Stream<'_, F, K, E>
     where
         F: Fn(&CancelToken, I) -> Result<T, E> + Sync,
         K: FnMut(T) -> Result<(), E>,
@@ -70,120 +73,120 @@ pub(crate) fn stream<O, F, K, T, E>(
     {
         type Output = ();
 
-        fn call<S: Source<Item = I>>(self, source: S) {
+        fn callback<S: Source<Item = I>>(self, source: S) {
             let Stream { run, pool, f, sink } = self;
             let threads =
                 pool.map_or_else(pool::current_num_threads, ThreadPool::current_num_threads);
-            let claims = Claims::new(run, f, source, Batch::new(), threads, reach(threads));
-            let is_lane = pool::is_worker(pool);
+            let engine = Engine::new(run, f, source, PerChunk::new(), threads, limits(threads));
+            let is_worker = pool::is_worker(pool);
             match pool {
                 Some(pool) => {
-                    pool::in_place_scope_on(pool, |scope| claims.feed(scope, is_lane, sink));
+                    pool::in_place_scope_on(pool, |scope| engine.drain(scope, is_worker, sink));
                 }
-                None => pool::in_place_scope(|scope| claims.feed(scope, is_lane, sink)),
+                None => pool::in_place_scope(|scope| engine.drain(scope, is_worker, sink)),
             }
         }
     }
 
-    items.with_source(Stream { run, pool, f, sink });
+    run.drive(move || items.with_source(Stream { run, pool, f, sink }))
 }
 
-/// How far so many lanes may go.
-fn reach(lanes: usize) -> Reach {
-    let window = WINDOW.saturating_mul(lanes);
-    Reach {
-        window,
+/// How far ahead so many workers may go.
+fn limits(workers: usize) -> Limits {
+    let max_in_flight = CHUNKS_AHEAD.saturating_mul(workers);
+    Limits {
+        max_in_flight,
         // Half emptied first: to wake a thread costs more than a chunk.
-        resume: window / 2,
-        chunk: MOST,
+        resume_at: max_in_flight / 2,
+        max_chunk: MAX_CHUNK,
         only_counts: false,
         streams: true,
     }
 }
 
-/// How many pieces a thread waits for at first, of those that so many lanes may have ready.
-fn many(lanes: usize) -> usize {
-    lanes * WINDOW / 4
+/// For how many results a thread waits at first, of those that so many workers may have ready.
+fn batch(workers: usize) -> usize {
+    workers * CHUNKS_AHEAD / 4
 }
 
-/// Where in the input the sink is.
-struct Place<'p> {
-    position: &'p mut usize,
+/// The item whose value the sink is given next.
+struct SinkCursor<'p> {
+    index: &'p mut usize,
     /// The items of this chunk that have no value.
-    holes: Peekable<vec::IntoIter<usize>>,
+    failed: Peekable<vec::IntoIter<usize>>,
 }
 
-impl Place<'_> {
+impl SinkCursor<'_> {
     /// Whether there were any.
-    fn skip_holes(&mut self) -> bool {
+    fn skip_failed(&mut self) -> bool {
         let mut were_any = false;
-        while self.holes.next_if_eq(self.position).is_some() {
-            *self.position += 1;
+        while self.failed.next_if_eq(self.index).is_some() {
+            *self.index += 1;
             were_any = true;
         }
         were_any
     }
 }
 
-impl<F, S, T, E> Claims<'_, F, S, Batch<T>, E>
+impl<F, S, T, E> Engine<'_, F, S, PerChunk<T>, E>
 where
     F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync,
     S: Source,
     T: Send,
     E: Send,
 {
-    /// Feeds the sink until the input is used up, or the run is over; and then goes on until every
-    /// chunk has ended. `is_lane` says that this thread is one of the pool.
-    fn feed<'s, K>(&'s self, scope: &Scope<'s>, is_lane: bool, mut sink: K)
+    /// Drains the results into the sink until the input has ended, or the run is over, and then
+    /// waits until every chunk has ended. `is_worker` says that this thread is one of the
+    /// pool's.
+    fn drain<'s, K>(&'s self, scope: &Scope<'s>, is_worker: bool, mut sink: K)
     where
         K: FnMut(T) -> Result<(), E>,
     {
-        let lane = if is_lane {
+        let worker = if is_worker {
             self.start_others(scope, 0);
-            self.new_lane()
+            self.new_worker()
         } else {
             self.start(scope, 0);
             None
         };
-        let (mut position, mut is_fed) = (0, true);
-        while let Some(pieces) = self.next_pieces(scope, lane) {
-            for Worked {
-                gathered,
-                holes,
-                complete,
-            } in pieces
-            {
-                let mut values = gathered.into_iter();
-                let middle = InTheMiddle::new();
-                // The values stay outside, as the items do where they are worked on.
-                let fed = catch_unwind(AssertUnwindSafe(|| {
-                    let mut place = Place {
-                        position: &mut position,
-                        holes: holes.into_iter().peekable(),
+        let (mut index, mut wants_more) = (0, true);
+        while let Some(results) = self.next_results(scope, worker) {
+            for result in results {
+                let mut values = result.collected.into_iter();
+                let user_code = UserCode::enter();
+                // The values stay outside, as the items do where they run: what a panic leaves of
+                // them is dropped after the unwinding.
+                let drained = catch_unwind(AssertUnwindSafe(|| {
+                    let mut cursor = SinkCursor {
+                        index: &mut index,
+                        failed: result.failed.into_iter().peekable(),
                     };
-                    is_fed && self.feed_values(&mut values, &mut place, &mut sink) && complete
+                    // Behind a chunk that is not complete the sequential loop would have stopped.
+                    wants_more
+                        && self.drain_values(&mut values, &mut cursor, &mut sink)
+                        && result.complete
                 }));
-                is_fed = matches!(fed, Ok(true));
-                // At once, and not after the values, whose drops may take long.
-                if let Err(payload) = fed {
+                wants_more = matches!(drained, Ok(true));
+                // Recorded at once, and not after the values are dropped, which may take long.
+                if let Err(payload) = drained {
                     self.run.panicked(payload);
                 }
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(values))) {
-                    is_fed = false;
+                    wants_more = false;
                     self.run.panicked(payload);
                 }
-                drop(middle);
-                self.release(scope, !is_fed);
+                drop(user_code);
+                self.release(scope, !wants_more);
             }
         }
-        self.run.retract_above(position);
+        self.run.retract_above(index);
     }
 
     /// Whether the sink has had all of the values and wants more.
-    fn feed_values<K>(
+    fn drain_values<K>(
         &self,
         values: &mut vec::IntoIter<T>,
-        place: &mut Place<'_>,
+        cursor: &mut SinkCursor<'_>,
         sink: &mut K,
     ) -> bool
     where
@@ -191,52 +194,58 @@ where
     {
         for value in values {
             if self.run.token().is_cancelled() {
-                self.run.skip();
+                self.run.mark_incomplete();
                 return false;
             }
-            if !self.skip_holes(place) {
+            if !self.skip_failed(cursor) {
                 return false;
             }
             if let Err(error) = sink(value) {
-                self.run.abort(Some(*place.position), error);
+                _ = self
+                    .run
+                    .fail(Failure::fatal(Some(*cursor.index), Kind::Error(error)));
                 return false;
             }
-            *place.position += 1;
+            *cursor.index += 1;
         }
-        self.skip_holes(place)
+        self.skip_failed(cursor)
     }
 
-    /// Goes on to the next item that has a value, or the end of the chunk, if the sequential loop
-    /// would.
-    fn skip_holes(&self, place: &mut Place<'_>) -> bool {
-        !place.skip_holes() || !lock(&self.front).is_beyond_bound(*place.position)
+    /// Goes on to the next item that has a value, or to the end of the chunk, if the sequential
+    /// loop would come to it.
+    fn skip_failed(&self, cursor: &mut SinkCursor<'_>) -> bool {
+        !cursor.skip_failed() || !lock(&self.queue).is_beyond_bound(*cursor.index)
     }
 
-    /// The pieces that are next in order, as soon as there are any; `None` after the last.
-    fn next_pieces<'s>(
+    /// The results that are next in order, as soon as there are any; `None` after the last.
+    fn next_results<'s>(
         &'s self,
         scope: &Scope<'s>,
-        lane: Option<usize>,
-    ) -> Option<Vec<Worked<Vec<T>>>> {
+        worker: Option<usize>,
+    ) -> Option<Vec<ChunkResult<Vec<T>>>> {
         let mut idle = 0_u32;
         loop {
-            let mut front = lock(&self.front);
-            let ready = front.pieces.take_ready();
-            let is_over = front.is_over();
-            drop(front);
+            let mut queue = lock(&self.queue);
+            let ready = queue.results.take_ready();
+            let is_over = queue.is_over();
+            drop(queue);
             if !ready.is_empty() {
                 return Some(ready);
             }
             if is_over {
                 return None;
             }
-            if lane.is_some_and(|lane| self.work(scope, lane, Busy::Leave).is_some()) {
+            // Run a chunk, or else another job of the pool, or else wait.
+            if worker.is_some_and(|worker| {
+                let ran = self.run_next(scope, worker, OnEmpty::Return);
+                ran.is_some()
+            }) {
                 continue;
             }
             match pool::yield_now() {
                 Some(Yield::Executed) => idle = 0,
                 Some(Yield::Idle) => {
-                    self.wait_on_worker(idle);
+                    self.wait_on_pool_thread(idle);
                     idle = idle.saturating_add(1);
                 }
                 None => {
@@ -247,48 +256,49 @@ where
         }
     }
 
-    /// A worker must look for other jobs now and then, as rayon can wake it for none.
-    fn wait_on_worker(&self, idle: u32) {
+    /// A pool thread looks for other jobs now and then: rayon cannot wake it for them here.
+    fn wait_on_pool_thread(&self, idle: u32) {
         match idle.checked_sub(LOOKS) {
             None => thread::yield_now(),
-            Some(naps) => self.wait(1, Some(nap(naps))),
+            Some(step) => self.wait(1, Some(backoff(step))),
         }
     }
 
-    /// To be woken for every chunk costs more than most chunks do, so at first it waits for many,
-    /// for a while. If that is in vain, chunks are slow in coming, and it waits for the next one.
+    /// To be woken for every chunk costs more than most chunks do. So at first the thread waits for
+    /// a batch, for a while. If the time runs out, chunks are slow, and it waits for the next
+    /// one.
     fn wait_outside(&self, at_first: bool) {
         if at_first {
-            self.wait(many(self.lanes), Some(PATIENCE));
+            self.wait(batch(self.workers), Some(BATCH_WAIT));
         } else {
             self.wait(1, None);
         }
     }
 
-    /// Waits until so many pieces are ready, or the run is over; in vain, perhaps.
-    fn wait(&self, wanted: usize, limit: Option<Duration>) {
-        let mut front = lock(&self.front);
-        front.wanted = Some(wanted);
-        if !front.is_served() {
-            front = if let Some(limit) = limit {
-                let woken = self.changed.wait_timeout(front, limit);
+    /// Waits until so many results are ready, the run is over, or the time is. May return early.
+    fn wait(&self, results: usize, limit: Option<Duration>) {
+        let mut queue = lock(&self.queue);
+        queue.wake_at = Some(results);
+        if !queue.is_ready() {
+            queue = if let Some(limit) = limit {
+                let woken = self.changed.wait_timeout(queue, limit);
                 woken.unwrap_or_else(PoisonError::into_inner).0
             } else {
-                let woken = self.changed.wait(front);
+                let woken = self.changed.wait(queue);
                 woken.unwrap_or_else(PoisonError::into_inner)
             };
         }
-        front.wanted = None;
+        queue.wake_at = None;
     }
 
-    /// The sink is done with a piece.
+    /// The sink has had the values of a chunk.
     fn release<'s>(&'s self, scope: &Scope<'s>, close: bool) {
-        let mut front = lock(&self.front);
-        front.pieces.release(1);
-        front.closed |= close;
-        let parked = front.unpark();
-        drop(front);
-        self.queue(scope, parked);
+        let mut queue = lock(&self.queue);
+        queue.results.release(1);
+        queue.closed |= close;
+        let parked = queue.unpark();
+        drop(queue);
+        self.enqueue(scope, parked);
     }
 }
 
@@ -297,9 +307,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parked_lanes_are_started_again_when_half_of_the_window_is_free() {
-        let reach = reach(3);
-        assert_eq!((reach.window, reach.resume), (3 * WINDOW, 3 * WINDOW / 2));
-        assert_eq!(many(3), 3 * WINDOW / 4);
+    fn parked_workers_are_started_again_when_half_of_the_chunks_have_been_drained() {
+        let limits = limits(3);
+        assert_eq!(limits.max_in_flight, 3 * CHUNKS_AHEAD);
+        assert_eq!(limits.resume_at, 3 * CHUNKS_AHEAD / 2);
+        assert_eq!(batch(3), 3 * CHUNKS_AHEAD / 4);
     }
 }

@@ -1,229 +1,240 @@
-//! Working on a chunk, and putting what came of it into its place among the others.
+//! Runs a chunk, and commits its result.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::chunk::Chunk;
 use super::source::Source;
-use super::{Claims, FrontOf, Gather, Worked};
-use crate::engine::busy::InTheMiddle;
-use crate::engine::mark::Mark;
-use crate::error::Payload;
-use crate::run::{GoOn, Wanted};
+use super::{ChunkResult, Collector, Engine, QueueOf};
+use crate::engine::unwind_flag::UnwindFlag;
+use crate::engine::user_code::UserCode;
+use crate::panic::Payload;
+use crate::run::{Failure, Kind, Reaction};
 use crate::sync::lock;
 use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
-/// Where a chunk is worked on: by which lane, and up to which position.
+/// Where a chunk runs: on which worker, and up to which index.
 #[derive(Clone, Copy)]
 struct Site<'c> {
-    lane: usize,
+    worker: usize,
     token: &'c CancelToken,
     end: usize,
 }
 
-/// How far a pass over the items of a chunk has come.
+/// How the loop over the items of a chunk has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Passed {
-    /// Every item was run.
-    All,
-    /// The item at this position has failed, and the run bears it.
-    Borne(usize),
-    /// The rest is not wanted.
+enum LoopEnd {
+    /// Every item has run.
+    Complete,
+    /// The item at this index has failed, and the run goes on with the next one.
+    Tolerated(usize),
+    /// The rest of the chunk no longer counts.
     Stopped,
 }
 
-impl<F, S, G, E> Claims<'_, F, S, G, E>
+impl<F, S, C, E> Engine<'_, F, S, C, E>
 where
-    F: Fn(&CancelToken, S::Item) -> Result<G::Value, E> + Sync,
+    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
-    G: Gather,
+    C: Collector,
     E: Send,
 {
-    /// Works on a chunk.
-    pub(super) fn run_chunk<'s>(&'s self, scope: &Scope<'s>, chunk: Chunk<S::Chunk, G>) -> GoOn {
+    /// Runs a chunk, and says whether there may be more of them.
+    pub(super) fn run_chunk<'s>(
+        &'s self,
+        scope: &Scope<'s>,
+        chunk: Chunk<S::Chunk, C>,
+    ) -> ControlFlow<()> {
         let Chunk {
-            lane,
+            worker,
             token,
             number,
             mut items,
             count,
             end,
-            mut gather,
+            mut collector,
             began,
         } = chunk;
         let site = Site {
-            lane,
+            worker,
             token: &token,
             end,
         };
-        let mut holes = Vec::new();
-        let middle = InTheMiddle::new();
-        let passed = if self.run.bears_failures() {
-            let passed;
-            (passed, items, gather) = self.passes(site, items, gather, &mut holes);
-            passed
+        let mut failed = Vec::new();
+        let user_code = UserCode::enter();
+        let loop_end = if self.run.policy.tolerates_errors() {
+            let loop_end;
+            (loop_end, items, collector) = self.run_tolerant(site, items, collector, &mut failed);
+            loop_end
         } else {
-            self.pass::<false>(site, &mut items, &mut gather)
+            self.run_until_failure::<false>(site, &mut items, &mut collector)
         };
-        drop(middle);
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(items))) {
-            self.run.panicked(payload);
-        }
+        drop(user_code);
+        self.run.drop_value(items);
         let took = began.elapsed();
-        // Of an iterator that gives more items than its length more may have failed.
-        let credit = count.saturating_sub(holes.len());
-        let worked = Worked {
-            gathered: gather.finish(),
-            holes: if self.reach.streams {
-                holes
+        // An iterator that gives more items than its length may have more failures than items.
+        let succeeded = count.saturating_sub(failed.len());
+        let result = ChunkResult {
+            collected: collector.complete(),
+            failed: if self.limits.streams {
+                failed
             } else {
                 Vec::new()
             },
-            complete: passed == Passed::All,
+            complete: loop_end == LoopEnd::Complete,
         };
-        let mut front = lock(&self.front);
-        front.lanes[lane].pace.learn(count, took);
-        front.pieces.arrive(number, worked);
-        if !self.reach.streams {
-            front.pieces.release_ready();
+        // Commit: the result takes its place among the others, and what the chunk had reserved is
+        // free.
+        let mut queue = lock(&self.queue);
+        queue.workers[worker].sizer.record(count, took);
+        queue.results.complete(number, result);
+        if !self.limits.streams {
+            queue.results.release_ready();
         }
-        if !G::KEEPS {
+        if !C::KEEPS {
             // The input may be endless.
-            front.pieces.drop_ready();
+            queue.results.drop_ready();
         }
-        front.give_back(credit);
-        let is_open = GoOn(!front.closed);
-        let parked = front.unpark();
-        self.wake(&mut front);
-        drop(front);
-        self.queue(scope, parked);
-        is_open
+        queue.refund(succeeded);
+        let flow = if queue.closed {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        };
+        let parked = queue.unpark();
+        self.wake(&mut queue);
+        drop(queue);
+        self.enqueue(scope, parked);
+        flow
     }
 
-    /// Works on the items up to a failure.
+    /// Runs items until one fails. `TOLERANT` makes a second copy of the loop, as in the stealing
+    /// engine; its value is not read.
     #[expect(
         clippy::inline_always,
-        reason = "the items must not leave their registers; see `passes`"
+        reason = "the items must not leave their registers"
     )]
     #[inline(always)]
-    fn pass<const BEARS: bool>(
+    fn run_until_failure<const TOLERANT: bool>(
         &self,
         site: Site<'_>,
         items: &mut S::Chunk,
-        gather: &mut G,
-    ) -> Passed {
-        let Site { lane, token, end } = site;
+        collector: &mut C,
+    ) -> LoopEnd {
+        let Site { worker, token, end } = site;
         let (f, cancelled) = (self.f, token.node().flag());
-        let (in_item, mut passed, mut is_skipped) = (Mark::default(), Passed::All, false);
+        let (closure, mut loop_end) = (UnwindFlag::default(), LoopEnd::Complete);
+        let mut is_skipped = false;
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
-            gather.extend(|| {
+            collector.consume_iter(|| {
                 let item = items.next()?;
-                if cancelled.is_raised() {
+                if cancelled.is_set() {
                     is_skipped = true;
                     return None;
                 }
-                match in_item.watch(|| f(token, item)) {
+                match closure.run(|| f(token, item)) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        passed = self.fail_before(lane, end, items, error);
+                        loop_end = self.fail(worker, end, items, error);
                         None
                     }
                 }
             });
         }));
-        // At once, and not after the items, whose drops may take long.
+        // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
             Ok(()) if is_skipped => {
-                self.run.skip();
-                Passed::Stopped
+                self.run.mark_incomplete();
+                LoopEnd::Stopped
             }
-            Ok(()) => passed,
-            Err(payload) if in_item.take() => self.panic(site, items, payload),
+            Ok(()) => loop_end,
+            Err(payload) if closure.take() => self.fail_by_panic(site, items, payload),
             Err(payload) => {
                 self.run.panicked(payload);
-                Passed::Stopped
+                LoopEnd::Stopped
             }
         }
     }
 
-    /// Goes on after each failure that the run bears. In a function of its own, for the sake of the loop
-    /// in `pass`, as in the stealing engine.
+    /// Goes on after each failure that the run tolerates. In a function of its own, for the sake of
+    /// the loop, as in the stealing engine.
     #[inline(never)]
-    fn passes(
+    fn run_tolerant(
         &self,
         site: Site<'_>,
         mut items: S::Chunk,
-        mut gather: G,
-        holes: &mut Vec<usize>,
-    ) -> (Passed, S::Chunk, G) {
+        mut collector: C,
+        failed: &mut Vec<usize>,
+    ) -> (LoopEnd, S::Chunk, C) {
         loop {
-            match self.pass::<true>(site, &mut items, &mut gather) {
-                Passed::Borne(index) => holes.push(index),
-                passed => return (passed, items, gather),
+            match self.run_until_failure::<true>(site, &mut items, &mut collector) {
+                LoopEnd::Tolerated(index) => failed.push(index),
+                loop_end => return (loop_end, items, collector),
             }
         }
     }
 
-    /// Wakes the one who waits for values, if there are enough now.
-    pub(super) fn wake(&self, front: &mut FrontOf<S, G>) {
-        // To notify is a system call, even if nobody waits.
-        if front.serve() {
+    /// Wakes the sink's thread, if it waits and enough results are ready.
+    pub(super) fn wake(&self, queue: &mut QueueOf<S, C>) {
+        // To notify is a system call, even if no thread waits.
+        if queue.take_waiter() {
             self.changed.notify_one();
         }
     }
 
-    /// The item before `rest`, which ends at `end` and which this lane works on, has failed. If that is
-    /// one too many, nothing above the bound goes on, and everything below does. The length of the rest
-    /// is user code, and may panic.
+    /// The item before `rest`, of the chunk that ends at `end`, has returned an error.
     #[cold]
     #[inline(never)]
-    fn fail_before(&self, lane: usize, end: usize, rest: &S::Chunk, error: E) -> Passed {
-        match catch_unwind(AssertUnwindSafe(|| position(end, rest))) {
-            Ok(index) => {
-                let tell = |wanted| self.narrow(lane, index, wanted);
-                self.run.fail_at(index, error, tell)
-            }
+    fn fail(&self, worker: usize, end: usize, rest: &S::Chunk, error: E) -> LoopEnd {
+        // The length of the rest is user code, and may panic.
+        match catch_unwind(AssertUnwindSafe(|| index_before(end, rest))) {
+            Ok(index) => self.narrow(worker, index, Failure::new(Some(index), Kind::Error(error))),
             Err(payload) => {
                 self.run.panicked(payload);
-                self.run.contain(|| drop(error));
-                Passed::Stopped
+                self.run.drop_value(error);
+                LoopEnd::Stopped
             }
         }
     }
 
-    /// The same for a panic.
+    /// The closure of the item before `rest` has panicked.
     #[cold]
-    fn panic(&self, site: Site<'_>, rest: &S::Chunk, payload: Payload) -> Passed {
-        match catch_unwind(AssertUnwindSafe(|| position(site.end, rest))) {
-            Ok(index) => {
-                let tell = |wanted| self.narrow(site.lane, index, wanted);
-                self.run.item_panicked_at(index, payload, tell)
-            }
+    fn fail_by_panic(&self, site: Site<'_>, rest: &S::Chunk, payload: Payload) -> LoopEnd {
+        match catch_unwind(AssertUnwindSafe(|| index_before(site.end, rest))) {
+            Ok(index) => self.narrow(
+                site.worker,
+                index,
+                Failure::new(Some(index), Kind::Panic(payload)),
+            ),
             Err(another) => {
                 self.run.panicked(payload);
                 self.run.panicked(another);
-                Passed::Stopped
+                LoopEnd::Stopped
             }
         }
     }
 
-    /// After the run has recorded the failure at `index`, so that nobody sees a cancellation before.
-    fn narrow(&self, lane: usize, index: usize, wanted: Wanted) -> Passed {
-        let mut front = lock(&self.front);
-        let above = front.narrow(lane, index, wanted);
-        drop(front);
-        self.run.cancel_lanes(&above);
-        match wanted {
-            Wanted::All => Passed::Borne(index),
-            Wanted::UpTo(bound) if index < bound => Passed::Borne(index),
-            Wanted::UpTo(_) | Wanted::Nothing => Passed::Stopped,
+    /// Records a failure, and stops what no longer counts: if the error limit is reached,
+    /// everything after the bound. Everything before it runs to its end.
+    fn narrow(&self, worker: usize, index: usize, failure: Failure<E>) -> LoopEnd {
+        let (reaction, unwanted) = self.run.record(failure);
+        let mut queue = lock(&self.queue);
+        let later = queue.narrow(worker, index, reaction);
+        drop(queue);
+        self.run.cancel_workers(&later);
+        self.run.discard(unwanted);
+        match reaction {
+            Reaction::Continue => LoopEnd::Tolerated(index),
+            Reaction::StopAbove(bound) if index < bound => LoopEnd::Tolerated(index),
+            Reaction::StopAbove(_) | Reaction::Stop => LoopEnd::Stopped,
         }
     }
 }
 
-/// The position of the item before this rest of a chunk, which ends at `end`.
-fn position(end: usize, rest: &impl ExactSizeIterator) -> usize {
+/// The index of the item before this rest of a chunk, which ends at `end`.
+fn index_before(end: usize, rest: &impl ExactSizeIterator) -> usize {
     end.saturating_sub(rest.len().saturating_add(1))
 }

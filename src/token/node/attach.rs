@@ -1,38 +1,42 @@
-//! What can be hung on a node: the `done` channel, callbacks, a deadline.
+//! What users attach to a node: the `done` channel, callbacks, a deadline.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::{ACTIVE, CANCELLED, FINISHED, Node, Owner};
-use crate::error::{Cause, Payload, discard};
+use super::{ACTIVE, CANCELLED, Node, Owner, RELEASED};
+use crate::panic::{Payload, drop_payload};
 use crate::sync::channel::{Receiver, bounded};
+use crate::token::Cause;
 use crate::token::callback::Callback;
 use crate::token::timer;
 
-/// What became of a registration.
+/// The result of a registration.
 pub(in crate::token) enum Registered {
-    /// It waits, under this key.
+    /// The callback waits under this key.
     Waiting(u64),
-    /// The node is cancelled already.
-    Late,
-    /// The node's run is over; nothing will ever cancel it.
-    Never,
+    /// The node is cancelled, so the caller runs the callback.
+    AlreadyCancelled,
+    /// The node is released. Nothing will ever cancel it.
+    AlreadyReleased,
 }
 
 impl Node {
+    /// The receiving end of the `done` channel.
     pub(in crate::token) fn done(&self) -> &Receiver<Infallible> {
+        // Without a lock after the first call.
         if let Some(done) = self.done.get() {
             return done;
         }
         let (sender, mut receiver) = bounded(0);
         let mut links = self.links();
-        if self.state_under(&links) == ACTIVE {
-            // Of two that make it at the same time, both have the same.
-            let (_, first) = links.attached().done.get_or_insert((sender, receiver));
+        if self.state_locked(&links) == ACTIVE {
+            // If two threads race to create the channel, both get the first one.
+            let (_, first) = (links.get_or_insert().done).get_or_insert((sender, receiver));
             receiver = first.clone();
         } else {
-            // Closed before anybody can be given it.
+            // Closed before any thread gets the receiver: `done` is never seen open on a node that
+            // was cancelled or released before.
             drop(sender);
         }
         drop(links);
@@ -41,93 +45,94 @@ impl Node {
 
     pub(in crate::token) fn register(&self, callback: &Arc<Callback>) -> Registered {
         let mut links = self.links();
-        match self.state_under(&links) {
+        match self.state_locked(&links) {
             ACTIVE => {
-                let attached = links.attached();
+                let attached = links.get_or_insert();
                 let key = attached.new_key();
                 attached.callbacks.insert(key, Arc::clone(callback));
                 Registered::Waiting(key)
             }
-            CANCELLED => Registered::Late,
-            _ => Registered::Never,
+            CANCELLED => Registered::AlreadyCancelled,
+            _ => Registered::AlreadyReleased,
         }
     }
 
     pub(in crate::token) fn unregister(&self, key: u64) {
         let mut links = self.links();
         let callback = links
-            .peek()
+            .get()
             .and_then(|attached| attached.callbacks.remove(&key));
+        // The lock first: the closure is the user's data, which is never dropped under a lock.
         drop(links);
         drop(callback);
     }
 
-    /// Makes `at` the deadline, unless an earlier one is set. `false` if it has passed already:
-    /// then the caller cancels.
+    /// Makes `at` the deadline, unless there is an earlier one. Returns `false` if it has passed
+    /// already: then the caller cancels.
     pub(in crate::token) fn set_deadline(self: &Arc<Self>, at: Instant) -> bool {
-        let passed = at <= Instant::now();
+        let has_passed = at <= Instant::now();
         let mut links = self.links();
-        if self.state_under(&links) == ACTIVE {
-            let attached = links.attached();
+        if self.state_locked(&links) == ACTIVE {
+            let attached = links.get_or_insert();
             if attached.deadline.is_none_or(|earlier| at < earlier) {
-                // First, since it may panic: then the token has the deadline that it had.
-                let timer = (!passed).then(|| {
+                // Before `deadline` is changed, because it panics if the timer thread cannot be
+                // started: then the token keeps the deadline that it had.
+                let timer = (!has_passed).then(|| {
                     timer::Entry::new(at, Arc::downgrade(self) as Weak<dyn timer::Expire>)
                 });
                 attached.deadline = Some(at);
                 attached.timer = timer;
             }
         }
-        !passed
+        !has_passed
     }
 
-    /// The earliest deadline on the way to the root.
+    /// The earliest deadline of this node and its ancestors.
     pub(in crate::token) fn deadline(&self) -> Option<Instant> {
         let (mut earliest, mut next) = (None, Some(self));
         while let Some(node) = next {
             let mut links = node.links();
-            if node.state_under(&links) != FINISHED {
-                let own = links.peek().and_then(|attached| attached.deadline);
+            // A released node does not expire any more.
+            if node.state_locked(&links) != RELEASED {
+                let own = links.get().and_then(|attached| attached.deadline);
                 earliest = own.into_iter().chain(earliest).min();
             }
+            // Before the parent is locked: no thread holds the locks of two nodes.
             drop(links);
-            next = node.above();
+            next = node.parent();
         }
         earliest
     }
 
-    fn leave_panic(&self, payload: Payload) {
+    /// Keeps the panic of a callback until the run is released. The first one is kept.
+    fn keep_orphaned_panic(&self, payload: Payload) {
         let mut links = self.links();
-        let first = &mut links.attached().stray_panic;
-        let later = if first.is_none() {
-            first.replace(payload)
+        let kept = &mut links.get_or_insert().orphaned_panic;
+        let later = if kept.is_none() {
+            kept.replace(payload)
         } else {
             Some(payload)
         };
+        // A payload is the user's data, which is never dropped under a lock.
         drop(links);
-        if let Some(later) = later {
-            discard(later);
-        }
+        drop_payload(later);
     }
 }
 
 impl timer::Expire for Node {
-    /// A panic of a callback is left at the run it was registered in: the timer cannot be told.
+    /// Cancels the node for its deadline. The timer has no caller that a panic of a callback could
+    /// go to, so the panic is kept at the run where the callback was registered.
     fn expire(self: Arc<Self>) {
-        self.cancel(
-            &Cause::Deadline,
-            || (),
-            |node, payload| {
-                let mut next = Some(node);
-                while let Some(node) = next {
-                    if node.owner == Owner::Run {
-                        return node.leave_panic(payload);
-                    }
-                    next = node.above();
+        self.cancel(&Cause::Deadline, &mut |node, payload| {
+            let mut next = Some(node);
+            while let Some(node) = next {
+                if node.owner == Owner::Run {
+                    return node.keep_orphaned_panic(payload);
                 }
-                discard(payload);
-            },
-        );
+                next = node.parent();
+            }
+            drop_payload([payload]);
+        });
     }
 }
 
@@ -138,19 +143,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_timer_forgets_what_is_gone() {
+    fn the_timer_forgets_nodes_that_have_ended() {
         let hour = Instant::now() + Duration::from_secs(3600);
         let sooner = hour.checked_sub(Duration::from_secs(1)).unwrap();
         let parent = Node::root();
         for _ in 0..1000 {
             let (dropped, cancelled) = (parent.child(), parent.child());
-            let finished = Node::of_run(Some(&parent));
-            for node in [&dropped, &cancelled, &finished] {
+            let released = Node::of_run(Some(&parent));
+            for node in [&dropped, &cancelled, &released] {
                 assert!(node.set_deadline(hour));
                 assert!(node.set_deadline(sooner));
             }
-            cancelled.cancel(&Cause::Failed, || (), |_, _| ());
-            finished.finish();
+            cancelled.cancel(&Cause::Failed, &mut |_, _| ());
+            released.release();
         }
         assert_eq!(timer::waiting_until(hour), 0);
     }

@@ -1,174 +1,194 @@
-//! Cancelling and finishing: the walks down the tree.
+//! Cancelling and releasing, and how both propagate down the tree.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::cell::LazyCell;
+use std::sync::Arc;
 
-use super::{ACTIVE, CANCELLED, FINISHED, Node, Owner};
-use crate::error::{Cause, Payload, keep_first};
+use super::{ACTIVE, CANCELLED, Links, Node, Owner, RELEASED};
+use crate::panic::{Payload, drop_catching, first_panic};
+use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
+use crate::token::Cause;
 use crate::token::callback::Callback;
 
-impl Node {
-    /// Cancels this node and everything below it, unless it has ended already.
+/// The lock of an active node. The node stays active while this guard lives (invariant 1).
+///
+/// What is recorded under the guard is recorded before any thread can see a cancellation of the
+/// node (guarantee 1). The holder only moves values into place: it runs no user code, drops no user
+/// data, and locks no other node.
+#[must_use]
+pub(crate) struct Active<'n> {
+    node: &'n Arc<Node>,
+    links: MutexGuard<'n, Links>,
+}
+
+impl<'n> Active<'n> {
+    /// Cancels the node and everything below it. This call is the trigger.
     ///
-    /// `record` runs if and only if this call is the trigger, before anybody can see it (law 1). It
-    /// runs under the lock and only moves a value into its slot. `on_panic` is given what a
-    /// callback's panic carried, and the node the callback was registered at, before whoever waits
-    /// for that callback goes on.
+    /// It releases the lock before it propagates to the descendants and runs callbacks. `on_panic`
+    /// receives the payload of each callback that panics, and the node where that callback was
+    /// registered, before the threads that wait for the callback continue.
+    pub(crate) fn cancel(self, cause: &Cause, on_panic: &mut dyn FnMut(&Node, Payload)) {
+        self.mark_cancelled(cause.clone())
+            .propagate(cause, on_panic);
+    }
+
+    /// Marks this node alone as cancelled, and releases the lock.
+    fn mark_cancelled(mut self, cause: Cause) -> &'n Arc<Node> {
+        // The cause comes first, so that every cancelled node has one (invariant 1).
+        self.links.cause = Some(cause);
+        // Release pairs with the Acquire load in `Node::is_cancelled`.
+        self.node.state.store(CANCELLED, Ordering::Release);
+        self.node
+    }
+}
+
+impl Node {
+    /// Locks this node, if it is active.
+    pub(crate) fn lock_active(self: &Arc<Self>) -> Option<Active<'_>> {
+        let links = self.links();
+        (self.state_locked(&links) == ACTIVE).then_some(Active { node: self, links })
+    }
+
+    /// Cancels this node and everything below it. Returns whether this call is the trigger: `false`
+    /// if the node was not active any more. For `on_panic` see [`Active::cancel`].
     pub(crate) fn cancel(
         self: &Arc<Self>,
         cause: &Cause,
-        record: impl FnOnce(),
-        on_panic: impl FnMut(&Node, Payload),
+        on_panic: &mut dyn FnMut(&Node, Payload),
     ) -> bool {
-        let record = || {
-            record();
-            true
-        };
-        self.cancel_if(cause, record, on_panic)
-    }
-
-    /// As [`cancel`](Node::cancel), if `record` says so.
-    pub(crate) fn cancel_if(
-        self: &Arc<Self>,
-        cause: &Cause,
-        record: impl FnOnce() -> bool,
-        on_panic: impl FnMut(&Node, Payload),
-    ) -> bool {
-        let is_trigger = self.trigger(cause, record);
-        if is_trigger {
-            self.walk(cause, on_panic);
+        let active = self.lock_active();
+        let is_trigger = active.is_some();
+        if let Some(active) = active {
+            active.cancel(cause, on_panic);
         }
         is_trigger
     }
 
-    /// Cancels these nodes and everything below them, but for those that have ended; all of them before
-    /// the first callback runs, which may take long.
+    /// Cancels those of these nodes that are active, and everything below them. All of them are
+    /// cancelled before the first callback runs, because a callback may take long.
     pub(crate) fn cancel_all<'n>(
         nodes: impl Iterator<Item = &'n Arc<Node>>,
         cause: &Cause,
-        mut on_panic: impl FnMut(Payload),
+        on_panic: &mut dyn FnMut(Payload),
     ) {
         let mut callbacks = Vec::new();
         for node in nodes {
-            if node.trigger(cause, || true) {
-                callbacks.append(&mut node.flag_descendants(cause));
+            if let Some(active) = node.lock_active() {
+                let node = active.mark_cancelled(cause.clone());
+                callbacks.append(&mut node.close_subtree(cause));
             }
         }
         for (_, callback) in callbacks {
-            callback.run(&mut on_panic);
+            callback.run(on_panic);
         }
     }
 
-    /// Flags everything below this node, which is cancelled, and runs the callbacks.
-    fn walk(self: &Arc<Self>, cause: &Cause, mut on_panic: impl FnMut(&Node, Payload)) {
-        for (node, callback) in self.flag_descendants(cause) {
-            callback.run(|payload| on_panic(&node, payload));
+    /// Cancels everything below this node, which is cancelled already, and runs the callbacks.
+    fn propagate(self: &Arc<Self>, cause: &Cause, on_panic: &mut dyn FnMut(&Node, Payload)) {
+        for (node, callback) in self.close_subtree(cause) {
+            callback.run(&mut |payload| on_panic(&node, payload));
         }
     }
 
-    /// Cancels a lane whose run is cancelled, if whoever does that has not come so far.
-    pub(in crate::token) fn follow(self: &Arc<Self>, on_panic: impl FnMut(&Node, Payload)) {
+    /// Cancels the token of a worker whose run is cancelled, in case the thread that cancels the
+    /// run has not reached the worker yet.
+    pub(in crate::token) fn catch_up(self: &Arc<Self>, on_panic: &mut dyn FnMut(&Node, Payload)) {
         if let Some(cause) = self.cause_of_run() {
-            self.cancel(&cause, || (), on_panic);
+            self.cancel(&cause, on_panic);
         }
     }
 
-    /// Cancels this node if it is active (invariant 1) and `record` says so.
-    fn trigger(&self, cause: &Cause, record: impl FnOnce() -> bool) -> bool {
-        let mut links = self.links();
-        let is_trigger = self.state_under(&links) == ACTIVE && record();
-        if is_trigger {
-            links.cause = Some(cause.clone());
-            // Release pairs with the Acquire load in `is_cancelled`.
-            self.state.store(CANCELLED, Ordering::Release);
-        }
-        is_trigger
-    }
-
-    /// Calls `record` if and only if this node is active, before anybody can cancel it. As in
-    /// [`cancel`](Node::cancel), it only moves a value into its slot.
-    pub(crate) fn while_active(&self, record: impl FnOnce()) {
-        let links = self.links();
-        if self.state_under(&links) == ACTIVE {
-            record();
-        }
-    }
-
-    /// Flags the subtree, wakes its waiters, and returns the callbacks to be run.
-    fn flag_descendants(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
-        let inherited = OnceLock::new();
+    /// Marks everything below this node as cancelled, wakes the threads that wait for any of these
+    /// nodes or for this one, and returns the callbacks, for the caller to run.
+    fn close_subtree(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
+        // Made on demand: most runs are cancelled without tokens below them.
+        let inherited = LazyCell::new(|| cause.inherited());
         let (mut callbacks, mut pending) = (Vec::new(), Vec::new());
         let mut next = Some(Arc::clone(self));
         while let Some(node) = next {
+            // This node is marked already. A descendant is marked here, unless another thread was
+            // faster. In either case its children come next, because the other thread may not have
+            // reached them yet (invariant 2).
             if !Arc::ptr_eq(&node, self) {
-                // A child that is cancelled already is walked all the same (invariant 2).
-                match (node.owner, node.cause_of_run()) {
-                    (Owner::Lane, Some(cause)) => node.trigger(&cause, || true),
-                    // Its run has just ended, and releases it.
-                    (Owner::Lane, None) => false,
-                    _ => node.trigger(inherited.get_or_init(|| cause.inherited()), || true),
+                let cause = match node.owner {
+                    Owner::User | Owner::Run => Some(inherited.clone()),
+                    // A worker has the cause of its run, whichever thread arrives first. If there
+                    // is none, the run has just been released and will release its workers.
+                    Owner::Worker => node.cause_of_run(),
                 };
+                if let (Some(cause), Some(active)) = (cause, node.lock_active()) {
+                    active.mark_cancelled(cause);
+                }
             }
             let mut links = node.links();
-            let is_active = node.state_under(&links) == ACTIVE;
-            let settled = links.peek().and_then(|attached| {
-                // What is upgraded is dropped without the lock, which its drop would take.
-                pending.extend(attached.living_children());
-                (!is_active).then(|| attached.settle())
+            // Still true for a worker that its run is about to release: it keeps what hangs on it.
+            let is_active = node.state_locked(&links) == ACTIVE;
+            let closed = links.get().and_then(|attached| {
+                // Upgraded into a list that outlives the lock: the last reference to a child may be
+                // among these, and the drop of a node locks its parent.
+                pending.extend(attached.live_children());
+                (!is_active).then(|| attached.close())
             });
             drop(links);
-            for callback in settled.unwrap_or_default().into_callbacks() {
+            for callback in closed.unwrap_or_default().into_callbacks() {
                 callbacks.push((Arc::clone(&node), callback));
             }
             next = pending.pop();
         }
-        self.leave_parent();
+        // The whole subtree is marked, so no thread needs to reach it from above any more.
+        self.unlink_from_parent();
         callbacks
     }
 
-    /// Ends the token of a run: wakes the waiters, drops the callbacks unrun, and does the same to
-    /// the tokens the user hung below it. Runs below it go on, and the tokens above still reach them.
-    /// If it was cancelled, it stays so, and the walk of whoever cancelled it is done to its end
-    /// here too, since that one may be on his way still. Returns a panic that was left here for the
-    /// run, or that a callback, or its drop, ended with.
-    pub(crate) fn finish(self: &Arc<Self>) -> Option<Payload> {
+    /// Releases the token of a run that has ended. Returns a panic that a callback left behind for
+    /// the run, or one that happens here.
+    ///
+    /// If the token is active, this wakes its waiters and drops its callbacks without running them,
+    /// and does the same to the user's tokens below it. Runs below it go on, and can still be
+    /// cancelled from the tokens above. If the token is cancelled, it stays cancelled.
+    pub(crate) fn release(self: &Arc<Self>) -> Option<Payload> {
         let mut pending = Vec::new();
-        let mut first_panic = self.release(&mut pending);
+        let mut panic = self.release_one(&mut pending);
+        // The thread that cancelled the run may not have reached every descendant yet. It is not
+        // waited for: this thread does the rest, so that no token of the run is left active.
         if let Some(cause) = self.cause() {
-            self.walk(&cause, |_, payload| {
-                keep_first(&mut first_panic, Some(payload));
+            self.propagate(&cause, &mut |_, payload| {
+                first_panic(&mut panic, Some(payload));
             });
         }
         while let Some(node) = pending.pop() {
+            // The token of a run below is released at the end of that run.
             if node.owner != Owner::Run {
-                let panic = node.release(&mut pending);
-                keep_first(&mut first_panic, panic);
+                let later = node.release_one(&mut pending);
+                first_panic(&mut panic, later);
             }
         }
-        first_panic
+        panic
     }
 
-    fn release(&self, pending: &mut Vec<Arc<Node>>) -> Option<Payload> {
+    /// Releases this node alone, if it is active, and adds its children to `pending`.
+    fn release_one(&self, pending: &mut Vec<Arc<Node>>) -> Option<Payload> {
         let mut links = self.links();
-        let active = self.state_under(&links) == ACTIVE;
-        if active {
-            // Relaxed: nothing is published with it; `is_cancelled` answers as before.
-            self.state.store(FINISHED, Ordering::Relaxed);
+        let is_active = self.state_locked(&links) == ACTIVE;
+        if is_active {
+            // Relaxed: a release publishes nothing, and does not change what `is_cancelled`
+            // returns.
+            self.state.store(RELEASED, Ordering::Relaxed);
         }
-        let attached = links.peek()?;
-        let mut first_panic = attached.stray_panic.take();
-        if active {
-            pending.extend(attached.living_children());
-            let settled = attached.settle();
+        let attached = links.get()?;
+        // Taken from a cancelled node too: the timer leaves its panics at a run it has cancelled.
+        let mut panic = attached.orphaned_panic.take();
+        if is_active {
+            pending.extend(attached.live_children());
+            let closed = attached.close();
+            // The closures are the user's data, which is never dropped under a lock.
             drop(links);
-            for callback in settled.into_callbacks() {
-                // Those who wait on the other tokens must be woken whatever a callback's drop does.
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(callback.take())));
-                keep_first(&mut first_panic, dropped.err());
+            for callback in closed.into_callbacks() {
+                // Caught, because the waiters of the other nodes must be woken in any case.
+                first_panic(&mut panic, drop_catching(callback.take()));
             }
         }
-        first_panic
+        panic
     }
 }
 
@@ -177,30 +197,41 @@ mod tests {
     use super::*;
     use crate::token::node::Registered;
 
-    /// Two walks, of which the second comes first to where the first has not been yet.
+    /// Two propagations, of which the second reaches a worker first.
     #[test]
-    fn a_lane_has_the_cause_of_its_run() {
+    fn a_worker_has_the_cause_of_its_run() {
         let parent = Node::root();
         let run = Node::of_run(Some(&parent));
-        let lane = run.lane();
-        assert!(run.trigger(&Cause::Deadline, || true));
-        parent.cancel(&Cause::Requested(None), || (), |_, _| ());
-        assert!(matches!(lane.cause(), Some(Cause::Deadline)));
+        let worker = run.worker();
+        run.lock_active().unwrap().mark_cancelled(Cause::Deadline);
+        parent.cancel(&Cause::Requested(None), &mut |_, _| ());
+        assert!(matches!(worker.cause(), Some(Cause::Deadline)));
     }
 
-    /// A walk that goes on below a run which has just ended, and has not released its lanes yet.
+    /// A propagation that passes a run which has just ended, and has not released its workers yet.
     #[test]
-    fn a_lane_of_a_run_that_has_ended_is_not_cancelled() {
+    fn a_worker_of_a_run_that_has_ended_is_not_cancelled() {
         let parent = Node::root();
         let run = Node::of_run(Some(&parent));
-        let lane = run.lane();
-        let below = Node::of_run(Some(&lane));
+        let worker = run.worker();
+        let below = Node::of_run(Some(&worker));
         let callback = Arc::new(Callback::new(Box::new(|| unreachable!())));
-        assert!(matches!(lane.register(&callback), Registered::Waiting(_)));
-        assert!(run.release(&mut Vec::new()).is_none());
-        parent.cancel(&Cause::Requested(None), || (), |_, _| ());
-        assert!(!lane.is_cancelled());
+        assert!(matches!(worker.register(&callback), Registered::Waiting(_)));
+        assert!(run.release_one(&mut Vec::new()).is_none());
+        parent.cancel(&Cause::Requested(None), &mut |_, _| ());
+        assert!(!worker.is_cancelled());
         assert!(callback.take().is_some());
-        assert!(below.is_cancelled(), "the tokens above reach what goes on");
+        assert!(below.is_cancelled(), "a run below can still be cancelled");
+    }
+
+    #[test]
+    fn a_node_is_locked_only_while_it_is_active() {
+        let (cancelled, released) = (Node::root(), Node::of_run(None));
+        let active = cancelled.lock_active().expect("a new node is active");
+        assert!(!cancelled.is_cancelled());
+        active.cancel(&Cause::Failed, &mut |_, _| ());
+        assert!(cancelled.is_cancelled() && cancelled.lock_active().is_none());
+        assert!(released.release().is_none());
+        assert!(!released.is_cancelled() && released.lock_active().is_none());
     }
 }

@@ -1,13 +1,15 @@
-//! What hangs on a node: bookkeeping for the one who holds the node's lock.
+//! What a node's lock guards: plain bookkeeping.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::Node;
-use crate::error::{Cause, Payload};
+use crate::panic::Payload;
 use crate::sync::channel::{Receiver, Sender};
+use crate::token::Cause;
 use crate::token::callback::Callback;
 use crate::token::timer;
 
@@ -15,8 +17,8 @@ use crate::token::timer;
 pub(super) struct Links {
     /// Why the node is cancelled, once it is.
     pub(super) cause: Option<Cause>,
-    /// Boxed and made on demand: most tokens belong to a run in which nobody hangs anything on
-    /// them, and that run pays for the making of its token.
+    /// Boxed and made on demand: nothing is ever attached to most tokens, and every run pays for
+    /// the creation of its token.
     attached: Option<Box<Attached>>,
 }
 
@@ -25,56 +27,60 @@ pub(super) struct Attached {
     last_key: u64,
     pub(super) children: BTreeMap<u64, Weak<Node>>,
     pub(super) callbacks: BTreeMap<u64, Arc<Callback>>,
-    /// Both ends of the `done` channel; the sending end is dropped to wake those who wait at the other.
+    /// Both ends of the `done` channel. Dropping the sender wakes the threads that wait for the
+    /// receiver.
     pub(super) done: Option<(Sender<Infallible>, Receiver<Infallible>)>,
     pub(super) deadline: Option<Instant>,
     pub(super) timer: Option<timer::Entry>,
-    /// A panic of a callback that was run where nobody could be told; the run takes it.
-    pub(super) stray_panic: Option<Payload>,
+    /// The panic of a callback that ran on the timer thread. The run returns it when it ends.
+    pub(super) orphaned_panic: Option<Payload>,
 }
 
 impl Links {
-    pub(super) fn attached(&mut self) -> &mut Attached {
-        self.attached.get_or_insert_default()
+    /// What is attached to the node. `None` if nothing ever was.
+    pub(super) fn get(&mut self) -> Option<&mut Attached> {
+        self.attached.as_deref_mut()
     }
 
-    /// `None` as long as nothing was ever attached.
-    pub(super) fn peek(&mut self) -> Option<&mut Attached> {
-        self.attached.as_deref_mut()
+    pub(super) fn get_or_insert(&mut self) -> &mut Attached {
+        self.attached.get_or_insert_default()
     }
 }
 
 impl Attached {
-    /// A key that no child and no callback of this node has had; never zero.
+    /// A key that no child and no callback of this node has had before. Never zero.
     pub(super) fn new_key(&mut self) -> u64 {
         self.last_key += 1;
         self.last_key
     }
 
-    pub(super) fn living_children(&self) -> impl Iterator<Item = Arc<Node>> {
+    pub(super) fn live_children(&self) -> impl Iterator<Item = Arc<Node>> {
         self.children.values().filter_map(Weak::upgrade)
     }
 
-    /// Wakes the waiters, and takes what else ends with the node's activity, to be dropped or run
-    /// without the lock.
-    pub(super) fn settle(&mut self) -> Settled {
-        // With the lock: whoever has it next finds the channel closed, and no user code is run.
+    /// Closes the `done` channel, and takes the callbacks and the timer entry, which the caller
+    /// runs or drops without the lock. For a node that is no longer active; later calls find
+    /// nothing.
+    pub(super) fn close(&mut self) -> Closed {
+        // Under the lock, so that the next thread to take it finds the channel closed. It only
+        // wakes threads: no user code runs.
         self.done = None;
-        Settled {
-            callbacks: std::mem::take(&mut self.callbacks),
+        Closed {
+            callbacks: mem::take(&mut self.callbacks),
             _timer: self.timer.take(),
         }
     }
 }
 
-/// What is left of a node that is no longer active.
+/// What was attached to a node that is no longer active.
 #[derive(Default)]
-pub(super) struct Settled {
+pub(super) struct Closed {
     callbacks: BTreeMap<u64, Arc<Callback>>,
+    /// Only to be dropped: that removes the entry from the timer's queue.
     _timer: Option<timer::Entry>,
 }
 
-impl Settled {
+impl Closed {
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Arc<Callback>> {
         self.callbacks.into_values()
     }

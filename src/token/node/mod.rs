@@ -1,28 +1,33 @@
 //! The tree of nodes behind the tokens.
 //!
-//! A node is active until it is cancelled or finished, and then stays so for ever. Cancelling
-//! walks down the tree, finishing too; nothing ever goes up.
+//! A node is active until it is cancelled or released, and both are final. Cancelling and releasing
+//! propagate down the tree. Nothing propagates up.
 //!
 //! Invariants:
 //!
-//! 1. `state` changes only under the lock of `links`, and only away from `ACTIVE`. Whoever changes
-//!    it decides the trigger, and what the trigger leaves behind (an item's error) is stored first.
-//! 2. A node stands in its parent's `children` from its birth under the parent's lock until it is
-//!    dropped or *its whole subtree is flagged*. So a walk from above meets every descendant that
-//!    nobody has flagged yet, even below a node that is finished or that somebody else is
-//!    cancelling, and when the trigger's `cancel` returns, no descendant is active.
-//! 3. A child owns its parent, a parent only knows its children: dropping a token in the middle of
-//!    the tree cuts nobody off, and dropping the last handle of a leaf frees the path above it.
-//! 4. Callbacks, the `done` channel and the timer's entry are taken by the first walk that comes by,
-//!    so each callback runs at most once.
+//! 1. `state` changes only under the lock of `links`, and only away from `ACTIVE`. So one call is
+//!    the trigger, and it stores what belongs to the trigger (the cause, the error of an item)
+//!    before it changes the state.
+//! 2. A node is listed in its parent's `children` from its creation, under the parent's lock, until
+//!    it is dropped or *its whole subtree is marked*. So a propagation from an ancestor reaches
+//!    every descendant that is not marked yet, even below a node that is released, or that another
+//!    thread is cancelling. When the `cancel` of the trigger returns, no descendant is active.
+//! 3. A child owns its parent, while a parent holds its children weakly. So dropping a token in the
+//!    middle of the tree cuts no descendant off, and dropping the last handle of a leaf frees the
+//!    path above it.
+//! 4. Callbacks, the `done` channel and the timer entry are taken by the first propagation that
+//!    reaches the node. So each callback runs at most once.
 //!
-//! Lock order: a node's `links`, then the run's failure or the timer's queue. No two nodes are ever
-//! locked at once. Callbacks run, and user data is dropped, with no lock held.
+//! Lock order: the `links` of a node, then the record of the run or the queue of the timer. No
+//! thread holds the locks of two nodes. No lock is held while a callback runs or user data is
+//! dropped.
 //!
-//! Memory order: `state` is stored with `Release` and loaded with `Acquire`, so who sees the
-//! cancellation sees what its cause wrote before. Everything else is behind the lock.
+//! Memory order: a cancellation stores `state` with `Release`, and `is_cancelled` loads it with
+//! `Acquire`. So a thread that sees the cancellation also sees what happened before it. Everything
+//! apart from `state` is behind the lock.
 //!
-//! Walks and drops are loops over an explicit list: a tree may be as deep as memory allows.
+//! Propagation and drops are loops over an explicit list, because a tree may be as deep as memory
+//! allows.
 
 mod attach;
 mod cancel;
@@ -33,14 +38,14 @@ use std::sync::{Arc, OnceLock};
 
 pub(super) use self::attach::Registered;
 use self::links::Links;
-use crate::error::Cause;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::Receiver;
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::token::Cause;
 
 const ACTIVE: u8 = 0;
 const CANCELLED: u8 = 1;
-const FINISHED: u8 = 2;
+const RELEASED: u8 = 2;
 
 pub(crate) struct Node {
     state: AtomicU8,
@@ -48,35 +53,36 @@ pub(crate) struct Node {
     /// The parent, and this node's key among its children.
     parent: Option<(Arc<Node>, u64)>,
     links: Mutex<Links>,
-    /// The receiving end of the `done` channel, made when first asked for.
+    /// The receiving end of the `done` channel, made by the first call of `done`.
     done: OnceLock<Receiver<Infallible>>,
 }
 
-/// Whose a node is: this decides what becomes of it when the run above it ends.
+/// What a node belongs to. This decides what happens to it when the run above it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// A token that the user made. It ends with the run that it hangs below.
+    /// A token that the user made. It is released with the run above it.
     User,
-    /// The token of a run. It goes on without its parent, as its own run does.
+    /// The token of a run. It stays active when a run above it ends, as its own run does.
     Run,
-    /// The token of one lane of a run: its parent's in all that a user asks of it, but for being
-    /// cancelled when an item below the lane's fails.
-    Lane,
+    /// The token of one worker of a run in order. To the user it stands for the run's token, except
+    /// that it is also cancelled when an item before the worker's own fails.
+    Worker,
 }
 
-/// Whether a node is cancelled.
+/// Whether a node is cancelled: the state alone, without the node.
 #[derive(Clone, Copy)]
 pub(crate) struct Flag<'n>(&'n AtomicU8);
 
 impl Flag<'_> {
     #[inline]
-    pub(crate) fn is_raised(self) -> bool {
-        // Relaxed: who sees it drops an item and reads nothing that the trigger has written.
+    pub(crate) fn is_set(self) -> bool {
+        // Relaxed, so it pairs with no store: a caller that sees the cancellation drops an item,
+        // and reads nothing that the trigger wrote.
         self.0.load(Ordering::Relaxed) == CANCELLED
     }
 }
 
-/// Birth and death.
+/// Creation and drop.
 impl Node {
     fn new(owner: Owner, state: u8, parent: Option<(Arc<Node>, u64)>) -> Node {
         Node {
@@ -93,58 +99,63 @@ impl Node {
     }
 
     pub(super) fn child(self: &Arc<Self>) -> Arc<Node> {
-        self.born(Owner::User)
+        self.new_child(Owner::User)
     }
 
-    /// The node of a run, below the token that the policy names. The token of a run that is over
-    /// can no longer cancel anything; the tokens above it can.
+    /// The node of a run, below the token that the policy names, if it names one.
     pub(super) fn of_run(mut parent: Option<&Arc<Node>>) -> Arc<Node> {
-        while let Some(above) = parent {
-            let node = above.born(Owner::Run);
-            if !node.is_finished() {
+        while let Some(ancestor) = parent {
+            let node = ancestor.new_child(Owner::Run);
+            if !node.is_released() {
                 return node;
             }
-            parent = above.parent.as_ref().map(|(parent, _)| parent);
+            // The token of a run that has ended cancels nothing any more, but its ancestors can.
+            parent = ancestor.parent.as_ref().map(|(parent, _)| parent);
         }
         Arc::new(Node::new(Owner::Run, ACTIVE, None))
     }
 
-    pub(super) fn lane(self: &Arc<Self>) -> Arc<Node> {
-        self.born(Owner::Lane)
+    pub(super) fn worker(self: &Arc<Self>) -> Arc<Node> {
+        self.new_child(Owner::Worker)
     }
 
-    /// The node that is meant where a user cancels this one: an item that cancels does so to its
-    /// whole run. `None` if the item has nothing to say any more, because one below it failed.
-    pub(super) fn addressed(self: &Arc<Self>) -> Option<&Arc<Node>> {
+    /// The node to cancel when the user cancels this one: an item that cancels its token cancels
+    /// its whole run. `None` if the item can no longer cancel the run, because an earlier item
+    /// failed.
+    pub(super) fn target(self: &Arc<Self>) -> Option<&Arc<Node>> {
         match (self.owner, &self.parent) {
-            (Owner::Lane, Some((run, _))) => (!self.is_cancelled()).then_some(run),
+            (Owner::Worker, Some((run, _))) => (!self.is_cancelled()).then_some(run),
             _ => Some(self),
         }
     }
 
-    fn born(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
+    fn new_child(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
         let mut links = self.links();
-        let state = self.state_under(&links);
+        let state = self.state_locked(&links);
         if state == ACTIVE {
-            let attached = links.attached();
+            // Listed under the lock, so that a propagation that starts later finds the child
+            // (invariant 2).
+            let attached = links.get_or_insert();
             let key = attached.new_key();
             let child = Arc::new(Node::new(owner, ACTIVE, Some((Arc::clone(self), key))));
             attached.children.insert(key, Arc::downgrade(&child));
             return child;
         }
+        // Otherwise the state of this node is final, and the child starts in it.
         let inherited = links.cause.as_ref().map(Cause::inherited);
         drop(links);
-        // Key 0 is no child's: nobody above needs to reach a node that has ended.
+        // Not listed, since no ancestor needs to reach it. Key 0 is never used in a list.
         let child = Node::new(owner, state, Some((Arc::clone(self), 0)));
         child.links().cause = inherited;
         Arc::new(child)
     }
 
-    fn leave_parent(&self) {
+    /// Removes this node from its parent's list of children.
+    fn unlink_from_parent(&self) {
         if let Some((parent, key)) = &self.parent {
             let mut links = parent.links();
             let child = links
-                .peek()
+                .get()
                 .and_then(|attached| attached.children.remove(key));
             drop(links);
             drop(child);
@@ -152,14 +163,15 @@ impl Node {
     }
 
     fn take_parent(&mut self) -> Option<Arc<Node>> {
-        self.leave_parent();
+        self.unlink_from_parent();
         self.parent.take().map(|(parent, _)| parent)
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Parents that only this node held are taken apart here, one by one, not by recursion.
+        // A parent that only this node owned is taken apart here, and then its own parent: a drop
+        // of the field would recurse.
         let mut next = self.take_parent();
         while let Some(mut node) = next.and_then(Arc::into_inner) {
             next = node.take_parent();
@@ -173,41 +185,43 @@ impl Node {
         lock(&self.links)
     }
 
-    /// The state, for one who holds the lock: stable, since every change is made under it.
-    fn state_under(&self, _links: &Links) -> u8 {
-        // Relaxed: the lock orders this load after the store that it reads.
+    /// The state, stable while the caller holds the lock: it changes only under the lock.
+    fn state_locked(&self, _links: &Links) -> u8 {
+        // Relaxed: the lock orders this load after every store, since stores happen under the lock.
         self.state.load(Ordering::Relaxed)
     }
 
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
-        // Acquire pairs with the Release store in `cancel.rs`, `trigger`.
+        // Acquire pairs with the Release store in `Active::mark_cancelled`.
         self.state.load(Ordering::Acquire) == CANCELLED
     }
 
-    /// The state alone, for a loop that asks before every item and would fetch the node each time.
+    /// The state alone, for a loop that checks it before every item: without the way through the
+    /// token to its node each time.
     #[inline]
     pub(crate) fn flag(&self) -> Flag<'_> {
         Flag(&self.state)
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        // Relaxed: a finished node publishes nothing.
-        self.state.load(Ordering::Relaxed) == FINISHED
+    pub(super) fn is_released(&self) -> bool {
+        // Relaxed: a release publishes nothing, and `of_run` reads the state of a node that it has
+        // made itself.
+        self.state.load(Ordering::Relaxed) == RELEASED
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
         self.is_cancelled().then(|| self.links().cause.clone())?
     }
 
-    /// Of a lane: why its run is cancelled, if it is. The lane's cause is the same, whichever of
-    /// several walks reaches it first.
+    /// For the token of a worker: why its run is cancelled, if it is. A worker that is cancelled
+    /// with its run gets the cause of the run, whichever of several propagations reaches it first.
     fn cause_of_run(&self) -> Option<Cause> {
-        let run = self.above().filter(|_| self.owner == Owner::Lane)?;
+        let run = self.parent().filter(|_| self.owner == Owner::Worker)?;
         run.cause()
     }
 
-    fn above(&self) -> Option<&Node> {
+    fn parent(&self) -> Option<&Node> {
         self.parent.as_ref().map(|(parent, _)| &**parent)
     }
 }
@@ -219,9 +233,9 @@ mod tests {
 
     /// Derived from golang/go TestCancelRemoves and TestParentFinishesChild (BSD licence).
     #[test]
-    fn a_node_forgets_what_is_gone() {
+    fn a_node_forgets_what_has_ended() {
         let parent = Node::root();
-        let children = |count| assert_eq!(parent.links().attached().children.len(), count);
+        let children = |count| assert_eq!(parent.links().get_or_insert().children.len(), count);
 
         let (child, grandchild) = (parent.child(), parent.child().child());
         children(2);
@@ -231,19 +245,19 @@ mod tests {
         children(0);
 
         let cancelled = parent.child();
-        cancelled.cancel(&Cause::Failed, || (), |_, _| ());
+        cancelled.cancel(&Cause::Failed, &mut |_, _| ());
         children(0);
 
         for _ in 0..1000 {
             let run = Node::of_run(Some(&parent));
             let helper = run.child();
             children(1);
-            run.finish();
-            assert!(helper.is_finished());
+            run.release();
+            assert!(helper.is_released());
         }
         children(0);
 
-        let callbacks = |count| assert_eq!(parent.links().attached().callbacks.len(), count);
+        let callbacks = |count| assert_eq!(parent.links().get_or_insert().callbacks.len(), count);
         callbacks(0);
         let callback = Arc::new(Callback::new(Box::new(|| unreachable!())));
         let Registered::Waiting(key) = parent.register(&callback) else {

@@ -1,4 +1,4 @@
-//! conc's `iter`: the same closure on every item of a slice.
+//! conc's `iter`: one closure for every item of a slice.
 
 use std::panic::panic_any;
 use std::sync::Barrier;
@@ -6,12 +6,12 @@ use std::sync::Barrier;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::harness::{on_pools, payload_of};
+use crate::common::{on_pools, payload_of};
 
 #[derive(Debug, PartialEq)]
 struct Bang;
 
-/// Whether the run went well: of every method, over the items of a slice.
+/// Gives `check` a run of each method over the items, which returns whether it succeeded.
 fn runs<E: Send>(
     group: &ErrGroup,
     items: &[i32],
@@ -31,9 +31,12 @@ fn runs<E: Send>(
     });
     check(&|| items.iter().par_bridge().try_map_group(&f).is_ok());
     check(&|| all().in_order().err_group(bare).is_ok());
-    check(&|| all().in_order().try_for_each_group(unit).is_ok());
-    check(&|| all().in_order().try_map_group(&f).is_ok());
-    check(&|| lazy().try_map_group(&f).is_ok());
+    check(&|| all().in_order().try_for_each(unit).is_ok());
+    check(&|| all().in_order().try_map(&f).is_ok());
+    check(&|| lazy().try_map(&f).is_ok());
+    check(&|| all().in_order().outcome(&f).is_complete());
+    check(&|| lazy().try_stream(&f, |_| Ok(())).is_ok());
+    check(&|| all().with_group(group).err_group(bare).is_ok());
     check(&|| all().with_group(group).try_for_each(unit).is_ok());
     check(&|| all().with_group(group).try_map(&f).is_ok());
     check(&|| all().in_order().with_group(group).try_map(&f).is_ok());
@@ -45,7 +48,7 @@ fn runs<E: Send>(
 
 /// "empty".
 #[test]
-fn of_no_items_the_closure_is_never_called() {
+fn without_items_the_closure_is_never_called() {
     on_pools(|threads| {
         let stop = CancelToken::new();
         let group = ErrGroup::new().token(&stop);
@@ -92,7 +95,7 @@ fn items_may_be_written_to() {
 
             let mut numbers = vec![0; len];
             let items = numbers.par_iter_mut().enumerate().in_order();
-            let result = items.try_map_group(|_, (index, number)| {
+            let result = items.try_map(|_, (index, number)| {
                 *number = index + 1;
                 Ok::<_, ()>(0)
             });
@@ -120,10 +123,10 @@ fn items_that_are_only_read_stay_as_they_are() {
     });
 }
 
-/// "error is propagated" and "multiple errors are propagated" of `MapErr`, which leaves a zero for
-/// each item that failed; here there is none.
+/// "error is propagated" and "multiple errors are propagated" of `MapErr`. conc returns a zero for
+/// each item that failed; an `Outcome` has no value for it.
 #[test]
-fn all_errors_of_a_map_are_there_with_the_values_around_them() {
+fn all_errors_of_a_map_are_kept_with_the_values_around_them() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         let outcome = |bad: &[i32]| {
@@ -134,17 +137,17 @@ fn all_errors_of_a_map_are_there_with_the_values_around_them() {
             items.outcome(|_, n| if bad.contains(&n) { Err(n) } else { Ok(n + 1) })
         };
         let one = outcome(&[3]);
-        assert_eq!(one.values, [(0, 2), (1, 3), (3, 5), (4, 6)]);
-        assert_eq!(one.errors, [(2, 3)]);
+        assert_eq!(one.values(), [(0, 2), (1, 3), (3, 5), (4, 6)]);
+        assert_eq!(one.errors(), [(2, 3)]);
         let two = outcome(&[3, 4]);
-        assert_eq!(two.values, [(0, 2), (1, 3), (4, 6)]);
-        assert_eq!(two.errors, [(2, 3), (3, 4)]);
+        assert_eq!(two.values(), [(0, 2), (1, 3), (4, 6)]);
+        assert_eq!(two.errors(), [(2, 3), (3, 4)]);
         let error = two.into_result().unwrap_err();
         assert_eq!((error.index(), error.into_error()), (Some(2), Some(3)));
     });
 }
 
-/// "first error is propagated" of the map with a context, which goes no further than the error.
+/// "first error is propagated" of the map with a context, which stops at the error.
 #[test]
 fn a_map_stops_at_the_first_error_and_keeps_the_values_before_it() {
     on_pools(|threads| {
@@ -154,8 +157,8 @@ fn a_map_stops_at_the_first_error_and_keeps_the_values_before_it() {
             .in_order()
             .with_group(&group);
         let outcome = items.outcome(|_, n| if n == 3 || n == 4 { Err(n) } else { Ok(n + 1) });
-        assert_eq!(outcome.values[..2], [(0, 2), (1, 3)]);
-        assert_eq!(outcome.errors[0], (2, 3));
+        assert_eq!(outcome.values()[..2], [(0, 2), (1, 3)]);
+        assert_eq!(outcome.errors()[0], (2, 3));
         if threads == 1 {
             assert_eq!(outcome.to_string(), "2 ok, 1 failed, 2 skipped");
         }
@@ -179,7 +182,7 @@ fn more_items_than_cores_run_at_once() {
     });
 }
 
-/// "safe for reuse": few items leave the limit as it is.
+/// "safe for reuse": a run of few items does not lower the limit.
 #[test]
 fn the_limit_is_the_same_after_a_run_of_few_items() {
     on_pools(|_| {

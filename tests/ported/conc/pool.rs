@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope, scope};
 
+use crate::common::{on_pools, payload_of, watched};
 use crate::everywhere;
-use crate::harness::{on_pools, payload_of, watched};
 
 #[derive(Debug, PartialEq)]
 struct Bang(usize);
@@ -34,9 +34,9 @@ fn every_task_runs_in_each_of_two_scopes() {
     });
 }
 
-/// conc issue 128: an error pool that was used again returned the errors of its first use, too.
+/// conc issue 128: an error pool that was reused returned the errors of its first use, too.
 #[test]
-fn a_policy_that_keeps_going_is_used_again_without_the_old_errors() {
+fn a_policy_that_keeps_going_is_reused_without_the_old_errors() {
     on_pools(|threads| {
         let group = ErrGroup::new().keep_going().concurrency(threads);
         for expected in [Err("one"), Err("two"), Ok(())] {
@@ -57,7 +57,7 @@ fn the_limit_is_reached_and_never_exceeded() {
     watched(|| {
         for limit in [1, 10, 100] {
             let (all, active) = (Barrier::new(limit), AtomicUsize::new(0));
-            let task = |_: &Scope<'_, '_, '_, _>| {
+            let task = |_: &Scope<'_, _>| {
                 let now = active.fetch_add(1, SeqCst) + 1;
                 all.wait();
                 active.fetch_sub(1, SeqCst);
@@ -78,13 +78,13 @@ fn the_limit_is_reached_and_never_exceeded() {
 
 /// "panics on invalid `WithMaxGoroutines`".
 #[test]
-fn a_limit_of_zero_panics_where_it_is_said() {
+fn a_limit_of_zero_panics_where_it_is_set() {
     watched(|| {
         payload_of(|| ErrGroup::new().concurrency(0));
     });
 }
 
-/// "propagate panic". conc wraps the payload, here it is the original one.
+/// "propagate panic". conc wraps the payload; here it is the original one.
 #[test]
 fn a_panic_goes_to_the_caller() {
     on_pools(|threads| {
@@ -112,9 +112,9 @@ fn a_panic_goes_to_the_caller() {
     });
 }
 
-/// "panics do not exhaust goroutines": if a place were lost, a later spawn would wait for ever.
+/// "panics do not exhaust goroutines": if a permit were lost, a later spawn would wait forever.
 #[test]
-fn tasks_that_panic_give_their_places_back() {
+fn tasks_that_panic_give_their_permits_back() {
     everywhere(|| {
         let run = |group: &ErrGroup, ran: &AtomicUsize| {
             group.scope(|s| {
@@ -134,9 +134,9 @@ fn tasks_that_panic_give_their_places_back() {
     });
 }
 
-/// The same for tasks of all kinds, which conc does not mix.
+/// The same for a mix of tasks that panic, fail and succeed, which conc does not test.
 #[test]
-fn tasks_of_every_end_give_their_places_back() {
+fn tasks_that_end_in_any_way_give_their_permits_back() {
     everywhere(|| {
         let group = ErrGroup::new().concurrency(2).catch_panics().keep_going();
         let ran = [const { AtomicUsize::new(0) }; 3];
@@ -159,11 +159,11 @@ fn tasks_of_every_end_give_their_places_back() {
     });
 }
 
-/// "propagates panics" of the error pool: the errors that were collected do not hide it.
+/// "propagates panics" of the error pool: the collected errors do not hide the panic.
 #[test]
-fn a_panic_is_not_hidden_by_errors_that_are_borne() {
+fn a_panic_is_not_hidden_by_tolerated_errors() {
     everywhere(|| {
-        // One thread gives the tasks their order.
+        // One thread runs the tasks in order.
         let group = ErrGroup::new().concurrency(1).keep_going();
         let payload = payload_of(|| {
             group.scope(|s| {
@@ -251,9 +251,9 @@ fn a_consequence_of_the_first_error_is_never_returned() {
     });
 }
 
-/// "no `WithCancelOnError`": a task after the error is told of nothing.
+/// "no `WithCancelOnError`": a task after the error does not see a cancellation.
 #[test]
-fn an_error_that_is_borne_cancels_nobody() {
+fn a_tolerated_error_cancels_nothing() {
     everywhere(|| {
         let (group, ran) = (ErrGroup::new().concurrency(1).keep_going(), Barrier::new(2));
         let result = group.scope(|s| {
@@ -271,7 +271,7 @@ fn an_error_that_is_borne_cancels_nobody() {
     });
 }
 
-/// "`WithCancelOnError` and panic" (conc issues 92 and 106): the others are told at once.
+/// "`WithCancelOnError` and panic" (conc issues 92 and 106): the other tasks are cancelled at once.
 #[test]
 fn a_panic_cancels_the_tasks_that_run() {
     everywhere(|| {
@@ -297,7 +297,7 @@ fn a_panic_cancels_the_tasks_that_run() {
                 })
             });
             assert_eq!(payload.downcast_ref(), Some(&Bang(3)));
-            assert_eq!(cancelled.into_inner(), 2, "before the caller goes on");
+            assert_eq!(cancelled.into_inner(), 2, "before the call returns");
         }
     });
 }

@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, Outcome, prelude::*};
 
 use super::Reverse;
+use crate::common::{on_pools, watched};
 use crate::everywhere;
-use crate::harness::{on_pools, watched};
 
-/// The outcome of an indexed iterator and that of a lazy one, of so many items.
+/// The outcomes of an indexed and of a sequential iterator of this many items.
 fn outcomes<E: Send>(
     group: &ErrGroup,
     items: usize,
@@ -35,12 +35,12 @@ fn all_errors_are_returned() {
             assert_eq!(outcome.into_result().unwrap(), [7]);
         }
         for outcome in all(&[Err("one")]) {
-            assert!(outcome.values.is_empty(), "what failed has no value");
+            assert!(outcome.values().is_empty(), "a failed item has no value");
             assert_eq!(outcome.into_result().unwrap_err().into_error(), Some("one"));
         }
         for outcome in all(&[Err("one"), Ok(7), Err("two")]) {
-            assert_eq!(outcome.values, [(1, 7)]);
-            assert_eq!(outcome.errors, [(0, "one"), (2, "two")]);
+            assert_eq!(outcome.values(), [(1, 7)]);
+            assert_eq!(outcome.errors(), [(0, "one"), (2, "two")]);
             let Err(GroupError::Several(failures)) = outcome.into_result() else {
                 panic!("two errors")
             };
@@ -52,7 +52,7 @@ fn all_errors_are_returned() {
 
 /// conc issue 156: the values after the last failure were lost.
 #[test]
-fn the_values_after_the_last_failure_are_all_there() {
+fn the_values_after_the_last_failure_are_kept() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         for items in [1, 2, 5, 1000] {
@@ -68,47 +68,47 @@ fn the_values_after_the_last_failure_are_all_there() {
                 let f = |_: &CancelToken, n| if fails(n) { Err(n) } else { Ok(10 * n) };
                 for outcome in outcomes(&group, items, f) {
                     let values = (0..items).filter(|n| !fails(*n)).map(|n| (n, 10 * n));
-                    assert_eq!(outcome.values, values.collect::<Vec<_>>());
+                    assert_eq!(outcome.values(), values.collect::<Vec<_>>());
                     let errors = (0..items).filter(|n| fails(*n)).map(|n| (n, n));
-                    assert_eq!(outcome.errors, errors.collect::<Vec<_>>());
-                    assert_eq!(outcome.skipped, 0);
+                    assert_eq!(outcome.errors(), errors.collect::<Vec<_>>());
+                    assert_eq!(outcome.skipped(), 0);
                 }
             }
         }
     });
 }
 
-/// Result pools used again.
+/// A result pool that is reused.
 #[test]
 fn an_outcome_holds_nothing_of_the_one_before() {
     on_pools(|_| {
         let group = ErrGroup::new().keep_going();
         for outcome in outcomes(&group, 10, |_, n| Err::<usize, _>(n)) {
-            assert_eq!((outcome.values.len(), outcome.errors.len()), (0, 10));
+            assert_eq!((outcome.values().len(), outcome.errors().len()), (0, 10));
         }
         for outcome in outcomes(&group, 5, |_, n| Ok::<_, usize>(n)) {
-            assert_eq!((outcome.values.len(), outcome.errors.len()), (5, 0));
+            assert_eq!((outcome.values().len(), outcome.errors().len()), (5, 0));
         }
     });
 }
 
-/// "`WithFirstError`", where the run is in order: the lowest, and no other.
+/// "`WithFirstError`", in order: the error with the lowest index.
 #[test]
 fn of_two_errors_the_first_in_order_is_returned() {
     on_pools(|_| {
         let group = ErrGroup::new();
         let fail = |_: &CancelToken, n| if n == 3 || n == 7 { Err(n) } else { Ok(n) };
         for outcome in outcomes(&group, 1000, fail) {
-            assert_eq!(outcome.values[..3], [(0, 0), (1, 1), (2, 2)]);
-            assert_eq!(outcome.errors[0], (3, 3));
+            assert_eq!(outcome.values()[..3], [(0, 0), (1, 1), (2, 2)]);
+            assert_eq!(outcome.errors()[0], (3, 3));
             assert!(!outcome.is_complete());
         }
-        let result = (0..1000).into_par_iter().in_order().try_map_group(fail);
+        let result = (0..1000).into_par_iter().in_order().try_map(fail);
         assert_eq!(result, Err(3));
     });
 }
 
-/// The same, where the higher one is the first in time.
+/// The same if the error with the higher index is the first in time.
 #[test]
 fn of_two_errors_the_first_in_order_is_returned_though_it_comes_last() {
     everywhere(|| {
@@ -123,13 +123,14 @@ fn of_two_errors_the_first_in_order_is_returned_though_it_comes_last() {
         let error = items.try_map(f).unwrap_err();
         assert_eq!((error.index(), error.into_error()), (Some(3), Some(3)));
         for outcome in outcomes(&group, ITEMS, f) {
-            assert_eq!(outcome.errors, [(3, 3), (7, 7)], "nothing is lost");
+            assert_eq!(outcome.errors(), [(3, 3)]);
+            assert_eq!(outcome.late_errors(), [(7, 7)], "nothing is lost");
             assert_eq!(outcome.into_result().unwrap_err().index(), Some(3));
         }
     });
 }
 
-/// "deterministic order": the values are in the order of the items, whichever ends first.
+/// "deterministic order": the values are in the order of the items, whichever item ends first.
 #[test]
 fn values_are_in_the_order_of_the_items() {
     everywhere(|| {
@@ -144,8 +145,8 @@ fn values_are_in_the_order_of_the_items() {
         let items = || (0..ITEMS).into_par_iter().with_max_len(1);
         let indexed = items().with_group(&group).try_map(f);
         assert_eq!(indexed.unwrap(), expected);
-        let gathered = items().filter(|_| true).with_group(&group).try_map(f);
-        assert_eq!(gathered.unwrap(), expected);
+        let unindexed = items().filter(|_| true).with_group(&group).try_map(f);
+        assert_eq!(unindexed.unwrap(), expected);
         let in_order = items().in_order().with_group(&group).try_map(f);
         assert_eq!(in_order.unwrap(), expected);
         for outcome in outcomes(&group, ITEMS, f) {
@@ -154,7 +155,7 @@ fn values_are_in_the_order_of_the_items() {
     });
 }
 
-/// "limit", for 1, 10 and 100: the values of all are there, too.
+/// "limit", for 1, 10 and 100: no value is lost.
 #[test]
 fn the_limit_of_a_map_is_reached_and_never_exceeded() {
     watched(|| {
@@ -178,7 +179,7 @@ fn the_limit_of_a_map_is_reached_and_never_exceeded() {
                 Ok::<_, ()>(n)
             };
             for outcome in outcomes(&group, 10 * limit, f) {
-                assert_eq!(outcome.values.len(), 10 * limit);
+                assert_eq!(outcome.values().len(), 10 * limit);
             }
             assert!(most.into_inner() <= limit);
         }

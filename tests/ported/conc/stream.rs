@@ -1,4 +1,4 @@
-//! conc's `stream`: tasks in parallel, callbacks in order. A callback is the sink's call here.
+//! conc's `stream`: tasks in parallel, callbacks in order. Here a callback is a call of the sink.
 
 use std::panic::panic_any;
 use std::sync::Barrier;
@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
 use super::Reverse;
+use crate::common::{Drops, on_pools, payload_of};
 use crate::everywhere;
-use crate::harness::{Drops, on_pools, payload_of};
 
 #[derive(Debug, PartialEq)]
 struct Bang(usize);
@@ -36,7 +36,7 @@ fn the_sink_is_called_in_the_order_of_the_items() {
     });
 }
 
-/// `ExampleStream`, whose tasks take as long as they like: here the last one ends first.
+/// `ExampleStream`, whose tasks take arbitrary times: here the last item ends first.
 #[test]
 fn the_sink_waits_for_the_first_item_though_the_last_ends_first() {
     everywhere(|| {
@@ -60,9 +60,9 @@ fn the_sink_waits_for_the_first_item_though_the_last_ends_first() {
     });
 }
 
-/// "max goroutines". That two callbacks never run at once is in the sink's type.
+/// "max goroutines". The sink is `FnMut`, so two callbacks cannot run at once.
 #[test]
-fn no_more_items_than_the_limit_are_in_hand() {
+fn no_more_items_than_the_limit_are_in_flight() {
     everywhere(|| {
         let (group, active) = (ErrGroup::new().concurrency(5), AtomicUsize::new(0));
         let mut seen = 0;
@@ -139,7 +139,7 @@ fn a_sink_that_panics_ends_the_items_too() {
     });
 }
 
-/// The same with a source that ends only if the panic ends it, and an item that waits to be told.
+/// The same with an endless source, and an item that waits for the cancellation.
 #[test]
 fn a_sink_that_panics_ends_an_endless_source_and_wakes_the_item() {
     everywhere(|| {

@@ -1,0 +1,118 @@
+//! `ChunkSizer`: how many items a worker claims at once. Guided self-scheduling, by time.
+//!
+//! As in OpenMP's `schedule(guided)`, a chunk is a share of what is left, so that all workers end
+//! together. Where items are quick, a chunk is limited to as many as fit into the target time: long
+//! enough that the cost of a claim does not count. Measured on two cores of an AMD EPYC by
+//! `cargo bench -p rayon-errgroup-benches --bench in_order claim`, with a chunk for each empty
+//! item: a worker alone needs 0.11 µs for a chunk, half of it for the clock, and two workers, which
+//! contend all the time, 0.4 µs.
+//!
+//! Many workers meet at one lock. If each of `n` workers claims once in the time `t`, the lock is
+//! busy for a part `p = n * 0.4 µs / t` of the time, and a claim waits for `0.4 µs * p / (2 - 2 *
+//! p)` (an M/D/1 queue: one server and constant service time). With `t = 50 µs + n * 4 µs`, `p` is
+//! below a tenth for any `n`, and a chunk costs about 0.5 µs in all: 0.9 % of the time with 2
+//! workers that always contend, and 0.05 % with 256. If a claim took eight times as long on a
+//! machine that large, 256 workers would lose 0.8 %.
+//!
+//! All this is for chunks that can grow. Those of a stream or of a sequential iterator have at most
+//! 1024 items, which shows where an item takes a few nanoseconds.
+//!
+//! The first chunk is small, since nothing is known of the items yet.
+
+use std::time::Duration;
+
+/// The target time of a chunk, where workers are few.
+const CHUNK: Duration = Duration::from_micros(50);
+
+/// How much longer for each worker. See [`ChunkSizer::new`].
+const CHUNK_PER_WORKER: Duration = Duration::from_micros(4);
+
+/// How many times as large as the last one a chunk may be.
+const GROWTH: usize = 8;
+
+/// In how many chunks each worker could still take its share of what is left.
+const SHARE: usize = 4;
+
+/// A chunk lasts at least this part of the target time, however little is left.
+const LEAST: usize = 256;
+
+/// A worker's estimate of how many items fit into the target time. It assumes that the next items
+/// take as long as those of the last chunk.
+#[derive(Clone, Copy)]
+pub(super) struct ChunkSizer {
+    target: Duration,
+    /// As many as fit into the target time, if they are like those of the last chunk.
+    fitting: usize,
+    /// The largest next chunk.
+    most: usize,
+}
+
+impl ChunkSizer {
+    pub(super) fn new(workers: usize) -> Self {
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX);
+        ChunkSizer {
+            target: CHUNK.saturating_add(CHUNK_PER_WORKER.saturating_mul(workers)),
+            fitting: 1,
+            most: 1,
+        }
+    }
+
+    /// The length of the worker's next chunk, if so many items are left for so many workers.
+    pub(super) fn next(&self, left: Option<usize>, workers: usize) -> usize {
+        let share = left.map_or(usize::MAX, |left| left / (workers * SHARE));
+        let fitting = self.fitting.min(share.max(self.fitting / LEAST));
+        fitting.clamp(1, self.most)
+    }
+
+    /// Records that a chunk of so many items took so long.
+    pub(super) fn record(&mut self, items: usize, took: Duration) {
+        let fitting = self.target.as_nanos() * items as u128 / took.as_nanos().max(1);
+        self.fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
+        self.most = items.max(1).saturating_mul(GROWTH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After a chunk of so many items that took the target time.
+    fn after(items: usize) -> ChunkSizer {
+        let mut sizer = ChunkSizer::new(2);
+        sizer.record(items, sizer.target);
+        sizer
+    }
+
+    #[test]
+    fn chunks_grow_until_they_last_long_enough() {
+        let mut sizer = ChunkSizer::new(2);
+        assert_eq!(sizer.target, Duration::from_micros(58));
+        assert_eq!(sizer.next(None, 2), 1, "nothing is known yet");
+        sizer.record(1, Duration::from_micros(1));
+        assert_eq!(sizer.next(None, 2), 8, "not too fast");
+        sizer.record(8, Duration::from_micros(8));
+        assert_eq!(sizer.next(None, 2), 58);
+        sizer.record(58, Duration::from_millis(58));
+        assert_eq!(sizer.next(None, 2), 1, "never none");
+        sizer.record(3, Duration::ZERO);
+        assert_eq!(sizer.next(None, 2), 24);
+    }
+
+    #[test]
+    fn chunks_shrink_towards_the_end() {
+        let sizer = after(1024);
+        assert_eq!(sizer.next(Some(80_000), 2), 1024);
+        assert_eq!(
+            sizer.next(Some(4000), 2),
+            500,
+            "a quarter of each worker's share"
+        );
+        assert_eq!(sizer.next(Some(4000), 5), 200);
+        assert_eq!(
+            sizer.next(Some(8), 2),
+            4,
+            "not so small that claims cost more than items"
+        );
+        assert_eq!(after(100).next(Some(1), 2), 1);
+    }
+}

@@ -1,0 +1,142 @@
+//! `Report`: how a run ended.
+
+use std::mem;
+use std::panic::resume_unwind;
+
+use super::Run;
+use super::failure::{Failure, Kind};
+use super::record::Record;
+use crate::error::GroupError;
+use crate::panic::{Panicked, drop_catching, drop_payload, first_panic};
+use crate::sync::lock;
+use crate::token::{Cancelled, Cause};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ok,
+    Panicked,
+    Failed,
+    Cancelled,
+}
+
+/// How a run ended, and all that came of it.
+pub(crate) struct Report<R, E> {
+    /// What the engine returned. Incomplete unless the verdict is `Ok`.
+    pub(crate) result: Option<R>,
+    /// What cancelled the run, if anything did.
+    pub(crate) cause: Option<Cause>,
+    /// The failure that the run ended with, if it ended with one.
+    ending: Option<Failure<E>>,
+    incomplete: bool,
+    record: Record<E>,
+}
+
+impl<E> Run<E> {
+    /// Ends the run, whose items have all ended, and reports what came of it.
+    pub(crate) fn finish<R>(self, result: Option<R>) -> Report<R, E> {
+        // In order the token was left active for the items before the failure.
+        let cause = lock(&self.record).cause(None);
+        if let Some(cause) = cause {
+            self.cancel(&cause);
+        }
+        if let Some(orphaned) = self.token.node().release() {
+            self.panicked(orphaned);
+        }
+        let incomplete = self.is_incomplete();
+        let mut record = mem::replace(&mut *lock(&self.record), Record::new(self.policy));
+        let report = Report {
+            result,
+            cause: record.cause(self.token.cause()),
+            ending: record.take_ending(incomplete),
+            incomplete,
+            record,
+        };
+        // The run may be the last owner of its parent, and so of a reason whose drop panics.
+        drop_payload(drop_catching(self));
+        report
+    }
+}
+
+impl<R, E> Report<R, E> {
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self.ending.as_ref().map(Failure::is_panic) {
+            Some(true) => Verdict::Panicked,
+            Some(false) => Verdict::Failed,
+            None if self.incomplete => Verdict::Cancelled,
+            None => Verdict::Ok,
+        }
+    }
+
+    /// The result, or the one thing that stopped the run. The rest is dropped; if that panics, the
+    /// run has panicked.
+    pub(crate) fn into_result(mut self) -> Result<R, GroupError<E>> {
+        match self.result.take() {
+            Some(result) if self.verdict() == Verdict::Ok => {
+                // A cancellation that came too late may have a reason whose drop panics.
+                drop_payload(drop_catching(self.cause));
+                Ok(result)
+            }
+            incomplete => Err(self.into_error(incomplete)),
+        }
+    }
+
+    #[cold]
+    fn into_error(mut self, incomplete: Option<R>) -> GroupError<E> {
+        let (mut failed, mut panic) = (None, None);
+        match self.ending.map(|ending| (ending.index, ending.kind)) {
+            Some((index, Kind::Error(error))) => failed = Some((index, error)),
+            Some((_, Kind::Panic(payload))) => panic = Some(payload),
+            None => {}
+        }
+        first_panic(&mut panic, drop_catching(incomplete));
+        // One by one: two panics of a vector's drop would abort the process.
+        for failure in self.record.take_all() {
+            match failure.kind {
+                Kind::Error(error) => first_panic(&mut panic, drop_catching(error)),
+                Kind::Panic(payload) => drop_payload([payload]),
+            }
+        }
+        let result = match (panic, failed) {
+            (Some(payload), failed) => {
+                drop_payload(drop_catching(failed));
+                GroupError::Panicked(Panicked::new(payload))
+            }
+            (None, Some((index, error))) => GroupError::Failed { index, error },
+            (None, None) => {
+                let cause = self.cause.take().unwrap_or(Cause::Released);
+                GroupError::Cancelled(Cancelled::new(cause))
+            }
+        };
+        drop_payload(drop_catching(self.cause));
+        result
+    }
+
+    /// The result of a run without a policy. Only its closures can have cancelled it, so if they
+    /// returned an error, that is the result.
+    pub(crate) fn into_bare(mut self) -> Result<R, E> {
+        if self.verdict() == Verdict::Cancelled {
+            self.ending = self.record.take_ending(false);
+        }
+        match self.into_result() {
+            Ok(result) => Ok(result),
+            Err(GroupError::Panicked(panicked)) => resume_unwind(panicked.into_payload()),
+            Err(GroupError::Cancelled(cancelled)) => {
+                // It must not be dropped by the unwinding: its reason's drop may panic, too.
+                let cause = cancelled.to_string();
+                drop_payload(drop_catching(cancelled));
+                panic!(
+                    "work was skipped because a closure cancelled its own run ({cause}), and there \
+                     is no error to return: return one from the closure, or use an `ErrGroup`, by \
+                     `with_group` or `ErrGroup::scope`"
+                )
+            }
+            Err(failed) => failed.into_error().map_or_else(|| unreachable!(), Err),
+        }
+    }
+
+    /// Takes all failures. The one that the run ended with comes first.
+    pub(crate) fn take_failures(&mut self) -> impl Iterator<Item = Failure<E>> + use<R, E> {
+        self.ending.take().into_iter().chain(self.record.take_all())
+    }
+}

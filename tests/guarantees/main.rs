@@ -1,0 +1,42 @@
+//! The guarantees of the crate, each tested on pools of one, two and eight threads.
+//!
+//! | guarantee | tests |
+//! | --- | --- |
+//! | 1. Cause: the result names the one trigger | `cause.rs`, `errors.rs` |
+//! | 2. Completeness: no false `Ok` | `completeness.rs`, `error_limit.rs`, `outcome.rs` |
+//! | 3. Containment: all ended and dropped at return | `containment.rs`, `values.rs` |
+//! | 4. Isolation: down the tree, not up | `isolation.rs`, `tokens.rs`, `propagation.rs` |
+//! | 5. Panics outrank values | `panics.rs` |
+//! | 6. Promptness: few items begin afterwards | `promptness.rs`, `callbacks.rs`, `deadlines.rs` |
+//! | 7. In order: as in a loop | `in_order.rs`, `workers.rs`, `sources.rs`, `stream.rs` |
+//! | 8. No pool is blocked | `pools.rs`, `semaphore.rs` |
+//!
+//! `adaptors.rs` covers every adaptor of rayon, `scope.rs` has the guarantees for scopes, and
+//! `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order.
+
+mod adaptors;
+mod callbacks;
+mod cause;
+#[path = "../common/mod.rs"]
+mod common;
+mod completeness;
+mod containment;
+mod deadlines;
+mod error_limit;
+mod errors;
+mod in_order;
+mod in_order_guarantees;
+mod isolation;
+mod outcome;
+#[cfg(panic = "unwind")]
+mod panics;
+mod pools;
+mod promptness;
+mod propagation;
+mod scope;
+mod semaphore;
+mod sources;
+mod stream;
+mod tokens;
+mod values;
+mod workers;

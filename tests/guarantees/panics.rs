@@ -1,0 +1,495 @@
+//! Guarantee 5: a panic cancels the run at once, and its payload reaches the caller.
+
+use std::panic::panic_any;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use crate::common::{Drops, Thing, on_pool, on_pools, payload_of};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
+
+/// A payload that can be told apart from others.
+#[derive(Debug, PartialEq)]
+struct Payload(u8);
+
+/// Derived from rayon-core's panic_propagate tests (MIT / Apache-2.0).
+#[test]
+fn the_payload_is_the_original_one() {
+    on_pools(|_| {
+        let one = 1;
+        let items = || (0..100).into_par_iter();
+        let run = |f: &(dyn Fn() + Sync)| {
+            payload_of(|| {
+                items().err_group(|n| {
+                    if n == 50 {
+                        f();
+                    }
+                    Ok::<_, ()>(())
+                })
+            })
+        };
+        assert_eq!(
+            run(&|| panic_any(Payload(42))).downcast_ref(),
+            Some(&Payload(42))
+        );
+        assert_eq!(
+            run(&|| panic!("x {one}")).downcast_ref(),
+            Some(&String::from("x 1"))
+        );
+        assert_eq!(run(&|| panic!("static")).downcast_ref(), Some(&"static"));
+
+        let map = payload_of(|| {
+            items().try_map_group(|_, _| -> Result<(), ()> { panic_any(Payload(1)) })
+        });
+        assert_eq!(map.downcast_ref(), Some(&Payload(1)));
+        let nested = payload_of(|| {
+            items()
+                .err_group(|_| items().err_group(|_| -> Result<(), ()> { panic_any(Payload(2)) }))
+        });
+        assert_eq!(nested.downcast_ref(), Some(&Payload(2)));
+        let group = ErrGroup::new().concurrency(2);
+        let own_pool = payload_of(|| {
+            items()
+                .with_group(&group)
+                .try_for_each(|_, _| -> Result<(), ()> { panic_any(Payload(3)) })
+        });
+        assert_eq!(own_pool.downcast_ref(), Some(&Payload(3)));
+    });
+}
+
+/// Derived from .NET's Exception_FromMoveNext tests: the source is part of the run.
+#[test]
+fn a_panic_of_the_source_is_a_panic_of_the_run() {
+    fn check<I: ParallelIterator>(source: impl Fn() -> I) {
+        let ok = |_: &CancelToken, _: I::Item| Ok::<_, ()>(());
+        let payload = payload_of(|| source().try_for_each_group(ok));
+        assert_eq!(payload.downcast_ref(), Some(&Payload(4)));
+        let payload = payload_of(|| source().try_map_group(ok));
+        assert_eq!(payload.downcast_ref(), Some(&Payload(4)));
+        let caught = source()
+            .with_group(&ErrGroup::new().catch_panics())
+            .try_map(ok);
+        let Err(GroupError::Panicked(panicked)) = caught else {
+            panic!("{caught:?}")
+        };
+        assert_eq!(panicked.message(), None);
+        assert_eq!(panicked.into_payload().downcast_ref(), Some(&Payload(4)));
+    }
+    let bang = |n: i32| if n == 4 { panic_any(Payload(4)) } else { n };
+    on_pools(move |_| {
+        check(|| (0..100).into_par_iter().map(bang));
+        check(|| (0..100).into_par_iter().filter(move |n| bang(*n) % 2 == 0));
+        check(|| (0..100).into_par_iter().flat_map(move |n| [bang(n); 3]));
+        check(|| (0..100).map(bang).par_bridge());
+        check(|| {
+            (0..100)
+                .into_par_iter()
+                .chunks(2)
+                .map(move |chunk| bang(chunk[0]))
+        });
+    });
+}
+
+/// Derived from sourcegraph/conc "WithCancelOnError and panic" (MIT). The other items wait for the
+/// cancellation: if it came only when the panic reaches the caller, which waits for these items,
+/// the run would never end.
+#[test]
+fn a_panic_cancels_the_others_at_once() {
+    fn check<I: ParallelIterator<Item = usize>>(source: I) {
+        let (all, woken) = (Barrier::new(3), AtomicUsize::new(0));
+        let payload = payload_of(|| {
+            source.try_for_each_group(|token, n| {
+                all.wait();
+                if n == 1 {
+                    panic_any(Payload(5));
+                }
+                token.done().recv().unwrap_err();
+                woken.fetch_add(1, SeqCst);
+                token.check()
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Payload(5)));
+        assert_eq!(woken.into_inner(), 2);
+    }
+    on_pool(4, || {
+        let items = || (0..3_usize).into_par_iter().with_max_len(1);
+        check(items());
+        check(items().filter(|_| true));
+        check((0..3).par_bridge());
+        check(items().flat_map(|n| [n]));
+    });
+}
+
+/// The same for a panic of an adaptor instead of an item.
+#[test]
+fn a_panic_of_an_adaptor_cancels_the_others_at_once() {
+    fn check<I: ParallelIterator<Item = usize>>(source: impl FnOnce(PanicOnOne) -> I) {
+        let all = std::sync::Arc::new(Barrier::new(3));
+        let woken = AtomicUsize::new(0);
+        let payload = payload_of(|| {
+            source(PanicOnOne(all.clone())).try_for_each_group(|token, _| {
+                all.wait();
+                token.done().recv().unwrap_err();
+                woken.fetch_add(1, SeqCst);
+                token.check()
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Payload(6)));
+        assert_eq!(woken.into_inner(), 2);
+    }
+    #[derive(Clone)]
+    struct PanicOnOne(std::sync::Arc<Barrier>);
+    impl PanicOnOne {
+        fn on_one(&self, n: usize) -> usize {
+            if n == 1 {
+                self.0.wait();
+                panic_any(Payload(6));
+            }
+            n
+        }
+    }
+    on_pool(4, || {
+        let items = || (0..3_usize).into_par_iter().with_max_len(1);
+        check(|bang| items().map(move |n| bang.on_one(n)));
+        check(|bang| items().filter(move |n| bang.on_one(*n) < 3));
+        check(|bang| items().flat_map(move |n| [bang.on_one(n)]));
+        check(|bang| items().flat_map_iter(move |n| [bang.on_one(n)]));
+        check(|bang| items().inspect(move |n| _ = bang.on_one(*n)));
+        // Not driven by a bridge: the folder is created without a check of `full`.
+        check(|bang| {
+            let one = rayon::iter::once(1).map(move |n| bang.on_one(n));
+            one.chain([0, 2].into_par_iter().with_max_len(1))
+        });
+    });
+}
+
+/// Derived from cpython's test_taskgroup_20: an expected error does not hide a bug.
+#[test]
+fn a_panic_outranks_an_error_that_came_first() {
+    on_pool(2, || {
+        for catch in [false, true] {
+            let barrier = Barrier::new(2);
+            let group = ErrGroup::new();
+            let group = if catch { group.catch_panics() } else { group };
+            let run = || {
+                let items = (0..2).into_par_iter().with_max_len(1).with_group(&group);
+                items.try_map(|token, n| {
+                    barrier.wait();
+                    if n == 0 {
+                        return Err::<(), _>("first");
+                    }
+                    token.done().recv().unwrap_err();
+                    panic_any(Payload(7))
+                })
+            };
+            if catch {
+                assert!(matches!(run(), Err(GroupError::Panicked(_))));
+            } else {
+                assert_eq!(payload_of(run).downcast_ref(), Some(&Payload(7)));
+            }
+        }
+    });
+}
+
+/// Of several panics the first in time is resumed.
+#[test]
+fn of_two_panics_the_first_is_resumed() {
+    on_pool(2, || {
+        for first in [0, 1] {
+            let barrier = Barrier::new(2);
+            let payload = payload_of(|| {
+                (0..2)
+                    .into_par_iter()
+                    .with_max_len(1)
+                    .try_for_each_group(|token, n| {
+                        barrier.wait();
+                        if n != first {
+                            token.done().recv().unwrap_err();
+                        }
+                        if n < 2 {
+                            panic_any(n)
+                        }
+                        Ok::<_, ()>(())
+                    })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&first));
+        }
+    });
+}
+
+/// Derived from tokio's UnwindSafe impls: tokens and groups work as before after a panic.
+#[test]
+fn nothing_is_poisoned() {
+    struct CallsInDrop<'t>(&'t CancelToken);
+    impl Drop for CallsInDrop<'_> {
+        fn drop(&mut self) {
+            let child = self.0.child();
+            assert!(child.check().is_ok() && child.cancel() && self.0.cause().is_none());
+            // A whole run in a destructor while the thread unwinds.
+            let result = (0..100)
+                .into_par_iter()
+                .try_map_group(|_, n| Ok::<_, ()>(n));
+            assert_eq!(result.unwrap().len(), 100);
+        }
+    }
+
+    on_pools(|_| {
+        let token = CancelToken::new();
+        let group = ErrGroup::new().token(&token).concurrency(2);
+        for _ in 0..3 {
+            let payload = payload_of(|| {
+                let _calls = CallsInDrop(&token);
+                (0..9)
+                    .into_par_iter()
+                    .with_group(&group)
+                    .try_for_each(|_, n| {
+                        let _calls = CallsInDrop(&token);
+                        if n == 4 {
+                            panic_any(Payload(8))
+                        } else {
+                            Ok::<_, ()>(())
+                        }
+                    })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&Payload(8)));
+            let good = (0..9)
+                .into_par_iter()
+                .with_group(&group)
+                .try_map(|_, n| Ok::<_, ()>(n));
+            assert_eq!(good.unwrap().len(), 9);
+        }
+        assert!(!token.is_cancelled());
+    });
+}
+
+/// An item panics, and then the drop of an item that never began. The second panic must not occur
+/// during the unwinding of the first, which would abort the process.
+#[test]
+fn an_item_whose_drop_panics_does_not_abort() {
+    struct Bomb(usize);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 == 9 {
+                panic_any("drop");
+            }
+        }
+    }
+
+    on_pools(|_| {
+        let bombs = || (0..10).map(Bomb).collect::<Vec<_>>();
+        let bang = |bomb: Bomb| -> Result<(), ()> {
+            let number = bomb.0;
+            std::mem::forget(bomb);
+            if number == 0 {
+                panic_any(Payload(9))
+            } else {
+                Err(())
+            }
+        };
+        for _ in 0..20 {
+            payload_of(|| bombs().into_par_iter().with_min_len(10).err_group(bang));
+            payload_of(|| bombs().into_par_iter().filter(|_| true).err_group(bang));
+            // The panic of the drop outranks the error.
+            let payload = payload_of(|| {
+                bombs().into_par_iter().with_min_len(10).err_group(|bomb| {
+                    std::mem::forget(bomb);
+                    Err(())
+                })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&"drop"));
+        }
+    });
+}
+
+/// Two payloads whose drops panic, of which the run drops one.
+#[test]
+fn a_payload_whose_drop_panics_is_harmless() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any("drop");
+        }
+    }
+    on_pool(2, || {
+        let barrier = Barrier::new(2);
+        let payload = payload_of(|| {
+            (0..2)
+                .into_par_iter()
+                .with_max_len(1)
+                .err_group(|n| -> Result<(), ()> {
+                    barrier.wait();
+                    if n < 2 {
+                        panic_any(Bomb)
+                    }
+                    Ok(())
+                })
+        });
+        std::mem::forget(payload);
+    });
+}
+
+/// The panic that cancelled the run is resumed, not one that the cancellation caused, even if the
+/// first is that of an adaptor, whose payload arrives last.
+#[test]
+fn a_panic_of_an_adaptor_outranks_its_consequences() {
+    on_pool(2, || {
+        for callback in [false, true] {
+            let both = Barrier::new(2);
+            let items = (0..2_usize).into_par_iter().with_max_len(1).filter(|n| {
+                if *n == 1 {
+                    both.wait();
+                    panic_any(Payload(10));
+                }
+                true
+            });
+            let payload = payload_of(|| {
+                items.try_for_each_group(|token, _| {
+                    let registration = callback.then(|| token.on_cancel(|| panic_any(Payload(11))));
+                    both.wait();
+                    token.done().recv().unwrap_err();
+                    drop(registration);
+                    if !callback {
+                        panic_any(Payload(12));
+                    }
+                    Ok::<_, ()>(())
+                })
+            });
+            assert_eq!(payload.downcast_ref(), Some(&Payload(10)));
+        }
+    });
+}
+
+/// A thing whose drop panics if it has the given number.
+struct Fragile(usize, Thing);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if self.0 == self.1.number {
+            panic_any(Payload(20));
+        }
+    }
+}
+
+/// No value is leaked when the drop of an item that never began panics.
+#[test]
+fn values_are_dropped_although_the_drop_of_an_item_panics() {
+    fn check<I: ParallelIterator<Item = Fragile>>(source: impl Fn(Vec<Fragile>) -> I) {
+        for stop in [false, true] {
+            let (items, values) = (Drops::new(10), Drops::new(10));
+            let made = AtomicUsize::new(0);
+            let bombs = items
+                .things()
+                .into_iter()
+                .map(|thing| Fragile(7, thing))
+                .collect();
+            let result = source(bombs)
+                .with_group(&ErrGroup::new().catch_panics())
+                .try_map(|token, item| {
+                    let number = item.1.number;
+                    if number == 6 && stop {
+                        token.cancel();
+                    } else if number == 6 {
+                        return Err(());
+                    }
+                    made.fetch_add(1, SeqCst);
+                    Ok(values.thing(number))
+                });
+            let Err(GroupError::Panicked(panicked)) = result else {
+                panic!("a panic was expected")
+            };
+            assert_eq!(panicked.into_payload().downcast_ref(), Some(&Payload(20)));
+            for number in 0..made.into_inner() {
+                assert_eq!(values.of(number), 1, "value {number}");
+            }
+        }
+    }
+    on_pools(|_| {
+        check(|items| items.into_par_iter().with_min_len(10));
+        check(|items| items.into_par_iter().with_min_len(10).filter(|_| true));
+    });
+}
+
+/// The panic of an item is not replaced by one from the drop of a finished value.
+#[test]
+fn the_drop_of_a_value_does_not_replace_the_panic() {
+    fn check<I: ParallelIterator<Item = usize>>(items: I) {
+        let values = Drops::new(10);
+        let result = items
+            .with_group(&ErrGroup::new().catch_panics())
+            .try_map(|_, n| {
+                if n == 5 {
+                    panic_any(Payload(21));
+                }
+                Ok::<_, ()>(Fragile(2, values.thing(n)))
+            });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("a panic was expected")
+        };
+        assert_eq!(panicked.into_payload().downcast_ref(), Some(&Payload(21)));
+        (0..5).for_each(|n| assert_eq!(values.of(n), 1));
+    }
+    on_pools(|_| {
+        let items = || (0..10).into_par_iter().with_min_len(10);
+        check(items());
+        check(items().filter(|_| true));
+    });
+}
+
+/// For `map_with`, rayon clones between a split and the work.
+#[test]
+fn a_panic_of_a_clone_in_map_with_cancels_the_others_at_once() {
+    struct Clones<'c>(&'c AtomicUsize, &'c Barrier);
+    impl Clone for Clones<'_> {
+        fn clone(&self) -> Self {
+            // After the first split an item can begin; the second split is of the other half.
+            if self.0.fetch_add(1, SeqCst) == 1 {
+                self.1.wait();
+                panic_any(Payload(22));
+            }
+            Clones(self.0, self.1)
+        }
+    }
+
+    on_pool(2, || {
+        let (clones, begun) = (AtomicUsize::new(0), Barrier::new(2));
+        let items = (0..3).into_par_iter().with_max_len(1);
+        let payload = payload_of(|| {
+            items
+                .map_with(Clones(&clones, &begun), |_, n| n)
+                .try_for_each_group(|token, _| {
+                    begun.wait();
+                    token.done().recv().unwrap_err();
+                    token.check()
+                })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Payload(22)));
+    });
+}
+
+/// There are two leaves. The left one fails when the right one is complete, and the drop of a value
+/// of the right one panics.
+#[test]
+fn values_are_dropped_although_the_drop_of_another_leaf_panics() {
+    on_pool(2, || {
+        let values = Drops::new(10);
+        let (complete, completed) = std::sync::mpsc::channel();
+        let completed = std::sync::Mutex::new(completed);
+        let items = (0..10).into_par_iter().with_min_len(5);
+        let payload = payload_of(|| {
+            items.try_map_group(|_, n| {
+                if n == 3 {
+                    completed.lock().unwrap().recv().unwrap();
+                    return Err(());
+                }
+                if n == 9 {
+                    complete.send(()).unwrap();
+                }
+                Ok(Fragile(7, values.thing(n)))
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&Payload(20)));
+        for n in (0..3).chain(5..10) {
+            assert_eq!(values.of(n), 1, "value {n}");
+        }
+    });
+}
