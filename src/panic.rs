@@ -129,6 +129,7 @@ pub(crate) fn drop_catching<T>(value: T) -> Option<Payload> {
 ///
 /// Together with [`drop_catching`] it drops what must not disturb the result of a run: the panic
 /// hook has already reported the panic.
+#[inline]
 pub(crate) fn drop_payload(payloads: impl IntoIterator<Item = Payload>) {
     for payload in payloads {
         // The drop of this payload may panic with another one, whose drop may panic again, without

@@ -115,7 +115,11 @@ impl<E> Record<E> {
 
     /// Takes the failure that the run ended with, if it did not end with something else. The run is
     /// incomplete if something cancelled it before every item had ended.
+    #[inline]
     pub(super) fn take_ending(&mut self, incomplete: bool) -> Option<Failure<E>> {
+        if self.failures.is_empty() {
+            return None;
+        }
         let is_failed = self.limit_reached() || !incomplete;
         let rank = |failure: &Failure<E>| match (failure.is_panic(), failure.is_counted()) {
             // In time the counted panics came first, since any other one cancels the run.
@@ -140,6 +144,7 @@ impl<E> Record<E> {
     }
 
     /// What cancelled the run, whose token was cancelled for `cause`.
+    #[inline]
     pub(super) fn cause(&self, cause: Option<Cause>) -> Option<Cause> {
         let is_error = |f: &Failure<E>| f.is_counted_error() && self.is_reached(f.index);
         match cause {

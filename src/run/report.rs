@@ -1,7 +1,7 @@
 //! `Report`: how a run ended.
 
-use std::mem;
 use std::panic::resume_unwind;
+use std::sync::PoisonError;
 
 use super::Run;
 use super::failure::{Failure, Kind};
@@ -44,7 +44,7 @@ impl<E> Run<E> {
             self.panicked(orphaned);
         }
         let incomplete = self.is_incomplete();
-        let mut record = mem::replace(&mut *lock(&self.record), Record::new(self.policy));
+        let mut record = (self.record.into_inner()).unwrap_or_else(PoisonError::into_inner);
         let report = Report {
             result,
             cause: record.cause(self.token.cause()),
@@ -52,8 +52,8 @@ impl<E> Run<E> {
             incomplete,
             record,
         };
-        // The run may be the last owner of its parent, and so of a reason whose drop panics.
-        drop_payload(drop_catching(self));
+        // It may be the last owner of its parent, and so of a reason whose drop panics.
+        drop_payload(drop_catching(self.token));
         report
     }
 }
@@ -74,7 +74,7 @@ impl<R, E> Report<R, E> {
         match self.result.take() {
             Some(result) if self.verdict() == Verdict::Ok => {
                 // A cancellation that came too late may have a reason whose drop panics.
-                drop_payload(drop_catching(self.cause));
+                drop_payload(self.cause.and_then(drop_catching));
                 Ok(result)
             }
             incomplete => Err(self.into_error(incomplete)),

@@ -6,7 +6,7 @@ use rayon::iter::{repeat, repeat_n};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
-use crate::common::{on_pools, message_of};
+use crate::common::{message_of, on_pools};
 use crate::fixture::returned;
 
 const MAX: usize = usize::MAX;

@@ -10,7 +10,7 @@ use std::thread;
 use crossbeam_channel::{TryRecvError, bounded};
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Scope, TrySpawnError, scope};
 
-use crate::common::{Drops, POOLS, on_pools, payload_of, watched};
+use crate::common::{Drops, POOLS, message_of, on_pools, watched};
 use crate::everywhere;
 
 type Answer = Result<(), &'static str>;
@@ -235,8 +235,7 @@ fn a_cancelled_scope_gives_tasks_back() {
 #[test]
 fn a_limit_of_zero_panics() {
     watched(|| {
-        let payload = payload_of(|| ErrGroup::new().concurrency(0));
-        let message = payload.downcast_ref::<&str>().unwrap();
+        let message = message_of(|| ErrGroup::new().concurrency(0));
         assert!(message.contains("at least 1"), "{message}");
     });
 }

@@ -210,6 +210,7 @@ impl Node {
         self.state.load(Ordering::Relaxed) == RELEASED
     }
 
+    #[inline]
     pub(super) fn cause(&self) -> Option<Cause> {
         self.is_cancelled().then(|| self.links().cause.clone())?
     }
