@@ -83,7 +83,6 @@ impl<E> Run<E> {
     /// Returns the failure that is not kept, if there is one. The caller first stops what the
     /// reaction says, and then calls [`discard`](Run::discard): a drop may be slow.
     #[cold]
-    #[inline(never)]
     pub(crate) fn record(&self, mut failure: Failure<E>) -> (Reaction, Option<Failure<E>>) {
         if failure.is_panic() && !self.policy.tolerates_panics() {
             failure.standing = Standing::Fatal;

@@ -81,8 +81,7 @@ impl<E> Run<E> {
     /// The run has been cancelled, and an item was dropped because of that, or has failed.
     #[cold]
     pub(crate) fn mark_incomplete(&self) {
-        // Relaxed: the engine reads it as a hint to stop, and `finish` reads it after rayon has
-        // joined every job of the run.
+        // Relaxed: a hint for the engine; `finish` reads it after rayon has joined every job.
         self.incomplete.store(true, Ordering::Relaxed);
     }
 
@@ -97,8 +96,7 @@ impl<E> Run<E> {
     }
 
     fn cancel(&self, cause: &Cause) {
-        let node = self.token.node();
-        node.cancel(cause, &mut |_, payload| self.panicked(payload));
+        (self.token.node()).cancel(cause, &mut |_, payload| self.panicked(payload));
     }
 
     /// Cancels workers of this run, because an item before theirs has failed.

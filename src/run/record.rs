@@ -9,8 +9,7 @@ use crate::token::Cause;
 
 /// The failures of a run.
 ///
-/// Guarded by the run's lock, which is taken inside the token's lock while the token is active: see
-/// [`Run::record`](super::Run::record).
+/// Guarded by the run's lock, which is taken inside that of the active token.
 pub(super) struct Record<E> {
     policy: FailurePolicy,
     /// How many failures counted, before something else cancelled the run.
