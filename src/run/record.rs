@@ -1,11 +1,78 @@
-//! `Record`: the failures of a run, whether they reached the error limit, and the verdict.
+//! `Record`: the failures of a run, and the one way in which the run learns of them.
 
 use std::collections::BinaryHeap;
 use std::mem;
 
-use super::failure::{Failure, Reaction, Standing};
+use super::Run;
+use super::failure::{Failure, Kind, Reaction, Standing};
 use crate::failure_policy::FailurePolicy;
+use crate::panic::{Payload, drop_catching, drop_payload};
+use crate::sync::lock;
 use crate::token::Cause;
+
+impl<E> Run<E> {
+    /// Records a failure, and cancels the run if the reaction is [`Reaction::Stop`]. Every failure
+    /// of a run enters here.
+    ///
+    /// Returns the failure that is not kept, if there is one. The caller first stops what the
+    /// reaction says, and then calls [`discard`](Run::discard): a drop may be slow.
+    #[cold]
+    pub(crate) fn record(&self, mut failure: Failure<E>) -> (Reaction, Option<Failure<E>>) {
+        if failure.is_panic() && !self.policy.tolerates_panics() {
+            failure.standing = Standing::Fatal;
+        }
+        let cause = match failure.kind {
+            Kind::Error(_) => Cause::Failed,
+            Kind::Panic(_) => Cause::Panicked,
+        };
+        let Some(active) = self.token.node().lock_active() else {
+            failure.standing = Standing::Late;
+            self.mark_incomplete();
+            return (Reaction::Stop, lock(&self.record).keep(failure));
+        };
+        // The token's lock is held meanwhile. So the failure is recorded before any thread can see
+        // that the run is cancelled, and an error that is a consequence of that comes second.
+        let (reaction, unwanted) = lock(&self.record).count(failure);
+        if reaction != Reaction::Continue {
+            self.mark_incomplete();
+        }
+        // In order the token stays active, for the items before this one.
+        if reaction == Reaction::Stop {
+            active.cancel(&cause, &mut |_, payload| self.panicked(payload));
+        }
+        (reaction, unwanted)
+    }
+
+    /// The same where nothing but the token is to be cancelled: for a failure that is not in order.
+    #[cold]
+    pub(crate) fn fail(&self, failure: Failure<E>) -> Reaction {
+        let (reaction, unwanted) = self.record(failure);
+        self.discard(unwanted);
+        reaction
+    }
+
+    /// Something other than an item's closure panicked.
+    #[cold]
+    pub(crate) fn panicked(&self, payload: Payload) {
+        _ = self.fail(Failure::fatal(None, Kind::Panic(payload)));
+    }
+
+    /// Drops a failure that is not kept.
+    pub(crate) fn discard(&self, unwanted: Option<Failure<E>>) {
+        match unwanted.map(|failure| failure.kind) {
+            Some(Kind::Error(error)) => self.drop_value(error),
+            Some(Kind::Panic(payload)) => drop_payload([payload]),
+            None => {}
+        }
+    }
+
+    /// Drops an item, a value or an error. If that panics, the run has panicked.
+    pub(crate) fn drop_value<T>(&self, value: T) {
+        if let Some(payload) = drop_catching(value) {
+            self.panicked(payload);
+        }
+    }
+}
 
 /// The failures of a run.
 ///
@@ -171,7 +238,6 @@ impl<E> Record<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::Kind;
 
     fn policy(error_limit: usize, keep_all: bool) -> FailurePolicy {
         FailurePolicy {
