@@ -8,7 +8,7 @@ use std::thread;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ConcurrencyError, ErrGroup, prelude::*};
 
-use crate::common::{on_pool, on_pools, payload_of, pool, shared, watched};
+use crate::common::{message_of, on_pool, on_pools, pool, shared, watched};
 
 /// Derived from oneTBB's stack test: doubly nested runs, also on one thread.
 #[test]
