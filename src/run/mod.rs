@@ -41,7 +41,6 @@ impl<E> Run<E> {
         Run::new(None, FailurePolicy::default())
     }
 
-    #[inline]
     pub(crate) fn token(&self) -> &CancelToken {
         &self.token
     }

@@ -59,9 +59,10 @@ impl<E> Run<E> {
 
     /// Drops a failure that is not kept.
     pub(crate) fn discard(&self, unwanted: Option<Failure<E>>) {
-        match unwanted.map(|failure| failure.kind) {
-            Some(Kind::Error(error)) => self.drop_value(error),
-            Some(Kind::Panic(payload)) => drop_payload([payload]),
+        match unwanted.map(|failure| (failure.kind, failure.standing)) {
+            Some((Kind::Error(error), _)) => self.drop_value(error),
+            Some((Kind::Panic(payload), Standing::Tolerable)) => self.drop_value(payload),
+            Some((Kind::Panic(payload), _)) => drop_payload([payload]),
             None => {}
         }
     }

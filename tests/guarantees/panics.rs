@@ -301,6 +301,32 @@ fn an_item_whose_drop_panics_does_not_abort() {
     });
 }
 
+/// An item's panic is tolerated. A panic in the drop of its payload is not an item's.
+#[test]
+fn a_panic_in_the_drop_of_a_tolerated_payload_is_a_panic_of_the_run() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the drop of a payload")
+        }
+    }
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going().catch_panics();
+        let items = (0..2).into_par_iter().in_order().with_group(&group);
+        let result = items.err_group(|n| -> Result<(), ()> {
+            if n == 0 {
+                panic!("item 0");
+            }
+            // Only the panic with the lowest index is kept.
+            panic_any(Bomb)
+        });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            unreachable!()
+        };
+        assert_eq!(panicked.message(), Some("the drop of a payload"));
+    });
+}
+
 /// Two payloads whose drops panic, of which the run drops one.
 #[test]
 fn a_payload_whose_drop_panics_is_harmless() {
