@@ -252,7 +252,7 @@ impl ErrGroup {
     /// Cancels the run at the `n`-th error, and not at the first: the error limit.
     ///
     /// A run with tolerated errors does not end with `Ok`: it goes on, and returns the first error
-    /// at its end. [`outcome`](crate::InOrder::outcome) keeps all of them. In order the run
+    /// at its end. [`outcome`](crate::WithGroup::outcome) keeps all of them. In order the run
     /// stops where the sequential loop would stop if it counted to `n`. Of several caught
     /// panics, the panic with the lowest index is returned; one raised after the run was
     /// cancelled for another reason takes precedence. `max_errors(1)` is the default, and the

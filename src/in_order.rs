@@ -339,16 +339,16 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// Calls `f` for every item in parallel, under the group's policy, and answers as the
     /// sequential loop would.
     ///
-    /// The same as [`try_for_each`](#method.try_for_each-1), for closures that do not need the
+    /// The same as [`try_for_each`](#method.try_for_each), for closures that do not need the
     /// token.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// As [`try_for_each`](#method.try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// As [`try_for_each`](#method.try_for_each).
     ///
     /// # Examples
     ///
@@ -420,7 +420,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
     /// the order of the items.
     ///
-    /// Order, cancellation and panics are those of [`try_for_each`](#method.try_for_each-1). The
+    /// Order, cancellation and panics are those of [`try_for_each`](#method.try_for_each). The
     /// cost is that of [`InOrder::try_map`].
     ///
     /// # Panics
@@ -430,7 +430,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
+    /// As [`try_for_each`](#method.try_for_each). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -466,7 +466,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1). An error of the sink has the index of the item
+    /// As [`try_for_each`](#method.try_for_each). An error of the sink has the index of the item
     /// whose value it was given, and is never tolerated.
     ///
     /// # Examples
@@ -509,7 +509,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](#method.try_for_each-1). What was ready is kept.
+    /// As [`try_for_each`](#method.try_for_each). What was ready is kept.
     ///
     /// # Panics
     ///

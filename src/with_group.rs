@@ -32,16 +32,16 @@ pub struct WithGroup<'g, S> {
 impl<I: ParallelIterator> WithGroup<'_, I> {
     /// Calls `f` for every item in parallel, under the group's policy.
     ///
-    /// The same as [`try_for_each`](WithGroup::try_for_each), for closures that do not need the
+    /// The same as [`try_for_each`](#method.try_for_each-1), for closures that do not need the
     /// token.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](WithGroup::try_for_each).
+    /// As [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](WithGroup::try_for_each).
+    /// As [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Examples
     ///
@@ -120,16 +120,16 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     /// the order of the items.
     ///
     /// Order, cancellation, panics and errors are those of
-    /// [`try_for_each`](WithGroup::try_for_each). The cost is that of
+    /// [`try_for_each`](#method.try_for_each-1). The cost is that of
     /// [`try_map_group`](crate::ErrGroupExt::try_map_group).
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](WithGroup::try_for_each).
+    /// As [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](WithGroup::try_for_each). The values that were ready are dropped.
+    /// As [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
     ///
     /// # Examples
     ///

@@ -21,7 +21,7 @@ use std::ptr;
 
 use super::collect::{BLOCK, Collector, LeafCollector};
 
-/// Buffer is looked for once for so many blocks. Short items are unrolled so many times; of longer
+/// The end of the slots is checked once for so many blocks. Short items are unrolled so many times; of longer
 /// ones the compiler unrolls one block only, or none.
 const BLOCKS: usize = 4;
 

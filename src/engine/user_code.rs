@@ -12,7 +12,8 @@ thread_local! {
     static IS_IN_USER_CODE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// An enter guard: while it lives, this thread runs an item, a task, a source or a sink.
+/// An enter guard: while it lives, this thread runs an item, a task, a body, a source or a sink, or
+/// waits for a permit.
 pub(crate) struct UserCode {
     was_in_user_code: bool,
 }

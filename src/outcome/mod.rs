@@ -24,8 +24,8 @@ use crate::token::{Cancelled, Cause};
 /// Its `Display` is the last line of a batch job: `12 ok, 1 failed, 3 cancelled, 24 skipped`. An
 /// item that returned an error after it had been cancelled counts as
 /// [cancelled](Outcome::cancelled), and every other item that returned an error as failed. If items
-/// were skipped for another cause than a failure, the cause follows: `40 ok, 0 failed, 60 skipped:
-/// deadline passed`.
+/// were cancelled or skipped for another cause than a failure, the cause follows: `40 ok, 0 failed,
+/// 60 skipped: deadline passed`.
 ///
 /// # Examples
 ///
@@ -262,7 +262,7 @@ impl<T, E> Outcome<T, E> {
     ///
     /// # Errors
     ///
-    /// What [`try_map`](crate::InOrder::try_map) under the same policy would have returned, but
+    /// What [`try_map`](crate::WithGroup::try_map) under the same policy would have returned, but
     /// with all the errors that count, if there are several: [`GroupError::Several`].
     ///
     /// # Examples
@@ -331,6 +331,22 @@ impl<T, E> Outcome<T, E> {
         // Two sorted runs, which the sort merges.
         errors.sort_by_key(|(index, _)| *index);
         errors
+    }
+
+    /// The panics, under [`catch_panics`](crate::ErrGroup::catch_panics), in ascending order: for
+    /// their payloads.
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going().catch_panics();
+    /// let numbers = [1, 0].into_iter().par_in_order().with_group(&group);
+    /// let panics = numbers.outcome(|_, n| Ok::<_, ()>(1 / n)).into_panics();
+    /// assert_eq!(panics.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn into_panics(self) -> Vec<(Option<usize>, Panicked)> {
+        self.panics
     }
 
     /// The results of the items that ran and did not panic, by index.

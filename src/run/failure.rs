@@ -51,7 +51,7 @@ impl<E> Failure<E> {
         matches!(self.kind, Kind::Panic(_))
     }
 
-    /// Whether the run tolerated it, or it reached the error limit. Other panics outrank it.
+    /// Whether it was tolerated, reached the limit or is a fatal error. Other panics outrank it.
     pub(super) fn is_counted(&self) -> bool {
         self.standing == Standing::Tolerable || !self.is_panic() && self.standing == Standing::Fatal
     }

@@ -44,7 +44,6 @@ pub trait SourceCallback<T> {
 ///
 /// The trait is sealed: it cannot be implemented outside of this crate.
 ///
-///
 /// ```
 /// use rayon::prelude::*;
 /// use rayon_errgroup::{InOrder, Ordered, prelude::*};
