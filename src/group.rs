@@ -253,10 +253,13 @@ impl ErrGroup {
     ///
     /// A run with tolerated errors does not end with `Ok`: it goes on, and returns the first error
     /// at its end. [`outcome`](crate::WithGroup::outcome) keeps all of them. In order the run
-    /// stops where the sequential loop would stop if it counted to `n`. Of several caught
-    /// panics, the panic with the lowest index is returned; one raised after the run was
-    /// cancelled for another reason takes precedence. `max_errors(1)` is the default, and the
-    /// last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
+    /// stops where the sequential loop would stop if it counted to `n`. `max_errors(1)` is the
+    /// default, and the last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
+    ///
+    /// A caught panic outranks every error. Of several the first in time is returned, or in order
+    /// the one with the lowest index. In order, a panic that no limit tolerates comes before these:
+    /// that of a source, a callback, a sink or a drop, or of an item after something else had
+    /// cancelled the run.
     ///
     /// The error of a [stream's sink](crate::InOrder::try_stream) and that of a
     /// [scope's body](ErrGroup::scope) are never tolerated. A panic is tolerated if it is caught

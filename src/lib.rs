@@ -304,6 +304,23 @@ struct Readme;
 /// scope(|s| { kept = Some(s); Ok(()) }).unwrap();
 /// ```
 ///
+/// The lifetime of a scope neither shrinks nor grows: tasks write to what they borrow.
+///
+/// ```
+/// # use rayon_errgroup::Scope;
+/// fn same<'a, 's>(s: &'a Scope<'s, ()>) -> &'a Scope<'s, ()> { s }
+/// ```
+///
+/// ```compile_fail
+/// # use rayon_errgroup::Scope;
+/// fn shorter<'a, 's>(s: &'a Scope<'static, ()>) -> &'a Scope<'s, ()> { s }
+/// ```
+///
+/// ```compile_fail
+/// # use rayon_errgroup::Scope;
+/// fn longer<'a, 's>(s: &'a Scope<'s, ()>) -> &'a Scope<'static, ()> { s }
+/// ```
+///
 /// Errors are sent between threads.
 ///
 /// ```

@@ -2,7 +2,7 @@
 //!
 //! Dropping user data may panic, and so may dropping the payload of a panic. A second panic during
 //! unwinding aborts the process, and one that escapes skips the rest of a clean-up. So this crate
-//! drops both through the functions below.
+//! drops both through the functions below, wherever it drops them itself.
 
 use std::any::Any;
 use std::error::Error;

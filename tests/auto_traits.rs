@@ -9,7 +9,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use rayon_errgroup::crossbeam_channel::Receiver;
 use rayon_errgroup::{
     CancelRegistration, CancelToken, Cancelled, Cause, ConcurrencyError, DropGuard, ErrGroup,
-    Failures, GroupError, InOrder, Outcome, Panicked, Scope, Sequential, TrySpawnError, WithGroup,
+    Failures, GroupError, InOrder, Outcome, OutcomeIntoIter, OutcomeIter, Panicked, Scope,
+    Sequential, TrySpawnError, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -32,8 +33,17 @@ assert_impl_all!(
 );
 assert_impl_all!(Failures<std::io::Error>: Send, Sync, Debug, Display, std::error::Error);
 assert_impl_all!(Outcome<u8, std::io::Error>: Send, Sync, Debug, Display, IntoIterator);
+assert_impl_all!(
+    OutcomeIter<'static, u8, std::io::Error>:
+        Send, Sync, Clone, Debug, ExactSizeIterator, std::iter::FusedIterator
+);
+assert_impl_all!(
+    OutcomeIntoIter<u8, std::io::Error>:
+        Send, Sync, Debug, ExactSizeIterator, std::iter::FusedIterator
+);
 // A scope is `Sync` for every error type that is `Send`.
 assert_impl_all!(Scope<'static, Cell<u8>>: Send, Sync, Debug);
+assert_not_impl_any!(Scope<'static, std::rc::Rc<u8>>: Send, Sync);
 assert_impl_all!(ConcurrencyError: Send, Sync, Debug, Display, std::error::Error);
 assert_impl_all!(TrySpawnError<fn()>: Send, Sync, Debug, Display, std::error::Error);
 

@@ -60,7 +60,7 @@ pub struct Outcome<T, E> {
 
 impl<T, E> Outcome<T, E> {
     pub(crate) fn new(mut report: Report<Values<T>, E>, catches_panics: bool) -> Self {
-        let verdict = report.verdict();
+        let verdict = report.verdict;
         if verdict == Verdict::Panicked && !catches_panics {
             if let Err(GroupError::Panicked(panicked)) = report.into_result() {
                 resume_unwind(panicked.into_payload());

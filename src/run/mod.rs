@@ -68,15 +68,6 @@ impl<E> Run<E> {
         self.mark_incomplete();
     }
 
-    /// The sink of a stream has had the values before `index`, and gets no more. If something other
-    /// than a later failure has cancelled the run, that is the result, and not the failure.
-    pub(crate) fn retract_above(&self, index: usize) {
-        let mut record = lock(&self.record);
-        if self.token.is_cancelled() && record.bound() > Some(index) {
-            record.count = 0;
-        }
-    }
-
     /// The run has been cancelled, and an item was dropped because of that, or has failed.
     #[cold]
     pub(crate) fn mark_incomplete(&self) {

@@ -57,6 +57,15 @@ impl<E> Run<E> {
         _ = self.fail(Failure::fatal(None, Kind::Panic(payload)));
     }
 
+    /// The sink of a stream has had the values before `index`, and gets no more. If something other
+    /// than a later failure has cancelled the run, that is the result, and not the failure.
+    pub(crate) fn retract_above(&self, index: usize) {
+        let mut record = lock(&self.record);
+        if self.token.is_cancelled() && record.bound() > Some(index) {
+            record.count = 0;
+        }
+    }
+
     /// Drops a failure that is not kept.
     pub(crate) fn discard(&self, unwanted: Option<Failure<E>>) {
         match unwanted.map(|failure| (failure.kind, failure.standing)) {
@@ -109,7 +118,7 @@ impl<E> Record<E> {
             return (Reaction::Stop, self.keep(failure));
         }
         if failure.standing == Standing::Fatal {
-            // It replaces the errors that were tolerated before.
+            // It replaces the error that was tolerated before. (No run that keeps all has one.)
             let replaced = self.failures.iter().position(Failure::is_counted_error);
             let replaced = replaced.map(|number| self.failures.remove(number));
             self.count = limit;
@@ -184,9 +193,6 @@ impl<E> Record<E> {
     /// incomplete if something cancelled it before every item had ended.
     #[inline]
     pub(super) fn take_ending(&mut self, incomplete: bool) -> Option<Failure<E>> {
-        if self.failures.is_empty() {
-            return None;
-        }
         let is_failed = self.limit_reached() || !incomplete;
         let rank = |failure: &Failure<E>| match (failure.is_panic(), failure.is_counted()) {
             // In time the counted panics came first, since any other one cancels the run.
@@ -201,13 +207,11 @@ impl<E> Record<E> {
         };
         let ranks = self.failures.iter().map(rank).enumerate();
         let ranks = ranks.filter_map(|(number, rank)| Some((rank?, number)));
-        let (_, number) = ranks.min()?;
-        Some(self.failures.remove(number))
+        ranks.min().map(|(_, number)| self.failures.remove(number))
     }
 
     pub(super) fn has_uncounted_panic(&self) -> bool {
-        let is_it = |failure: &Failure<E>| failure.is_panic() && !failure.is_counted();
-        self.failures.iter().any(is_it)
+        (self.failures.iter()).any(|failure| failure.is_panic() && !failure.is_counted())
     }
 
     /// What cancelled the run, whose token was cancelled for `cause`.

@@ -22,19 +22,19 @@ pub(crate) enum Verdict {
 
 /// How a run ended, and all that came of it.
 pub(crate) struct Report<R, E> {
-    /// What the engine returned. Incomplete unless the verdict is `Ok`.
+    /// What the engine returned, if the verdict is `Ok` or the run keeps everything.
     pub(crate) result: Option<R>,
     /// What cancelled the run, if anything did.
     pub(crate) cause: Option<Cause>,
+    pub(crate) verdict: Verdict,
     /// The failure that the run ended with, if it ended with one.
     ending: Option<Failure<E>>,
-    incomplete: bool,
     record: Record<E>,
 }
 
 impl<E> Run<E> {
     /// Ends the run, whose items have all ended, and reports what came of it.
-    pub(crate) fn finish<R>(self, result: Option<R>) -> Report<R, E> {
+    pub(crate) fn finish<R>(self, mut result: Option<R>) -> Report<R, E> {
         // In order the token was left active for the items before the failure.
         let cause = lock(&self.record).cause(None);
         if let Some(cause) = cause {
@@ -43,13 +43,25 @@ impl<E> Run<E> {
         if let Some(orphaned) = self.token.node().release() {
             self.panicked(orphaned);
         }
+        // A panic of this drop outranks what was tolerated, like that of any other value.
+        if !self.policy.keep_all && self.has_failure() {
+            self.drop_value(result.take());
+        }
         let incomplete = self.is_incomplete();
         let mut record = (self.record.into_inner()).unwrap_or_else(PoisonError::into_inner);
+        let cause = record.cause(self.token.cause());
+        let ending = record.take_ending(incomplete);
+        let verdict = match ending.as_ref().map(Failure::is_panic) {
+            Some(true) => Verdict::Panicked,
+            Some(false) => Verdict::Failed,
+            None if incomplete => Verdict::Cancelled,
+            None => Verdict::Ok,
+        };
         let report = Report {
             result,
-            cause: record.cause(self.token.cause()),
-            ending: record.take_ending(incomplete),
-            incomplete,
+            cause,
+            verdict,
+            ending,
             record,
         };
         // It may be the last owner of its parent, and so of a reason whose drop panics.
@@ -59,20 +71,11 @@ impl<E> Run<E> {
 }
 
 impl<R, E> Report<R, E> {
-    pub(crate) fn verdict(&self) -> Verdict {
-        match self.ending.as_ref().map(Failure::is_panic) {
-            Some(true) => Verdict::Panicked,
-            Some(false) => Verdict::Failed,
-            None if self.incomplete => Verdict::Cancelled,
-            None => Verdict::Ok,
-        }
-    }
-
     /// The result, or the one thing that stopped the run. The rest is dropped; if that panics, the
     /// run has panicked.
     pub(crate) fn into_result(mut self) -> Result<R, GroupError<E>> {
         match self.result.take() {
-            Some(result) if self.verdict() == Verdict::Ok => {
+            Some(result) if self.verdict == Verdict::Ok => {
                 // A cancellation that came too late may have a reason whose drop panics.
                 drop_payload(self.cause.and_then(drop_catching));
                 Ok(result)
@@ -115,7 +118,7 @@ impl<R, E> Report<R, E> {
     /// The result of a run without a policy. Only its closures can have cancelled it, so if they
     /// returned an error, that is the result.
     pub(crate) fn into_bare(mut self) -> Result<R, E> {
-        if self.verdict() == Verdict::Cancelled {
+        if self.verdict == Verdict::Cancelled {
             self.ending = self.record.take_ending(false);
         }
         match self.into_result() {

@@ -129,7 +129,7 @@ where
         run,
         semaphore: pool.map(Semaphore::new),
     };
-    in_place_scope(pool, &shared, |scope| {
+    let run_body = |scope: &Scope<'scope, E>| {
         let _user_code = UserCode::enter();
         // Caught here: rayon would wait for all tasks before it lets the panic go on, and the run
         // must be cancelled before that.
@@ -139,7 +139,9 @@ where
             Err(payload) => run.panicked(payload),
         }
         None
-    })
+    };
+    run.drive(|| in_place_scope(pool, &shared, run_body))
+        .flatten()
 }
 
 /// What the tasks of one scope share.
@@ -149,13 +151,15 @@ struct Shared<'r, E> {
     semaphore: Option<Semaphore<'r>>,
 }
 
-/// `Handle` relies on this.
-const fn assert_shared_is_sync<E: Send>() {
+/// `Handle` relies on this, for every error type that is `Send`.
+const _: () = {
     const fn is_sync<T: Sync>() {}
-    is_sync::<Shared<'_, E>>();
+    const fn shared_is_sync<E: Send>() {
+        is_sync::<Shared<'_, E>>();
+    }
+    shared_is_sync::<()>();
     is_sync::<rayon::Scope<'_>>();
-}
-const _: () = assert_shared_is_sync::<()>();
+};
 
 /// Where tasks are spawned. Given to the body of [`scope`] and to every task.
 ///

@@ -622,8 +622,11 @@ fn the_cause_is_the_panic_that_came_after_the_error() {
             other.done().recv().unwrap_err();
             panic!("an item")
         });
-        let errors = outcome.errors().len() + outcome.late_errors().len();
-        assert_eq!((errors, outcome.panics().len()), (1, 1));
+        assert_eq!(outcome.errors(), [(1, "an error")]);
+        assert_eq!(
+            (outcome.late_errors(), outcome.panics().len()),
+            (&[][..], 1)
+        );
         assert!(
             matches!(outcome.cause(), Some(Cause::Panicked)),
             "{outcome:?}"
@@ -668,6 +671,69 @@ fn iterating_yields_all_results() {
     }
     assert_eq!(seen, [(1, 1), (3, 3)]);
     assert_eq!(failures.into_iter().collect::<Vec<_>>(), [(1, 1), (3, 3)]);
+}
+
+/// Item 0 fails while item 2 runs, which then fails late. Item 1 is done before that.
+#[test]
+fn an_iterator_over_an_outcome_knows_its_length() {
+    on_pool(2, || {
+        let (sender, receiver) = shared::<CancelToken>();
+        let items = (0..3).into_par_iter().with_max_len(1).in_order();
+        let group = ErrGroup::new();
+        let outcome = items.with_group(&group).outcome(|token, n| match n {
+            0 => {
+                receiver.lock().unwrap().recv().unwrap();
+                Err("first")
+            }
+            1 => Ok("value"),
+            _ => {
+                sender.lock().unwrap().send(token.clone()).unwrap();
+                token.done().recv().unwrap_err();
+                Err("late")
+            }
+        });
+        let expected = [(0, Err("first")), (1, Ok("value")), (2, Err("late"))];
+        let mut iter = outcome.iter();
+        for left in (0..=3).rev() {
+            assert_eq!((iter.len(), iter.size_hint()), (left, (left, Some(left))));
+            let by_value = iter.clone().map(|(n, r)| (n, r.copied().map_err(|e| *e)));
+            assert_eq!(by_value.collect::<Vec<_>>(), expected[3 - left..]);
+            iter.next();
+        }
+        let debug = r#"[(0, Err("first")), (1, Ok("value")), (2, Err("late"))]"#;
+        assert_eq!(format!("{:?}", outcome.iter()), debug);
+        let mut into_iter = outcome.into_iter();
+        for (left, item) in (0..3).rev().zip(expected) {
+            assert_eq!(into_iter.next(), Some(item));
+            assert_eq!(
+                (into_iter.len(), into_iter.size_hint()),
+                (left, (left, Some(left)))
+            );
+            let debug = format!("OutcomeIntoIter {{ len: {left}, .. }}");
+            assert_eq!(format!("{into_iter:?}"), debug);
+        }
+        assert_eq!(into_iter.next(), None);
+    });
+}
+
+/// The words for skipped and cancelled items come only where there are such items.
+#[test]
+fn an_outcome_is_displayed_by_what_it_has() {
+    on_pool(1, || {
+        let group = ErrGroup::new().keep_going();
+        let items = (0..3).into_par_iter().in_order().with_group(&group);
+        let outcome = items.outcome(|_, n| if n == 1 { Err(n) } else { Ok(n) });
+        assert_eq!(outcome.to_string(), "2 ok, 1 failed, 0 skipped");
+        let items = (0..3).into_par_iter().in_order();
+        let outcome = items.outcome(|_, n| if n == 1 { Err(n) } else { Ok(n) });
+        assert_eq!(outcome.to_string(), "1 ok, 1 failed, 1 skipped");
+        let stop = CancelToken::new();
+        stop.cancel();
+        let group = ErrGroup::new().token(&stop);
+        let items = (0..3).into_par_iter().in_order().with_group(&group);
+        let outcome = items.outcome(|_, n| Ok::<_, ()>(n));
+        assert_eq!(outcome.to_string(), "0 ok, 0 failed, 3 skipped: requested");
+    });
 }
 
 #[test]

@@ -459,6 +459,27 @@ fn the_drop_of_a_value_does_not_replace_the_panic() {
     });
 }
 
+/// A tolerated panic is less than a panic of the crate's own clean-up, as for any other value.
+#[test]
+fn the_drop_of_a_value_outranks_a_tolerated_panic() {
+    on_pools(|_| {
+        let values = Drops::new(2);
+        let group = ErrGroup::new().catch_panics().max_errors(2);
+        let items = (0..2).into_par_iter().in_order().with_group(&group);
+        let result = items.try_map(|_, n| {
+            if n == 1 {
+                panic_any(Payload(23));
+            }
+            Ok::<_, ()>(Fragile(0, values.thing(n)))
+        });
+        let Err(GroupError::Panicked(panicked)) = result else {
+            panic!("a panic was expected")
+        };
+        assert_eq!(panicked.into_payload().downcast_ref(), Some(&Payload(20)));
+        assert_eq!(values.of(0), 1);
+    });
+}
+
 /// For `map_with`, rayon clones between a split and the work.
 #[test]
 fn a_panic_of_a_clone_in_map_with_cancels_the_others_at_once() {

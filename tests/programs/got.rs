@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use rayon_errgroup::{GroupError, Outcome};
+use rayon_errgroup::{GroupError, Outcome, Panicked};
 
 use crate::interpret::Frame;
 use crate::log::{Kind, Thing};
@@ -97,9 +97,6 @@ impl Got {
 
     pub(crate) fn outcome(frame: &Frame<'_>, outcome: Outcome<Thing, Thing>) -> Self {
         let number = |(index, thing): &(usize, Thing)| (*index, thing.id());
-        let mut errors: Vec<_> = outcome.errors().iter().map(number).collect();
-        errors.extend(outcome.late_errors().iter().map(number));
-        errors.sort_unstable();
         for (_, panicked) in outcome.panics() {
             // A program raises things, and no messages.
             if let Some(message) = panicked.message() {
@@ -110,8 +107,11 @@ impl Got {
         }
         let report = Report {
             values: outcome.values().iter().map(number).collect(),
-            errors,
+            errors: outcome.errors().iter().map(number).collect(),
+            late_errors: outcome.late_errors().iter().map(number).collect(),
             panics: outcome.panics().iter().map(|(index, _)| *index).collect(),
+            payloads: Vec::new(),
+            cancelled: outcome.cancelled(),
             skipped: outcome.skipped(),
             cause: outcome.cause().cloned(),
             is_complete: outcome.is_complete(),
@@ -124,18 +124,25 @@ impl Got {
         }
     }
 
-    /// Asks an outcome for its result. This drops things, so what is alive has to be recorded
+    /// Asks an outcome for its result, or for all of its panics if there are several. This drops things, so what is alive has to be recorded
     /// before.
     pub(crate) fn ask_for_result(&mut self, frame: &Frame<'_>) {
         let (Returned::Outcome(report), Some(outcome)) = (&mut self.returned, self.outcome.take())
         else {
             return;
         };
-        let result = outcome.into_result();
-        report.is_ok = result.is_ok();
-        if let Err(GroupError::Panicked(panicked)) = result {
-            drop(own(frame, panicked.into_payload()));
-        }
+        let panics = if report.panics.len() > 1 {
+            outcome.into_panics()
+        } else {
+            let result = outcome.into_result();
+            report.is_ok = result.is_ok();
+            match result {
+                Err(GroupError::Panicked(panicked)) => vec![(None, panicked)],
+                _ => Vec::new(),
+            }
+        };
+        let own = |(_, panicked): (_, Panicked)| own(frame, panicked.into_payload()).id();
+        report.payloads = panics.into_iter().map(own).collect();
     }
 
     pub(crate) fn unwound(frame: &Frame<'_>, payload: Box<dyn Any + Send>) -> Self {

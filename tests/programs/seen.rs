@@ -106,9 +106,12 @@ pub(crate) enum Returned {
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     pub(crate) values: Vec<(usize, usize)>,
-    /// Those that count and the late ones, by index.
     pub(crate) errors: Vec<(usize, usize)>,
+    pub(crate) late_errors: Vec<(usize, usize)>,
     pub(crate) panics: Vec<Option<usize>>,
+    /// The payloads of the panics.
+    pub(crate) payloads: Vec<usize>,
+    pub(crate) cancelled: usize,
     pub(crate) skipped: usize,
     pub(crate) cause: Option<Cause>,
     pub(crate) is_complete: bool,

@@ -51,7 +51,11 @@ impl Returned {
             Returned::Cancelled(_) | Returned::NoError => Vec::new(),
             Returned::Outcome(report) => {
                 let values = report.values.iter().map(|(_, value)| *value);
-                let errors = report.errors.iter().map(|(_, error)| *error);
+                let errors = report
+                    .errors
+                    .iter()
+                    .chain(&report.late_errors)
+                    .map(|(_, error)| *error);
                 let panics = report.panics.iter().flatten();
                 let payloads = panics.filter_map(|index| items.get(index));
                 let payloads = payloads.map(|trace| trace.ended.thing());

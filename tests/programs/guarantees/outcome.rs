@@ -2,6 +2,7 @@
 
 use rayon_errgroup::Cause;
 
+use super::triggers::bound_of;
 use super::{Seen, Violations, cause};
 use crate::program::{OrderedSource, Work};
 use crate::seen::{Ended, Report, Returned};
@@ -17,23 +18,47 @@ pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
 }
 
 fn identity(seen: Seen<'_, '_>, report: &Report, found: &mut Violations) {
-    let (mut values, mut errors, mut panics) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut values, mut panics, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut errors, mut late_errors) = (Vec::new(), Vec::new());
+    let bound = bound_of(seen.triggers().failures.iter(), seen.ran.run.max_errors());
     let items = seen.items();
     for (index, trace) in &items {
         match trace.ended {
             Ended::Ok(value) => values.push((*index, value)),
-            Ended::Err(error) => errors.push((*index, error)),
-            Ended::Panic(_) => panics.push(Some(*index)),
+            Ended::Err(error) if *index <= bound => errors.push((*index, error)),
+            Ended::Err(error) => late_errors.push((*index, error)),
+            Ended::Panic(payload) => {
+                panics.push(Some(*index));
+                payloads.push(payload);
+            }
         }
     }
     if report.values != values {
         found.push(format!("outcome: the values were {values:?}"));
     }
-    if report.errors != errors {
-        found.push(format!("outcome: the errors were {errors:?}"));
+    let ended = seen.ran.span.end;
+    if seen.history.may_be_stopped(seen.ran.id, ended) || !seen.triggers().aborts.is_empty() {
+        // Which errors were consequences of that is not known: those of both lists are compared.
+        errors.append(&mut late_errors);
+        errors.sort_unstable();
+        let mut reported = [&report.errors[..], &report.late_errors].concat();
+        reported.sort_unstable();
+        if reported != errors {
+            found.push(format!("outcome: all errors were {errors:?}"));
+        }
+    } else {
+        if report.errors != errors {
+            found.push(format!("outcome: the errors were {errors:?}"));
+        }
+        if report.late_errors != late_errors {
+            found.push(format!("outcome: the late errors were {late_errors:?}"));
+        }
     }
-    if report.panics != panics {
-        found.push(format!("outcome: the panics were {panics:?}"));
+    if report.cancelled > report.late_errors.len() {
+        found.push("outcome: more items were cancelled than have a late error".into());
+    }
+    if report.panics != panics || report.payloads != payloads {
+        found.push(format!("outcome: the panics were {panics:?} {payloads:?}"));
     }
     let is_lazy = matches!(
         seen.ran.run.work,
