@@ -463,20 +463,28 @@ fn the_drop_of_a_value_does_not_replace_the_panic() {
 #[test]
 fn the_drop_of_a_value_outranks_a_tolerated_panic() {
     on_pools(|_| {
-        let values = Drops::new(2);
         let group = ErrGroup::new().catch_panics().max_errors(2);
-        let items = (0..2).into_par_iter().in_order().with_group(&group);
-        let result = items.try_map(|_, n| {
-            if n == 1 {
-                panic_any(Payload(23));
-            }
-            Ok::<_, ()>(Fragile(0, values.thing(n)))
-        });
-        let Err(GroupError::Panicked(panicked)) = result else {
-            panic!("a panic was expected")
-        };
-        assert_eq!(panicked.into_payload().downcast_ref(), Some(&Payload(20)));
-        assert_eq!(values.of(0), 1);
+        for length_is_known in [false, true] {
+            let values = Drops::new(2);
+            let item = |_: &CancelToken, n| {
+                if n == 1 {
+                    panic_any(Payload(23));
+                }
+                Ok::<_, ()>(Fragile(0, values.thing(n)))
+            };
+            let result = if length_is_known {
+                let items = (0..2).into_par_iter().in_order();
+                items.with_group(&group).try_map(item)
+            } else {
+                let items = (0..2).filter(|_| true).par_in_order();
+                items.with_group(&group).try_map(item)
+            };
+            let Err(GroupError::Panicked(panicked)) = result else {
+                panic!("a panic was expected")
+            };
+            assert_eq!(panicked.into_payload().downcast_ref(), Some(&Payload(20)));
+            assert_eq!(values.of(0), 1);
+        }
     });
 }
 
