@@ -346,6 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn the_cause_is_an_error_if_one_counts() {
+        let panic = |index| Failure::new(Some(index), Kind::Panic(Box::new("tolerated")));
+        let mut record = Record::<usize>::new(policy(2, false));
+        _ = record.count(panic(1));
+        assert!(record.cause(None).is_none(), "the limit is not reached");
+        _ = record.count(Failure::new(Some(2), Kind::Error(2)));
+        for cause in [None, Some(Cause::Panicked)] {
+            assert!(matches!(record.cause(cause), Some(Cause::Failed)));
+        }
+        let mut record = Record::<usize>::new(policy(1, false));
+        _ = record.count(panic(1));
+        assert!(matches!(record.cause(None), Some(Cause::Panicked)));
+    }
+
+    #[test]
     fn a_fatal_error_replaces_what_was_tolerated() {
         let mut record = failing_at(&[3], policy(9, false));
         let (reaction, replaced) = record.count(Failure::fatal(Some(7), Kind::Error(7)));
