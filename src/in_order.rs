@@ -2,6 +2,7 @@
 
 use crate::engine::claim;
 use crate::engine::claim::source::Ordered;
+use crate::engine::claim::stream::SinkResult;
 use crate::error::GroupError;
 use crate::group::ErrGroup;
 use crate::outcome::Outcome;
@@ -259,11 +260,12 @@ impl<S: Ordered> InOrder<S> {
     /// assert!(result.is_err());
     /// assert_eq!(doubled, "2 4 ");
     /// ```
-    pub fn try_stream<F, T, K, E>(self, f: F, sink: K) -> Result<(), E>
+    pub fn try_stream<F, T, K, R, E>(self, f: F, sink: K) -> Result<(), E>
     where
         F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
-        K: FnMut(T) -> Result<(), E>,
+        K: FnMut(T) -> Result<R, E>,
         T: Send,
+        R: SinkResult,
         E: Send,
     {
         let run = Run::bare();
@@ -483,11 +485,12 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// assert_eq!(result.unwrap_err().index(), Some(2));
     /// assert_eq!(doubled, "2 4 ");
     /// ```
-    pub fn try_stream<F, T, K, E>(self, f: F, sink: K) -> Result<(), GroupError<E>>
+    pub fn try_stream<F, T, K, R, E>(self, f: F, sink: K) -> Result<(), GroupError<E>>
     where
         F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
-        K: FnMut(T) -> Result<(), E>,
+        K: FnMut(T) -> Result<R, E>,
         T: Send,
+        R: SinkResult,
         E: Send,
     {
         let (source, group) = (self.source.source, self.group);

@@ -223,6 +223,7 @@ mod with_group;
 /// The crate of the channel that [`CancelToken::done`] returns, for its `select!`.
 pub use crossbeam_channel;
 pub use engine::claim::source::{Ordered, Sequential};
+pub use engine::claim::stream::SinkResult;
 pub use error::GroupError;
 pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use failures::Failures;

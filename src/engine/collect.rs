@@ -17,6 +17,10 @@ pub(super) trait Collector: Send + Sized {
 
     /// For the first `mid` items of the part, and for the rest.
     fn split_at(self, mid: usize) -> (Self, Self);
+    /// How many values were collected, if they are.
+    fn count(&self) -> Option<usize>;
+    /// For the items after those whose values were collected.
+    fn split_rest(&mut self) -> Self;
     /// Collects values until there is no next one.
     fn consume_iter(&mut self, next: impl FnMut() -> Option<Self::Value>);
     #[inline]
@@ -45,6 +49,14 @@ impl Collector for Unit {
 
     fn split_at(self, _mid: usize) -> (Self, Self) {
         (Unit, Unit)
+    }
+
+    fn count(&self) -> Option<usize> {
+        None
+    }
+
+    fn split_rest(&mut self) -> Self {
+        Unit
     }
 
     #[inline]
@@ -93,6 +105,14 @@ impl<T: Send> Collector for PerLeaf<T> {
 
     fn split_at(self, _mid: usize) -> (Self, Self) {
         (PerLeaf::new(), self)
+    }
+
+    fn count(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+
+    fn split_rest(&mut self) -> Self {
+        PerLeaf::new()
     }
 
     #[inline]
@@ -149,6 +169,14 @@ impl<T: Send> Collector for PerChunk<T> {
         (PerChunk(Vec::with_capacity(mid.min(most))), self)
     }
 
+    fn count(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+
+    fn split_rest(&mut self) -> Self {
+        PerChunk::new()
+    }
+
     #[inline]
     fn consume_iter(&mut self, next: impl FnMut() -> Option<T>) {
         self.0.extend(iter::from_fn(next));
@@ -166,4 +194,19 @@ pub(super) fn concatenate<T>(parts: Vec<Vec<T>>) -> Vec<T> {
         values.append(&mut part);
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_reserves_little_memory() {
+        let capacity = |mid| {
+            let (chunk, _) = PerChunk::<u64>::new().split_at(mid);
+            chunk.0.capacity()
+        };
+        assert_eq!(capacity(100), 100);
+        assert_eq!(capacity(1_000_000), 1024);
+    }
 }

@@ -151,6 +151,19 @@ impl<T: Send> Collector for Slots<'_, T> {
         )
     }
 
+    fn count(&self) -> Option<usize> {
+        Some(self.written)
+    }
+
+    fn split_rest(&mut self) -> Self {
+        // SAFETY: `written <= len`, so the sum stays inside the allocation or one past its end.
+        let free = unsafe { self.start.add(self.written) };
+        let rest = Slots::empty(free, self.len - self.written);
+        // The written slots stay here, and the others are given away: no slot is in both.
+        self.len = self.written;
+        rest
+    }
+
     #[inline]
     fn consume_iter(&mut self, mut next: impl FnMut() -> Option<T>) {
         if size_of::<T>() == 0 {

@@ -111,14 +111,14 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
         let (run, f, collector) = (self.fuse.run(), self.f, &mut self.collector);
-        let (token, cancelled) = (run.token(), run.token().node().flag());
+        let (token, signal) = (run.token(), run.token().node().signal());
         let (closure, mut reaction) = (UnwindFlag::default(), Reaction::Stop);
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
             collector.consume_iter(|| {
                 let item = items.next()?;
-                if cancelled.is_set() {
+                if signal.is_raised() {
                     run.mark_incomplete();
                     return None;
                 }

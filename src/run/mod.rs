@@ -82,7 +82,8 @@ impl<E> Run<E> {
 
     /// Whether it is known already that the run will not end with `Ok`.
     pub(crate) fn has_failure(&self) -> bool {
-        self.is_incomplete() || lock(&self.record).count > 0
+        let record = lock(&self.record);
+        record.count > 0 || self.is_incomplete() && !record.has_succeeded
     }
 
     fn cancel(&self, cause: &Cause) {

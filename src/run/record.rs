@@ -26,9 +26,13 @@ impl<E> Run<E> {
             Kind::Panic(_) => Cause::Panicked,
         };
         let Some(active) = self.token.node().lock_active() else {
+            let mut record = lock(&self.record);
+            if record.has_succeeded && failure.standing == Standing::Tolerable {
+                return (Reaction::Stop, Some(failure));
+            }
             failure.standing = Standing::Late;
             self.mark_incomplete();
-            return (Reaction::Stop, lock(&self.record).keep(failure));
+            return (Reaction::Stop, record.keep(failure));
         };
         // The token's lock is held meanwhile. So the failure is recorded before any thread can see
         // that the run is cancelled, and an error that is a consequence of that comes second.
@@ -66,6 +70,21 @@ impl<E> Run<E> {
         }
     }
 
+    /// The sink of a stream wants no value after that of the item at `index`: the run has succeeded,
+    /// unless an item before has failed. What later items do no longer counts, except for a panic
+    /// that is not tolerated.
+    pub(crate) fn succeed(&self, index: usize) {
+        // Under the token's lock, if it is active, so that no failure is counted in between.
+        let active = self.token.node().lock_active();
+        let unwanted = lock(&self.record).end_at(index);
+        if let Some(active) = active {
+            active.cancel(&Cause::Released, &mut |_, payload| self.panicked(payload));
+        }
+        for failure in unwanted {
+            self.discard(Some(failure));
+        }
+    }
+
     /// Drops a failure that is not kept.
     pub(crate) fn discard(&self, unwanted: Option<Failure<E>>) {
         match unwanted.map(|failure| (failure.kind, failure.standing)) {
@@ -96,6 +115,8 @@ pub(super) struct Record<E> {
     /// Of each kind (error or panic, counted or not) the first: in time, or in iteration order
     /// where there is an index. All of them with `keep_all`, as they came.
     failures: Vec<Failure<E>>,
+    /// The sink of a stream has had enough.
+    pub(super) has_succeeded: bool,
     /// A panic is unwinding through rayon, and is the first that is not counted.
     pub(super) panic_in_flight: bool,
 }
@@ -107,6 +128,7 @@ impl<E> Record<E> {
             count: 0,
             lowest: BinaryHeap::new(),
             failures: Vec::new(),
+            has_succeeded: false,
             panic_in_flight: false,
         }
     }
@@ -171,6 +193,22 @@ impl<E> Record<E> {
             Some(first) if new.index < first.index => Some(mem::replace(first, new)),
             Some(_) => Some(new),
         }
+    }
+
+    /// Nothing after `index` counts, and returns the failures that are not kept.
+    fn end_at(&mut self, index: usize) -> Vec<Failure<E>> {
+        self.has_succeeded = true;
+        let counts = |failure: &Failure<E>| {
+            let outranks = failure.is_panic() && !failure.is_counted();
+            outranks || failure.is_counted() && failure.index <= Some(index)
+        };
+        let (kept, unwanted) = mem::take(&mut self.failures).into_iter().partition(counts);
+        self.failures = kept;
+        // Without a limit the indices are not remembered, and nothing asks how many there were.
+        self.lowest.retain(|failed| *failed <= index);
+        let tolerated = self.failures.iter().filter(|failure| failure.is_counted());
+        self.count = self.lowest.len().max(tolerated.count());
+        unwanted
     }
 
     /// The failures are the trigger, whatever comes later.

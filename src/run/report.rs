@@ -8,6 +8,7 @@ use super::failure::{Failure, Kind};
 use super::record::Record;
 use crate::error::GroupError;
 use crate::panic::{Panicked, drop_catching, drop_payload, first_panic};
+use crate::sync::atomic::Ordering;
 use crate::sync::lock;
 use crate::token::{Cancelled, Cause};
 
@@ -47,8 +48,9 @@ impl<E> Run<E> {
         if !self.policy.keep_all && self.has_failure() {
             self.drop_value(result.take());
         }
-        let incomplete = self.is_incomplete();
         let mut record = (self.record.into_inner()).unwrap_or_else(PoisonError::into_inner);
+        // Relaxed: see `mark_incomplete`.
+        let incomplete = self.incomplete.load(Ordering::Relaxed) && !record.has_succeeded;
         let cause = record.cause(self.token.cause());
         let ending = record.take_ending(incomplete);
         let verdict = match ending.as_ref().map(Failure::is_panic) {

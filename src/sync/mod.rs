@@ -26,6 +26,7 @@ pub(crate) mod model_pool;
 pub(crate) mod rayon_pool;
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 pub(crate) use self::backoff::backoff;
 #[cfg(not(all(test, any(model = "loom", model = "shuttle"))))]
@@ -41,4 +42,29 @@ pub(crate) use self::with_shuttle::*;
 /// panic cannot leave a change half done, and a poisoned lock guards data that is still consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Releases the lock until it is notified, or for at most so long. May return early.
+#[cfg(not(all(test, model = "shuttle")))]
+pub(crate) fn nap<'q, T>(
+    _: &'q Mutex<T>,
+    changed: &Condvar,
+    guard: MutexGuard<'q, T>,
+    time: Duration,
+) -> MutexGuard<'q, T> {
+    let woken = changed.wait_timeout(guard, time);
+    woken.unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// The same. In a model time does not pass, so it always returns early.
+#[cfg(all(test, model = "shuttle"))]
+pub(crate) fn nap<'q, T>(
+    mutex: &'q Mutex<T>,
+    _: &Condvar,
+    guard: MutexGuard<'q, T>,
+    _: Duration,
+) -> MutexGuard<'q, T> {
+    drop(guard);
+    thread::yield_now();
+    lock(mutex)
 }

@@ -112,6 +112,10 @@ pub(crate) fn is_worker(_: Option<&ThreadPool>) -> bool {
     IS_WORKER.with(Cell::get)
 }
 
+pub(crate) fn inject<'s>(scope: &Scope<'s>, job: impl FnOnce(&Scope<'s>) + Send + 's) {
+    scope.spawn(job);
+}
+
 /// Makes this thread one of the pool's, to model a call from inside the pool.
 pub(crate) fn become_worker() {
     IS_WORKER.with(|is_worker| is_worker.set(true));

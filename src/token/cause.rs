@@ -35,7 +35,8 @@ pub enum Cause {
     /// A [`DropGuard`](crate::DropGuard) was dropped while armed.
     Dropped,
     /// The run that the token belonged to has ended. Such a token is released, not cancelled, so
-    /// only [`sleep`](crate::CancelToken::sleep) reports this cause.
+    /// only [`sleep`](crate::CancelToken::sleep) reports this cause. Or the sink of a stream has
+    /// had enough ([`SinkResult`](crate::SinkResult)): items that run then are cancelled.
     Released,
     /// An ancestor was cancelled. This is the cause of that ancestor, and never `Parent` itself.
     Parent(Arc<Cause>),

@@ -429,7 +429,7 @@ fn a_panic_of_the_sink_among_values_that_panic_when_dropped() {
             let stream = (0..3).into_par_iter().in_order().with_group(group);
             stream.try_stream(
                 |_, n| Ok::<_, ()>(PanicsOnDrop(n == 2)),
-                |_| panic_any("sink"),
+                |_| -> Result<(), ()> { panic_any("sink") },
             )
         });
         assert_eq!(payload.downcast_ref(), Some(&"sink"));

@@ -1,223 +1,429 @@
-//! `Chunk`: some consecutive items, claimed off the rest of the input.
+//! `Chunk`: some consecutive items. How a worker runs them, and commits the result.
 
-use std::hint;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use std::vec;
 
-use super::chunk_size::ChunkSizer;
+use super::Collector;
+use super::queue::HandedOver;
 use super::source::Source;
-use super::worker::OnEmpty;
-use super::{Collector, Engine, Rest};
+use super::worker::Worker;
+use crate::engine::unwind_flag::UnwindFlag;
 use crate::engine::user_code::UserCode;
+use crate::panic::Payload;
+use crate::run::{Failure, Kind, Reaction};
 use crate::sync::lock;
-use crate::sync::pool::Scope;
 use crate::token::CancelToken;
 
-/// How often a worker spins between two looks whether the rest is back, before it gives up for now:
-/// some microseconds in all. The steps are those of crossbeam's `Backoff::spin`.
-const SPINS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// A worker that is called goes on with its chunk, if it has had the chunk for less than this: the
+/// items are probably quick, and to hand them over costs more.
+pub(super) const KEEP_TIME: Duration = Duration::from_micros(100);
 
-/// The rest of the input, taken out of the queue by a worker that claims.
-pub(super) struct ClaimedRest<S, C> {
-    rest: Rest<S, C>,
-    /// The index of its first item.
-    start: usize,
-    token: CancelToken,
-    sizer: ChunkSizer,
-    /// How many items the worker may claim.
-    claimable: usize,
-}
+/// How much longer for each worker, since chunks are longer, too, where there are many.
+pub(super) const KEEP_TIME_PER_WORKER: Duration = Duration::from_micros(8);
+
+/// How long a worker iterates over the items that it hands over, at most.
+const HAND_OVER_TIME: Duration = Duration::from_micros(50);
 
 /// A claimed chunk.
-pub(super) struct Chunk<I, C> {
-    pub(super) worker: usize,
-    pub(super) token: CancelToken,
-    /// Its number among the chunks.
-    pub(super) number: usize,
-    pub(super) items: I,
+pub(super) struct Chunk<S: Source, C> {
+    /// The index of its first item.
+    pub(super) start: usize,
+    /// How many items it has. Those of a source that is read directly: how many it may have.
     pub(super) count: usize,
-    /// The index after its last item.
-    pub(super) end: usize,
+    pub(super) items: ChunkItems<S>,
     pub(super) collector: C,
-    /// When the first item was pulled.
-    pub(super) began: Instant,
+    pub(super) token: CancelToken,
 }
 
-impl<F, S, C, E> Engine<'_, F, S, C, E>
+pub(super) enum ChunkItems<S: Source> {
+    /// From the source, or from the buffer.
+    Fresh(S::Chunk),
+    /// From another worker.
+    HandedOver(vec::IntoIter<S::Item>),
+}
+
+/// What came of a chunk.
+pub(super) struct ChunkResult<T> {
+    /// The index of its first item, and the one after its last.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) collected: T,
+    /// The indices of the items whose failure was tolerated: they have no value.
+    pub(super) failed: Vec<usize>,
+    /// Whether every item ran to its end.
+    pub(super) complete: bool,
+}
+
+/// How a loop over the items of a chunk has ended.
+enum LoopEnd<I, E> {
+    /// Every item has run.
+    Complete,
+    /// An item has failed, which is not recorded yet.
+    Failed(E),
+    /// The item at this index has failed, and the run goes on with the next one.
+    Tolerated(usize),
+    /// The rest of the chunk no longer counts.
+    Stopped,
+    /// The worker was signalled, and has not begun this item: it is cancelled or called.
+    Signalled(I),
+    /// These items are for other workers.
+    HandedOver(VecDeque<I>),
+}
+
+/// A chunk that is running, without its items and its collector.
+struct RunningChunk<'c, 'w, 's, F, S: Source, C: Collector, E> {
+    worker: &'c Worker<'w, 's, F, S, C, E>,
+    token: &'c CancelToken,
+    /// The index of its first item, and the one after its last.
+    start: usize,
+    end: usize,
+    /// Since when its items run.
+    began: Instant,
+    failed: Vec<usize>,
+}
+
+impl<F, S, C, E> Worker<'_, '_, F, S, C, E>
 where
     F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
     C: Collector,
     E: Send,
 {
-    /// Takes the rest of the input out of the queue, for the worker to claim its next chunk.
-    pub(super) fn claim_rest(&self, worker: usize, on_empty: OnEmpty) -> Option<ClaimedRest<S, C>> {
-        let mut spins_left = SPINS.into_iter();
-        loop {
-            let mut queue = lock(&self.queue);
-            if queue.closed {
-                return None;
-            }
-            let claimable = queue.claimable();
-            let (rest, spins) = if claimable == 0 {
-                // Only the end of another chunk changes that, so spinning is no use.
-                (None, None)
-            } else {
-                (queue.rest.take(), spins_left.next())
-            };
-            if let Some(rest) = rest {
-                let start = queue.next;
-                let worker = &mut queue.workers[worker];
-                // From here on a failure before `start` finds this worker (invariant 3).
-                worker.start = start;
-                return Some(ClaimedRest {
-                    rest,
-                    start,
-                    token: worker.token.clone(),
-                    sizer: worker.sizer,
-                    claimable,
-                });
-            }
-            let Some(spins) = spins else {
-                if let OnEmpty::Park = on_empty {
-                    queue.park(worker);
-                }
-                return None;
-            };
-            drop(queue);
-            for _ in 0..spins {
-                hint::spin_loop();
-            }
-        }
-    }
-
-    /// Claims a chunk off the rest, and puts the rest back.
-    pub(super) fn claim_chunk<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        worker: usize,
-        claimed: ClaimedRest<S, C>,
-    ) -> Option<Chunk<S::Chunk, C>> {
-        let ClaimedRest {
-            mut rest,
+    /// Runs a chunk, which was claimed at `claimed`, and commits its result.
+    pub(super) fn run(&self, chunk: Chunk<S, C>, claimed: Instant) {
+        let Chunk {
             start,
+            mut count,
+            items,
+            mut collector,
             token,
-            sizer,
-            claimable,
-        } = claimed;
-        let began = Instant::now();
-        let user_code = UserCode::enter();
-        // Without the lock, since this is user code. If it panics, the rest is put back all the
-        // same: the other workers wait for it.
-        let pulled = catch_unwind(AssertUnwindSafe(|| {
-            if self.run.token().is_cancelled() {
-                self.prove_incomplete(&mut rest.source);
-                return None;
-            }
-            let max_len = self.chunk_len(&rest.source, sizer).min(claimable);
-            let (items, count) = rest.source.pull(max_len, &token)?;
-            if token.is_cancelled() {
-                // None of them will run. Said now, so that no other worker pulls an item as the
-                // proof.
-                self.run.mark_incomplete();
-            }
-            let (collector, others) = rest.collector.take()?.split_at(count);
-            rest.collector = Some(others);
-            Some((items, count, collector))
-        }));
-        drop(user_code);
-        let pulled = pulled.unwrap_or_else(|payload| {
-            self.run.panicked(payload);
-            None
-        });
-        let mut queue = lock(&self.queue);
-        queue.closed |= pulled.is_none() || rest.source.has_ended();
-        queue.rest = Some(rest);
-        let chunk = pulled.map(|(items, count, collector)| {
-            queue.next = start + count;
-            queue.reserve(count);
-            Chunk {
-                worker,
-                token,
-                number: queue.results.begin(),
-                end: queue.next,
-                items,
-                count,
-                collector,
-                began,
-            }
-        });
-        // The rest is back, and perhaps the input has ended: wake those that wait for either.
-        let parked = queue.unpark();
-        self.wake(&mut queue);
-        drop(queue);
-        self.enqueue(scope, parked);
-        chunk
-    }
-
-    /// How many items a worker claims next.
-    fn chunk_len(&self, source: &S, sizer: ChunkSizer) -> usize {
-        let (min_len, max_len) = source.chunk_limits();
-        let fitting = sizer.next(source.max_left(), self.workers);
-        let items = fitting.clamp(min_len, max_len);
-        // If what is left afterwards is shorter than `min_len`, it becomes part of this chunk.
-        let last = source
-            .opt_len()
-            .filter(|left| left - items.min(*left) < min_len);
-        last.map_or(items, |left| left.min(max_len))
-            .min(self.limits.max_chunk)
-    }
-
-    /// The run is cancelled, and is incomplete if an item is left. An open queue implies one,
-    /// unless the length is unknown: then one more item is pulled to find out.
-    fn prove_incomplete(&self, source: &mut S) {
-        if self.run.is_incomplete() {
-            return;
-        }
-        if source.opt_len().is_some() || source.pull(1, self.run.token()).is_some() {
-            self.run.mark_incomplete();
-        }
-    }
-}
-
-#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
-mod tests {
-    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
-
-    use super::*;
-    use crate::engine::claim::source::{Ordered, SourceCallback};
-    use crate::engine::collect::Unit;
-    use crate::run::Run;
-
-    /// The size of the first chunk, for a worker that knows nothing of its items yet.
-    struct FirstChunk;
-
-    impl SourceCallback<usize> for FirstChunk {
-        type Output = usize;
-
-        fn callback<S: Source<Item = usize>>(self, source: S) -> usize {
-            let run = Run::bare();
-            let f = |_: &CancelToken, _| Ok::<(), ()>(());
-            let engine = Engine::of(&run, &f, source, Unit);
-            let queue = lock(&engine.queue);
-            let rest = queue.rest.as_ref().unwrap();
-            engine.chunk_len(&rest.source, ChunkSizer::new(engine.workers))
-        }
-    }
-
-    #[test]
-    fn a_chunk_is_not_too_small_nor_is_what_it_leaves() {
-        let first = |len: usize, min_len, max_len| {
-            let items = (0..len).into_par_iter();
-            let items = items.with_min_len(min_len).with_max_len(max_len);
-            items.with_source(FirstChunk)
+        } = chunk;
+        let (run, reserved) = (self.engine.run, count);
+        let mut running = RunningChunk {
+            worker: self,
+            token: &token,
+            start,
+            end: start + count,
+            began: claimed,
+            failed: Vec::new(),
         };
-        assert_eq!(first(100, 1, 100), 1);
-        assert_eq!(first(100, 10, 100), 10);
-        assert_eq!(first(25, 10, 100), 10);
-        assert_eq!(first(20, 10, 100), 10);
-        assert_eq!(first(19, 10, 100), 19);
-        assert_eq!(first(19, 10, 12), 12);
-        assert_eq!(first(5, 10, 100), 5);
+        let user_code = UserCode::enter();
+        let (mut loop_end, mut loan) = (LoopEnd::Stopped, None);
+        let took;
+        match items {
+            // To begin with a chunk is outside of the claim, and of the time that its items take:
+            // it may be the `init` of `map_init`.
+            ChunkItems::Fresh(chunk) => {
+                match catch_unwind(AssertUnwindSafe(|| S::iterate(chunk))) {
+                    Ok(mut items) => {
+                        if S::HAS_SETUP {
+                            running.began = Instant::now();
+                        }
+                        (loop_end, items, collector) = running.run(items, collector);
+                        took = running.began.elapsed();
+                        loan = S::take_loan(&mut items);
+                        if loan.is_some() {
+                            count = count.saturating_sub(items.len());
+                        }
+                        run.drop_value(items);
+                    }
+                    Err(payload) => {
+                        run.panicked(payload);
+                        took = Duration::ZERO;
+                    }
+                }
+            }
+            ChunkItems::HandedOver(mut items) => {
+                loop_end = running.run_carefully(None, &mut items, &mut collector);
+                took = running.began.elapsed();
+                run.drop_value(items);
+            }
+        }
+        drop(user_code);
+        let (setup, failed) = (running.began - claimed, running.failed);
+        let complete = !matches!(loop_end, LoopEnd::Stopped);
+        let rest = match loop_end {
+            LoopEnd::HandedOver(items) => {
+                count -= items.len();
+                let (start, collector) = (start + count, collector.split_rest());
+                Some(HandedOver {
+                    start,
+                    items,
+                    collector,
+                })
+            }
+            _ => None,
+        };
+        // An iterator that gives more items than its length may have more failures than items.
+        let attempted = if rest.is_some() { count } else { reserved };
+        let succeeded = attempted.saturating_sub(failed.len());
+        let result = ChunkResult {
+            start,
+            end: start + count,
+            collected: collector.complete(),
+            failed: self.engine.keep_failed(failed),
+            complete,
+        };
+        // Commit: the result takes its place among the others, what the chunk had reserved is
+        // free, and what it hands over can be claimed.
+        let mut queue = lock(&self.engine.queue);
+        queue.workers[self.id].sizer.record(count, took, setup);
+        if let Some(loan) = loan {
+            queue.put_back(loan, start + count);
+        }
+        queue.commit(self.id, start, result, rest);
+        queue.refund(succeeded);
+        self.release(queue);
     }
 }
+
+impl<F, S, C, E> RunningChunk<'_, '_, '_, F, S, C, E>
+where
+    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
+    S: Source,
+    C: Collector,
+    E: Send,
+{
+    /// Runs fresh items, in a tight loop while nothing happens.
+    fn run(&mut self, mut items: S::Items, mut collector: C) -> (LoopEnd<S::Item, E>, S::Items, C) {
+        let loop_end;
+        if self.worker.engine.run.policy.tolerates_errors() {
+            (loop_end, items, collector) = self.run_tolerant(items, collector);
+        } else {
+            loop_end = self.run_until_failure::<false>(&mut items, &mut collector);
+        }
+        let loop_end = match loop_end {
+            LoopEnd::Signalled(item) => self.run_carefully(Some(item), &mut items, &mut collector),
+            loop_end => loop_end,
+        };
+        (loop_end, items, collector)
+    }
+
+    /// Runs items until one fails, or the worker is signalled. `TOLERANT` makes a second copy of
+    /// the loop, as in the stealing engine; its value is not read.
+    #[expect(
+        clippy::inline_always,
+        reason = "the items must not leave their registers"
+    )]
+    #[inline(always)]
+    fn run_until_failure<const TOLERANT: bool>(
+        &mut self,
+        items: &mut S::Items,
+        collector: &mut C,
+    ) -> LoopEnd<S::Item, E> {
+        let (f, token, signal) = (self.worker.engine.f, self.token, self.token.node().signal());
+        let (closure, mut loop_end) = (UnwindFlag::default(), LoopEnd::Complete);
+        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+        // that a second panic, from the drop of an item, does not abort the process.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            collector.consume_iter(|| {
+                let item = items.next()?;
+                if signal.is_raised() {
+                    loop_end = LoopEnd::Signalled(item);
+                    return None;
+                }
+                match closure.run(|| f(token, item)) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        loop_end = LoopEnd::Failed(error);
+                        None
+                    }
+                }
+            });
+        }));
+        // Recorded at once, and not after the items are dropped, which may take long.
+        match unwound {
+            Ok(()) => match loop_end {
+                LoopEnd::Failed(error) => self.fail(items, collector, Kind::Error(error)),
+                loop_end => loop_end,
+            },
+            Err(payload) if closure.take() => self.fail(items, collector, Kind::Panic(payload)),
+            Err(payload) => self.stop(payload),
+        }
+    }
+
+    /// Goes on after each failure that the run tolerates. In a function of its own, for the sake of
+    /// the loop, as in the stealing engine.
+    #[inline(never)]
+    fn run_tolerant(
+        &mut self,
+        mut items: S::Items,
+        mut collector: C,
+    ) -> (LoopEnd<S::Item, E>, S::Items, C) {
+        loop {
+            match self.run_until_failure::<true>(&mut items, &mut collector) {
+                LoopEnd::Tolerated(index) => self.failed.push(index),
+                loop_end => return (loop_end, items, collector),
+            }
+        }
+    }
+
+    /// Runs items one by one, the first of which may be given, and looks after each whether other
+    /// workers call for the rest. For items that were handed over, and for the worker that is
+    /// called.
+    #[cold]
+    #[inline(never)]
+    fn run_carefully(
+        &mut self,
+        first: Option<S::Item>,
+        rest: &mut dyn ExactSizeIterator<Item = S::Item>,
+        collector: &mut C,
+    ) -> LoopEnd<S::Item, E> {
+        let engine = self.worker.engine;
+        let (f, token, signal) = (engine.f, self.token, self.token.node().signal());
+        let closure = UnwindFlag::default();
+        let mut hands_over = true;
+        let mut items = Pending {
+            read: first.into_iter().collect(),
+            rest,
+        };
+        loop {
+            if hands_over && signal.is_call() && self.began.elapsed() >= engine.keep_time() {
+                // Not before an item of this chunk has run, and not the last one.
+                let count = 2..self.end - self.start;
+                match catch_unwind(AssertUnwindSafe(|| {
+                    (count.contains(&items.len())).then(|| items.read_all())
+                })) {
+                    // Checked again, since an iterator may lie about its length.
+                    Ok(Some(true)) if count.contains(&items.read.len()) => {
+                        return LoopEnd::HandedOver(items.read);
+                    }
+                    Ok(Some(true)) => hands_over = false,
+                    // The rest is read after the next item.
+                    Ok(Some(false) | None) => {}
+                    Err(payload) => return self.give_up(items.read, payload),
+                }
+            }
+            let item = match catch_unwind(AssertUnwindSafe(|| items.next())) {
+                Ok(Some(item)) => item,
+                Ok(None) => return LoopEnd::Complete,
+                Err(payload) => return self.give_up(items.read, payload),
+            };
+            if signal.is_raised() && token.is_cancelled() {
+                engine.run.mark_incomplete();
+                items.read.push_front(item);
+                return self.drop_read(items.read);
+            }
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                let value = closure.run(|| f(token, item))?;
+                collector.consume(value);
+                Ok(())
+            }));
+            let loop_end = match ran {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => self.fail(&items, collector, Kind::Error(error)),
+                Err(payload) if closure.take() => {
+                    self.fail(&items, collector, Kind::Panic(payload))
+                }
+                Err(payload) => self.stop(payload),
+            };
+            match loop_end {
+                LoopEnd::Tolerated(index) => self.failed.push(index),
+                _ => return self.drop_read(items.read),
+            }
+        }
+    }
+
+    /// The source has panicked, so what comes after this is unknown.
+    #[cold]
+    fn stop(&self, payload: Payload) -> LoopEnd<S::Item, E> {
+        self.worker.engine.run.panicked(payload);
+        LoopEnd::Stopped
+    }
+
+    #[cold]
+    fn give_up(&self, read: VecDeque<S::Item>, payload: Payload) -> LoopEnd<S::Item, E> {
+        self.worker.engine.run.panicked(payload);
+        self.drop_read(read)
+    }
+
+    /// Drops items one by one: two panics of a list's drop would abort the process.
+    #[cold]
+    fn drop_read(&self, read: VecDeque<S::Item>) -> LoopEnd<S::Item, E> {
+        for item in read {
+            self.worker.engine.run.drop_value(item);
+        }
+        LoopEnd::Stopped
+    }
+
+    /// The item before `rest` has failed. Records that, and stops what no longer counts: if the
+    /// error limit is reached, everything after the bound. Everything before it runs to its end.
+    #[cold]
+    #[inline(never)]
+    fn fail(
+        &self,
+        rest: &dyn ExactSizeIterator<Item = S::Item>,
+        collector: &C,
+        kind: Kind<E>,
+    ) -> LoopEnd<S::Item, E> {
+        let engine = self.worker.engine;
+        // Without values nobody has counted the items. The length of the rest is user code, and may
+        // panic.
+        let index = match catch_unwind(AssertUnwindSafe(|| match collector.count() {
+            Some(values) => self.start + values + self.failed.len(),
+            None => self.end.saturating_sub(rest.len().saturating_add(1)),
+        })) {
+            Ok(index) => index,
+            Err(payload) => {
+                // The item's own panic comes first.
+                match kind {
+                    Kind::Panic(first) => {
+                        engine.run.panicked(first);
+                        engine.run.panicked(payload);
+                    }
+                    Kind::Error(error) => {
+                        engine.run.panicked(payload);
+                        engine.run.drop_value(error);
+                    }
+                }
+                return LoopEnd::Stopped;
+            }
+        };
+        let (reaction, unwanted) = engine.run.record(Failure::new(Some(index), kind));
+        let later = lock(&engine.queue).narrow(self.worker.id, index, reaction);
+        engine.run.cancel_workers(&later);
+        engine.run.discard(unwanted);
+        match reaction {
+            Reaction::Continue => LoopEnd::Tolerated(index),
+            Reaction::StopAbove(bound) if index < bound => LoopEnd::Tolerated(index),
+            Reaction::StopAbove(_) | Reaction::Stop => LoopEnd::Stopped,
+        }
+    }
+}
+
+/// The items of a chunk that have not begun, of which the first were read.
+struct Pending<'c, I> {
+    read: VecDeque<I>,
+    rest: &'c mut dyn ExactSizeIterator<Item = I>,
+}
+
+impl<I> Pending<'_, I> {
+    /// Reads the items, to hand them over, but not for long. Whether these are all.
+    fn read_all(&mut self) -> bool {
+        let began = Instant::now();
+        for item in &mut *self.rest {
+            self.read.push_back(item);
+            if began.elapsed() > HAND_OVER_TIME {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl<I> Iterator for Pending<'_, I> {
+    type Item = I;
+
+    fn next(&mut self) -> Option<I> {
+        self.read.pop_front().or_else(|| self.rest.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.read.len().saturating_add(self.rest.len());
+        (left, Some(left))
+    }
+}
+
+impl<I> ExactSizeIterator for Pending<'_, I> {}

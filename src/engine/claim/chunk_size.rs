@@ -36,6 +36,10 @@ const SHARE: usize = 4;
 /// A chunk lasts at least this part of the target time, however little is left.
 const LEAST: usize = 256;
 
+/// A chunk lasts at least so many times as long as it takes to begin with one: behind `map_init`,
+/// that calls `init`. So at most a ninth of the time goes into that.
+const PER_SETUP: u32 = 8;
+
 /// A worker's estimate of how many items fit into the target time. It assumes that the next items
 /// take as long as those of the last chunk.
 #[derive(Clone, Copy)]
@@ -45,6 +49,8 @@ pub(super) struct ChunkSizer {
     fitting: usize,
     /// The largest next chunk.
     most: usize,
+    /// The shortest time that it took to begin with a chunk (see [`PER_SETUP`]).
+    setup: Duration,
 }
 
 impl ChunkSizer {
@@ -54,6 +60,7 @@ impl ChunkSizer {
             target: CHUNK.saturating_add(CHUNK_PER_WORKER.saturating_mul(workers)),
             fitting: 1,
             most: 1,
+            setup: Duration::MAX,
         }
     }
 
@@ -64,9 +71,12 @@ impl ChunkSizer {
         fitting.clamp(1, self.most)
     }
 
-    /// Records that a chunk of so many items took so long.
-    pub(super) fn record(&mut self, items: usize, took: Duration) {
-        let fitting = self.target.as_nanos() * items as u128 / took.as_nanos().max(1);
+    /// Records that a chunk of so many items took so long, after this time to begin with it.
+    pub(super) fn record(&mut self, items: usize, took: Duration, setup: Duration) {
+        // The shortest one, since a thread may be interrupted meanwhile.
+        self.setup = self.setup.min(setup);
+        let target = self.target.max(self.setup.saturating_mul(PER_SETUP));
+        let fitting = target.as_nanos() * items as u128 / took.as_nanos().max(1);
         self.fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
         self.most = items.max(1).saturating_mul(GROWTH);
     }
@@ -79,7 +89,7 @@ mod tests {
     /// After a chunk of so many items that took the target time.
     fn after(items: usize) -> ChunkSizer {
         let mut sizer = ChunkSizer::new(2);
-        sizer.record(items, sizer.target);
+        sizer.record(items, sizer.target, Duration::ZERO);
         sizer
     }
 
@@ -88,14 +98,25 @@ mod tests {
         let mut sizer = ChunkSizer::new(2);
         assert_eq!(sizer.target, Duration::from_micros(58));
         assert_eq!(sizer.next(None, 2), 1, "nothing is known yet");
-        sizer.record(1, Duration::from_micros(1));
+        sizer.record(1, Duration::from_micros(1), Duration::ZERO);
         assert_eq!(sizer.next(None, 2), 8, "not too fast");
-        sizer.record(8, Duration::from_micros(8));
+        sizer.record(8, Duration::from_micros(8), Duration::ZERO);
         assert_eq!(sizer.next(None, 2), 58);
-        sizer.record(58, Duration::from_millis(58));
+        sizer.record(58, Duration::from_millis(58), Duration::ZERO);
         assert_eq!(sizer.next(None, 2), 1, "never none");
-        sizer.record(3, Duration::ZERO);
+        sizer.record(3, Duration::ZERO, Duration::ZERO);
         assert_eq!(sizer.next(None, 2), 24);
+    }
+
+    #[test]
+    fn a_chunk_that_is_expensive_to_begin_with_lasts_longer() {
+        let mut sizer = ChunkSizer::new(2);
+        sizer.record(100, Duration::from_micros(100), Duration::from_millis(1));
+        assert_eq!(sizer.next(None, 2), 800, "it grows by eight at most");
+        sizer.record(9000, Duration::from_millis(9), Duration::from_millis(7));
+        assert_eq!(sizer.next(None, 2), 8000, "one was interrupted");
+        sizer.record(8000, Duration::from_millis(8), Duration::ZERO);
+        assert_eq!(sizer.next(None, 2), 58);
     }
 
     #[test]

@@ -24,11 +24,19 @@ mod models;
 pub(crate) mod outcome;
 mod queue;
 mod reorder;
+#[expect(
+    unsafe_code,
+    reason = "items are written into place; each block has its argument"
+)]
+mod ring;
 pub(crate) mod source;
 pub(crate) mod stream;
-mod work;
 mod worker;
 
+use std::time::Duration;
+
+use self::chunk::{KEEP_TIME, KEEP_TIME_PER_WORKER};
+use self::chunk_size::ChunkSizer;
 use self::queue::ClaimQueue;
 use self::source::{Ordered, Source, SourceCallback};
 use super::collect::{Collector, LeafCollector, PerChunk, Unit, concatenate};
@@ -58,7 +66,8 @@ where
         type Output = ();
 
         fn callback<S: Source<Item = T>>(self, source: S) {
-            Engine::of(self.0, self.1, source, Unit).join();
+            let queue = Engine::of(self.0, self.1, source, Unit).join();
+            end(self.0, queue).for_each(drop);
         }
     }
 
@@ -88,16 +97,12 @@ where
             let Map(run, f) = self;
             // Without a length, or with one too long for the memory: the run may still fail early.
             let Some(buffer) = source.opt_len().and_then(Buffer::new) else {
-                let (parts, source) = Engine::of(run, f, source, PerChunk::new()).join();
-                // By itself: if its drop panicked while values are held, a value whose drop panics
-                // too would abort the process.
-                run.drop_value(source);
-                return concatenate(parts);
+                let queue = Engine::of(run, f, source, PerChunk::new()).join();
+                return concatenate(end(run, queue).collect());
             };
             let values = buffer.fill(|slots| {
-                let (parts, source) = Engine::of(run, f, source, slots).join();
-                run.drop_value(source);
-                parts.into_iter().reduce(Slots::reduce)
+                let queue = Engine::of(run, f, source, slots).join();
+                end(run, queue).reduce(Slots::reduce)
             });
             values.unwrap_or_else(|| {
                 assert!(
@@ -112,51 +117,57 @@ where
     run.drive(|| items.with_source(Map(run, f)))
 }
 
-/// A run in order: what its workers share.
-struct Engine<'r, F, S, C: Collector, E> {
-    run: &'r Run<E>,
-    f: &'r F,
-    /// How many workers there are.
-    workers: usize,
-    limits: Limits,
-    queue: Mutex<QueueOf<S, C>>,
-    /// The sink's thread, which waits for results, has what it waits for.
-    changed: Condvar,
+/// What the chunks, in order, and the rest that no worker claimed have collected.
+fn end<S: Source, C: Collector, E>(
+    run: &Run<E>,
+    queue: ClaimQueue<S, C>,
+) -> impl Iterator<Item = C::Collected> {
+    let (results, collector, leftover) = queue.into_parts();
+    leftover.drop_in(run);
+    // Slots that no worker claimed are still a part of the vector.
+    let rest = collector.map(C::complete);
+    results
+        .into_iter()
+        .map(|result| result.collected)
+        .chain(rest)
 }
 
-type QueueOf<S, C> = ClaimQueue<Rest<S, C>, ChunkResult<<C as Collector>::Collected>>;
-
-/// What is left of the input, and of the collector for its values.
-struct Rest<S, C> {
-    source: S,
-    /// `None` only if a claim has panicked.
-    collector: Option<C>,
+/// A run in order: what its workers share.
+struct Engine<'r, F, S: Source, C: Collector, E> {
+    run: &'r Run<E>,
+    f: &'r F,
+    limits: Limits,
+    queue: Mutex<ClaimQueue<S, C>>,
+    /// The sink's thread, which waits for results, has what it waits for.
+    changed: Condvar,
+    /// The worker that watches the buffer need not any more.
+    source_is_back: Condvar,
 }
 
 /// How far the workers may go ahead.
 #[derive(Clone, Copy)]
 struct Limits {
+    /// How many workers there are.
+    workers: usize,
     /// How many chunks may be in flight.
     max_in_flight: usize,
     /// The low-water mark: with so many chunks in flight, parked workers are started again.
     resume_at: usize,
     /// How many items a chunk may have.
     max_chunk: usize,
-    /// Chunks are counted and not buffered: there are no values, and no limit on the chunks in
-    /// flight.
-    only_counts: bool,
-    /// A chunk is in flight until the sink has had its values, and not only until it has ended,
-    /// together with all before it.
-    streams: bool,
+    kind: RunKind,
 }
 
-/// What came of a chunk.
-struct ChunkResult<T> {
-    collected: T,
-    /// The indices of the items whose failure was tolerated: they have no value for the sink.
-    failed: Vec<usize>,
-    /// Whether every item ran to its end.
-    complete: bool,
+/// What becomes of the results of the chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RunKind {
+    /// There are none, and the chunks in flight are not limited: they are not even listed.
+    /// Otherwise one slow chunk would keep every later one in memory.
+    Count,
+    /// They are kept. A chunk is in flight until it has ended, together with all before it.
+    Keep,
+    /// A sink has their values. A chunk is in flight until then.
+    Stream,
 }
 
 impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
@@ -168,40 +179,106 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
             Some(_) => usize::MAX,
             None => LAZY_WINDOW.saturating_mul(threads),
         };
+        let is_counted = !C::KEEPS && max_in_flight == usize::MAX;
         let limits = Limits {
+            workers: threads,
             max_in_flight,
             resume_at: max_in_flight,
             max_chunk: usize::MAX,
-            only_counts: !C::KEEPS && max_in_flight == usize::MAX,
-            streams: false,
+            kind: if is_counted {
+                RunKind::Count
+            } else {
+                RunKind::Keep
+            },
         };
-        Engine::new(run, f, source, collector, threads, limits)
+        Engine::new(run, f, source, collector, limits)
     }
 
-    fn new(
-        run: &'r Run<E>,
-        f: &'r F,
-        source: S,
-        collector: C,
-        threads: usize,
-        limits: Limits,
-    ) -> Self {
+    fn new(run: &'r Run<E>, f: &'r F, source: S, collector: C, mut limits: Limits) -> Self {
         let (min_len, _) = source.chunk_limits();
-        let chunks = source.opt_len().map(|len| len.div_ceil(min_len));
-        let workers = chunks.map_or(threads, |chunks| chunks.min(threads));
-        let rest = Rest {
-            source,
-            collector: Some(collector),
-        };
-        let mut queue = ClaimQueue::new(rest, limits, run.policy.counted_limit(), workers);
-        queue.closed = workers == 0;
+        if let Some(len) = source.opt_len() {
+            limits.workers = limits.workers.min(len.div_ceil(min_len));
+        }
+        let queue = ClaimQueue::new(source, collector, limits, run.policy.counted_limit());
         Engine {
             run,
             f,
-            workers,
             limits,
             queue: Mutex::new(queue),
             changed: Condvar::new(),
+            source_is_back: Condvar::new(),
         }
+    }
+
+    /// How many items of the source a worker claims next.
+    fn chunk_len(&self, source: &S, sizer: ChunkSizer) -> usize {
+        let (min_len, max_len) = source.chunk_limits();
+        let fitting = sizer.next(source.max_left(), self.limits.workers);
+        let items = fitting.clamp(min_len, max_len);
+        // If what is left afterwards is shorter than `min_len`, it becomes part of this chunk.
+        let last = source
+            .opt_len()
+            .filter(|left| left - items.min(*left) < min_len);
+        last.map_or(items, |left| left.min(max_len))
+            .min(self.limits.max_chunk)
+    }
+
+    /// A worker that is called keeps a chunk that it has had for less than this.
+    fn keep_time(&self) -> Duration {
+        if cfg!(all(test, model = "shuttle")) {
+            // In a model time does not pass.
+            return Duration::ZERO;
+        }
+        let workers = u32::try_from(self.limits.workers).unwrap_or(u32::MAX);
+        KEEP_TIME.saturating_add(KEEP_TIME_PER_WORKER.saturating_mul(workers))
+    }
+
+    /// The failed items of a chunk, as far as anybody asks for them.
+    fn keep_failed(&self, failed: Vec<usize>) -> Vec<usize> {
+        if self.run.policy.keep_all || self.limits.kind == RunKind::Stream {
+            failed
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
+
+    use super::*;
+    use crate::sync::lock;
+
+    /// The size of the first chunk, for a worker that knows nothing of its items yet.
+    struct FirstChunk;
+
+    impl SourceCallback<usize> for FirstChunk {
+        type Output = usize;
+
+        fn callback<S: Source<Item = usize>>(self, source: S) -> usize {
+            let run = Run::<()>::bare();
+            let f = |_: &CancelToken, _: usize| Ok::<(), ()>(());
+            let engine = Engine::of(&run, &f, source, Unit);
+            let queue = lock(&engine.queue);
+            let source = queue.source.as_ref().unwrap();
+            engine.chunk_len(source, ChunkSizer::new(engine.limits.workers))
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_not_too_small_nor_is_what_it_leaves() {
+        let first = |len: usize, min_len, max_len| {
+            let items = (0..len).into_par_iter();
+            let items = items.with_min_len(min_len).with_max_len(max_len);
+            items.with_source(FirstChunk)
+        };
+        assert_eq!(first(100, 1, 100), 1);
+        assert_eq!(first(100, 10, 100), 10);
+        assert_eq!(first(25, 10, 100), 10);
+        assert_eq!(first(20, 10, 100), 10);
+        assert_eq!(first(19, 10, 100), 19);
+        assert_eq!(first(19, 10, 12), 12);
+        assert_eq!(first(5, 10, 100), 5);
     }
 }

@@ -5,10 +5,12 @@
 //! item runs once or never, and the answer is the sequential loop's on every schedule.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rayon::iter::IntoParallelIterator;
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
 
 use super::source::Sequential;
 use super::{for_each, map, outcome, stream};
@@ -90,6 +92,164 @@ fn models() {
     a_cancellation_meanwhile();
     a_sink_has_the_values_in_order();
     a_sink_that_fails();
+    a_sink_that_has_enough();
+    an_item_does_not_wait_for_the_next_one();
+    a_chunk_is_taken_over();
+    a_chunk_with_failures_is_taken_over();
+    a_chunk_with_a_panic_is_taken_over();
+    a_chunk_is_cancelled_while_it_is_taken_over();
+    a_chunk_of_a_stream_is_taken_over();
+}
+
+/// Two chunks of three items: the worker that has ended the first one calls for the rest of the
+/// other.
+fn two_chunks() -> impl IndexedParallelIterator<Item = usize> {
+    (0..6_usize).into_par_iter().with_min_len(3)
+}
+
+fn a_chunk_is_taken_over() {
+    everywhere("a chunk is taken over", || {
+        let ran = Ran::default();
+        let values = end(run(None, 1), |run| {
+            map(two_chunks(), run, &|_: &_, n| work(&ran, &[], n))
+        });
+        assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
+        assert_ran(&ran, 6);
+    });
+}
+
+fn a_chunk_with_failures_is_taken_over() {
+    everywhere("a chunk with failures is taken over", || {
+        let ran = Ran::default();
+        let each = |token: &CancelToken, n| {
+            if n < 2 {
+                assert!(!token.is_cancelled(), "a later failure is never seen");
+            }
+            let result = work(&ran, &[2, 4, 5], n);
+            if n < 2 {
+                assert!(!token.is_cancelled());
+            }
+            result
+        };
+        let result = end(run(None, 1), |run| {
+            for_each(two_chunks(), run, &|token: &_, n| each(token, n).map(drop))
+        });
+        assert_eq!(index(result), Some(2));
+        assert_ran(&ran, 3);
+    });
+    everywhere("a chunk with tolerated failures is taken over", || {
+        let ran = Ran::default();
+        let each = |_: &_, n| work(&ran, &[1, 4], n);
+        let policy = FailurePolicy {
+            error_limit: usize::MAX,
+            keep_all: true,
+            ..FailurePolicy::default()
+        };
+        let run = Run::new(None, policy);
+        let values = outcome::outcome(two_chunks(), &run, &each);
+        let mut report = run.finish(values);
+        let mut failed: Vec<_> = report
+            .take_failures()
+            .map(|failure| failure.index)
+            .collect();
+        failed.sort_unstable();
+        assert_eq!(failed, [Some(1), Some(4)]);
+        let values = report.result.unwrap().values;
+        assert_eq!(values, [(0, 0), (2, 2), (3, 3), (5, 5)]);
+        assert_ran(&ran, 6);
+    });
+}
+
+fn a_chunk_with_a_panic_is_taken_over() {
+    everywhere("a chunk with a panic is taken over", || {
+        let ran = Ran::default();
+        let each = |_: &_, n| {
+            let result = work(&ran, &[], n);
+            if n == 4 {
+                resume_unwind(Box::new("four"));
+            }
+            result
+        };
+        let result = end(run(None, 1), |run| map(two_chunks(), run, &each));
+        assert!(matches!(result, Err(GroupError::Panicked(_))));
+        assert_ran(&ran, 0);
+    });
+}
+
+fn a_chunk_is_cancelled_while_it_is_taken_over() {
+    everywhere("a chunk is cancelled while it is taken over", || {
+        let (ran, stop) = (Ran::default(), CancelToken::new());
+        let canceller = {
+            let stop = stop.clone();
+            thread::spawn(move || _ = stop.cancel())
+        };
+        let each = |_: &_, n| work(&ran, &[], n);
+        let result = end(run(Some(&stop), 1), |run| map(two_chunks(), run, &each));
+        canceller.join().unwrap();
+        assert_ran(&ran, 0);
+        let complete = lock(&ran).len() == 6;
+        assert_eq!(result.is_ok(), complete, "a success if and only if all ran");
+    });
+}
+
+fn a_chunk_of_a_stream_is_taken_over() {
+    for (failing, expected) in [(usize::MAX, None), (4, Some(4))] {
+        everywhere(
+            &format!("a chunk of a stream, failing at {failing}"),
+            move || {
+                let (ran, mut sunk) = (Ran::default(), Vec::new());
+                let each = |_: &_, n| work(&ran, &[failing], n);
+                let result = end(run(None, 1), |run| {
+                    let sink = |n| {
+                        sunk.push(n);
+                        Ok(())
+                    };
+                    stream::stream(two_chunks(), run, None, &each, sink)
+                });
+                assert_eq!(index(result), expected);
+                let count = expected.unwrap_or(6);
+                assert!(sunk.iter().copied().eq(0..count), "{sunk:?}");
+                assert_ran(&ran, count);
+            },
+        );
+    }
+}
+
+fn a_sink_that_has_enough() {
+    everywhere("a sink that has enough", || {
+        let (ran, mut sunk) = (Ran::default(), Vec::new());
+        let each = |_: &_, n| work(&ran, &[3, 4], n);
+        let result = end(run(None, 1), |run| {
+            let sink = |n| {
+                sunk.push(n);
+                Ok(if n == 2 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                })
+            };
+            stream::stream((0..6_usize).into_par_iter(), run, None, &each, sink)
+        });
+        assert_eq!(index(result), None, "what is behind does not count");
+        assert_eq!(sunk, [0, 1, 2]);
+        assert_ran(&ran, 3);
+    });
+}
+
+/// The source gives an item only when all items before it have run.
+fn an_item_does_not_wait_for_the_next_one() {
+    everywhere("an item does not wait for the next one", || {
+        let ran = Ran::default();
+        let source = (0..5_usize).inspect(|n| {
+            while lock(&ran).len() < *n {
+                thread::yield_now();
+            }
+        });
+        let each = |_: &_, n| work(&ran, &[], n);
+        let values = end(run(None, 1), |run| map(Sequential(source), run, &each));
+        assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4]));
+        assert_ran(&ran, 5);
+    });
 }
 
 fn every_item_runs_once() {

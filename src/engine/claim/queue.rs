@@ -1,39 +1,63 @@
 //! `ClaimQueue`: what the workers share, behind one lock.
 
-use super::Limits;
+use std::collections::VecDeque;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
 use super::reorder::ReorderBuffer;
-use crate::run::Reaction;
+use super::source::{Buffer, Source};
+use super::{Collector, Limits, RunKind};
+use crate::run::{Reaction, Run};
 use crate::token::CancelToken;
 
 /// The rest of the input, from which workers claim chunks, and the results of the claimed ones.
 ///
 /// Invariants, while the lock is held:
 ///
-/// 1. A claim runs user code (an iterator's `next`, the `clone` of `map_with`), so the worker that
-///    claims takes `rest` out, and puts it back whatever that code does.
-/// 2. Items and chunks are claimed in ascending order, so those of a worker ascend. Once an item
-///    has failed, everything that is not claimed comes after it: then the queue is closed.
+/// 1. To pull from the source runs user code (an iterator's `next`, the `clone` of `map_with`), so
+///    the worker that does takes `source` out, and puts it back whatever that code does.
+/// 2. Off the source and the buffer, items and chunks are claimed in ascending order. Once an item
+///    has failed, everything that is left there comes after it: then the queue is closed. What was
+///    handed over may come before it, and is claimed even then.
 /// 3. All that a worker runs is at or after `workers[worker].start`. The start is written with the
 ///    claim, and after a failure inside the chunk. So a worker that fails finds here which workers,
 ///    itself among them, are after the bound; and if two workers fail at the same time, the second
 ///    finds the bound of the first.
-/// 4. A worker is parked only while `rest` is out, too many chunks are in flight, or the error
-///    budget is used up. A thread that changes one of these starts one of the parked workers, and
-///    that one starts the next when it has claimed its chunk.
-pub(super) struct ClaimQueue<R, T> {
-    /// The rest of the input, and of the collector for its values.
-    pub(super) rest: Option<R>,
-    /// The index of the first item of the rest.
+/// 4. A worker is parked only while nothing can be claimed. A thread that changes this starts one
+///    of the parked workers (or as many as it hands items over), and each of these starts the next
+///    when it has claimed its chunk.
+/// 5. While the source is out and may wait for its next item, one worker watches the buffer, or is
+///    about to look at it: the one that runs a chunk, or has just been started.
+/// 6. A worker is called, by the signal in its token, only while it has several items in hand.
+pub(super) struct ClaimQueue<S: Source, C: Collector> {
+    pub(super) source: Option<S>,
+    /// For the values of everything that is not claimed.
+    collector: Option<C>,
+    /// What was read from the source and is not claimed.
+    pub(super) buffer: S::Buffer,
+    /// An upper bound on how many items the source has left, when it was last asked.
+    pub(super) max_left: Option<usize>,
+    /// The index of the first item of the buffer, and then of the source.
     pub(super) next: usize,
-    /// Nothing more is claimed.
+    /// Nothing more is claimed of the buffer and the source.
     pub(super) closed: bool,
+    /// What busy workers have handed over, in order.
+    handed_over: VecDeque<HandedOver<S::Item, C>>,
     /// Nothing after this index counts, because items have failed.
     bound: Option<usize>,
-    pub(super) workers: Vec<Worker>,
+    pub(super) workers: Vec<WorkerState>,
     /// The workers that wait to be started again.
     parked: Vec<usize>,
-    pub(super) results: ReorderBuffer<T>,
+    /// A worker watches the buffer.
+    pub(super) is_watched: bool,
+    /// How many workers have several items in hand, and how many of these were not called.
+    have_several: usize,
+    callable: usize,
+    /// How many chunks are running.
+    running: usize,
+    pub(super) results: ReorderBuffer<ChunkResult<C::Collected>>,
     limits: Limits,
     /// The sink's thread waits until so many results are ready.
     pub(super) wake_at: Option<usize>,
@@ -51,46 +75,256 @@ struct Budget {
     workers: usize,
 }
 
-pub(super) struct Worker {
+pub(super) struct WorkerState {
     /// See invariant 3.
     pub(super) start: usize,
     pub(super) token: CancelToken,
     pub(super) sizer: ChunkSizer,
+    /// It has several items in hand.
+    has_several: bool,
+    /// When it claimed its chunk, if it has several items and was not called.
+    callable_since: Option<Instant>,
 }
 
-impl<R, T> ClaimQueue<R, T> {
-    pub(super) fn new(rest: R, limits: Limits, error_limit: Option<usize>, workers: usize) -> Self {
+impl WorkerState {
+    pub(super) fn new(token: CancelToken, sizer: ChunkSizer) -> Self {
+        WorkerState {
+            start: 0,
+            token,
+            sizer,
+            has_several: false,
+            callable_since: None,
+        }
+    }
+}
+
+/// The items of a chunk that its worker has not begun, and the room for their values.
+pub(super) struct HandedOver<I, C> {
+    pub(super) start: usize,
+    pub(super) items: VecDeque<I>,
+    pub(super) collector: C,
+}
+
+impl<S: Source, C: Collector> ClaimQueue<S, C> {
+    pub(super) fn new(
+        mut source: S,
+        collector: C,
+        limits: Limits,
+        error_limit: Option<usize>,
+    ) -> Self {
+        let workers = limits.workers;
         let budget = error_limit.map(|limit| Budget {
             left: (limit - 1).saturating_add(workers),
             workers,
         });
         ClaimQueue {
-            rest: Some(rest),
+            buffer: source.open(workers),
+            source: Some(source),
+            collector: Some(collector),
+            max_left: None,
             next: 0,
-            closed: false,
+            closed: workers == 0,
+            handed_over: VecDeque::new(),
             bound: None,
             workers: Vec::new(),
             parked: Vec::new(),
-            results: ReorderBuffer::new(limits.only_counts),
+            is_watched: false,
+            have_several: 0,
+            callable: 0,
+            running: 0,
+            results: ReorderBuffer::new(),
             limits,
             wake_at: None,
             budget,
         }
     }
 
-    /// How many items a worker may claim.
+    /// How many items a worker may claim off the buffer and the source.
     pub(super) fn claimable(&self) -> usize {
         match &self.budget {
-            _ if self.results.in_flight() >= self.limits.max_in_flight => 0,
+            _ if self.closed || self.results.in_flight() >= self.limits.max_in_flight => 0,
             None => usize::MAX,
             Some(budget) => (budget.left / budget.workers).max(1).min(budget.left),
         }
     }
 
-    /// Takes the items of a claim from the error budget.
-    pub(super) fn reserve(&mut self, items: usize) {
+    /// Claims the next items that are in the buffer.
+    pub(super) fn claim_buffered(&mut self, worker: usize, now: Instant) -> Option<Chunk<S, C>> {
+        let read = self.buffer.len();
+        let left = self.max_left.map(|left| left.saturating_add(read));
+        let fitting = self.workers[worker]
+            .sizer
+            .next(left, self.limits.workers)
+            .min(self.limits.max_chunk);
+        let (items, count) = self.buffer.take(fitting.min(self.claimable()))?;
+        let chunk = self.claim(worker, now, ChunkItems::Fresh(items), count);
+        self.close_if_ended();
+        Some(chunk)
+    }
+
+    /// Registers the next items of the input as a chunk of this worker.
+    pub(super) fn claim(
+        &mut self,
+        worker: usize,
+        now: Instant,
+        items: ChunkItems<S>,
+        count: usize,
+    ) -> Chunk<S, C> {
+        let start = self.next;
+        self.next += count;
         if let Some(budget) = &mut self.budget {
-            budget.left = budget.left.saturating_sub(items);
+            budget.left = budget.left.saturating_sub(count);
+        }
+        if self.limits.kind != RunKind::Count {
+            self.results.begin(start);
+        }
+        let (collector, others) = match self.collector.take() {
+            Some(collector) => collector.split_at(count),
+            None => unreachable!("it is put back below"),
+        };
+        self.collector = Some(others);
+        self.begin(worker, now, start, count, items, collector)
+    }
+
+    /// Claims some of the items that were handed over.
+    pub(super) fn claim_handed_over(
+        &mut self,
+        worker: usize,
+        now: Instant,
+        new_token: impl FnOnce() -> CancelToken,
+    ) -> Option<Chunk<S, C>> {
+        let first = self.handed_over.front_mut()?;
+        // As guided self-scheduling does, but one by one until the worker knows these items.
+        let share = first.items.len() / (2 * self.limits.workers);
+        let count = self.workers[worker].sizer.next(None, 1).min(share).max(1);
+        let start = first.start;
+        let items: Vec<_> = first.items.drain(..count).collect();
+        let collector;
+        if first.items.is_empty() {
+            collector = self.handed_over.pop_front()?.collector;
+        } else {
+            let rest = self.handed_over.pop_front()?;
+            let (mine, others) = rest.collector.split_at(count);
+            collector = mine;
+            let start = start + count;
+            self.handed_over.push_front(HandedOver {
+                start,
+                items: rest.items,
+                collector: others,
+            });
+            if self.limits.kind != RunKind::Count {
+                self.results.begin(start);
+            }
+        }
+        if self.bound.is_some() {
+            // The worker may have been after the bound, and is now before it: its token is
+            // cancelled, or is about to be.
+            self.workers[worker].token = new_token();
+        }
+        let items = ChunkItems::HandedOver(items.into_iter());
+        Some(self.begin(worker, now, start, count, items, collector))
+    }
+
+    fn begin(
+        &mut self,
+        worker: usize,
+        now: Instant,
+        start: usize,
+        count: usize,
+        items: ChunkItems<S>,
+        collector: C,
+    ) -> Chunk<S, C> {
+        self.running += 1;
+        let state = &mut self.workers[worker];
+        state.start = start;
+        if count > 1 && self.limits.workers > 1 {
+            state.has_several = true;
+            state.callable_since = Some(now);
+            self.have_several += 1;
+            self.callable += 1;
+        }
+        Chunk {
+            start,
+            count,
+            items,
+            collector,
+            token: state.token.clone(),
+        }
+    }
+
+    /// Nothing more can be claimed once the input has ended and all of it is claimed.
+    pub(super) fn close_if_ended(&mut self) {
+        let has_ended = self.source.as_ref().is_some_and(Source::has_ended);
+        self.closed |= has_ended && self.buffer.len() == 0;
+    }
+
+    /// The source is whole again, and the chunk that had borrowed of it has ended at `next`.
+    pub(super) fn put_back(&mut self, loan: S::Loan, next: usize) {
+        self.next = next;
+        if let Some(source) = &mut self.source {
+            source.put_back(loan);
+        }
+        self.close_if_ended();
+    }
+
+    pub(super) fn has_handed_over(&self) -> bool {
+        !self.handed_over.is_empty()
+    }
+
+    /// Takes what was handed over and no longer counts, if there is any.
+    pub(super) fn take_worthless(&mut self, is_cancelled: bool) -> Option<HandedOver<S::Item, C>> {
+        let last = self.handed_over.back()?;
+        if is_cancelled || self.bound.is_some_and(|bound| last.start > bound) {
+            self.running += 1;
+            self.handed_over.pop_back()
+        } else {
+            None
+        }
+    }
+
+    /// The chunk of a worker has ended, and that of its items with indices from `start` on has this
+    /// result. What its worker has not begun is handed over.
+    pub(super) fn commit(
+        &mut self,
+        worker: usize,
+        start: usize,
+        result: ChunkResult<C::Collected>,
+        rest: Option<HandedOver<S::Item, C>>,
+    ) {
+        let state = &mut self.workers[worker];
+        if mem::take(&mut state.has_several) {
+            self.have_several -= 1;
+            if state.callable_since.take().is_some() {
+                self.callable -= 1;
+            } else {
+                state.token.node().end_call();
+            }
+        }
+        if let Some(rest) = rest {
+            if self.limits.kind != RunKind::Count {
+                self.results.begin(rest.start);
+            }
+            let place = self
+                .handed_over
+                .partition_point(|other| other.start < rest.start);
+            self.handed_over.insert(place, rest);
+        }
+        self.complete(start, result);
+    }
+
+    /// A chunk that was begun at this index, or given up, has this result.
+    pub(super) fn complete(&mut self, start: usize, result: ChunkResult<C::Collected>) {
+        self.running -= 1;
+        if self.limits.kind == RunKind::Count {
+            return;
+        }
+        self.results.complete(start, result);
+        if self.limits.kind == RunKind::Keep {
+            self.results.release_ready();
+        }
+        if !C::KEEPS {
+            // The input may be endless.
+            self.results.drop_ready();
         }
     }
 
@@ -101,26 +335,53 @@ impl<R, T> ClaimQueue<R, T> {
         }
     }
 
+    /// Asks the workers that have several items in hand to hand over those that they have not
+    /// begun; or only those that have had them for so long.
+    pub(super) fn call(&mut self, for_at_least: Option<Duration>) {
+        if self.callable == 0 {
+            return;
+        }
+        for state in &mut self.workers {
+            let is_called = state
+                .callable_since
+                .take_if(|since| for_at_least.is_none_or(|duration| since.elapsed() >= duration));
+            if is_called.is_some() {
+                state.token.node().call();
+                self.callable -= 1;
+            }
+        }
+    }
+
+    /// A worker waits to be started again, if there is something to wait for.
     pub(super) fn park(&mut self, worker: usize) {
         self.parked.push(worker);
     }
 
-    /// A worker to be started again (invariant 4).
-    pub(super) fn unpark(&mut self) -> Option<usize> {
-        if self.closed {
-            self.parked.clear();
-            return None;
+    /// Workers to be started again (invariant 4).
+    pub(super) fn unpark(&mut self) -> Vec<usize> {
+        if self.parked.is_empty() {
+            return Vec::new();
         }
-        let is_far = self.results.in_flight() > self.limits.resume_at;
-        if self.rest.is_none() || is_far || self.claimable() == 0 {
-            return None;
-        }
-        self.parked.pop()
+        let handed_over: usize = self.handed_over.iter().map(|rest| rest.items.len()).sum();
+        let count = if handed_over > 0 {
+            handed_over.min(self.parked.len())
+        } else {
+            let is_far = self.results.in_flight() > self.limits.resume_at;
+            // While the source is out, a worker is started only to watch the buffer.
+            let can_look = self.source.is_some() || S::Buffer::EXISTS && !self.is_watched;
+            usize::from(can_look && !is_far && self.claimable() > 0)
+        };
+        self.parked.split_off(self.parked.len() - count)
     }
 
     /// Whether everything that was claimed has ended.
     pub(super) fn is_over(&self) -> bool {
-        self.closed && self.rest.is_some() && !self.results.are_running()
+        self.closed && self.source.is_some() && self.running == 0 && self.handed_over.is_empty()
+    }
+
+    /// Whether there may be something to claim, now or later.
+    pub(super) fn may_have_more(&self) -> bool {
+        !self.closed || self.have_several > 0 || !self.handed_over.is_empty()
     }
 
     /// Whether the wake-up condition of the sink's thread holds.
@@ -159,31 +420,163 @@ impl<R, T> ClaimQueue<R, T> {
     pub(super) fn is_beyond_bound(&self, index: usize) -> bool {
         self.bound.is_some_and(|bound| index > bound)
     }
+
+    /// How many items were read or are known to be left, with those that were claimed.
+    pub(super) fn items(&self) -> usize {
+        let held = self.source.as_ref().map_or(0, Source::held);
+        self.next + self.buffer.len() + held
+    }
+
+    /// Ends the queue of a run that is over: the results, room for the values of everything that
+    /// no worker claimed, and the input, as far as it is left.
+    pub(super) fn into_parts(self) -> (Vec<ChunkResult<C::Collected>>, Option<C>, Leftover<S>) {
+        let mut results = self.results;
+        let leftover = Leftover {
+            source: self.source,
+            buffer: self.buffer,
+        };
+        (results.take_ready(), self.collector, leftover)
+    }
 }
 
-#[cfg(test)]
+/// What no worker claimed.
+pub(super) struct Leftover<S: Source> {
+    source: Option<S>,
+    buffer: S::Buffer,
+}
+
+impl<S: Source> Leftover<S> {
+    /// By itself: if its drop panicked while values are held, a value whose drop panics too would
+    /// abort the process.
+    pub(super) fn drop_in<E>(mut self, run: &Run<E>) {
+        while let Some((item, _)) = self.buffer.take(1) {
+            run.drop_value(item);
+        }
+        run.drop_value(self.source);
+    }
+}
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
 mod tests {
     use super::*;
+    use crate::engine::claim::source::{NoBuffer, Pulled};
+    use crate::engine::collect::PerChunk;
 
-    fn queue(
-        max_in_flight: usize,
-        error_limit: Option<usize>,
-        workers: usize,
-    ) -> ClaimQueue<(), char> {
+    /// A source of so many numbers, of which the queue pulls none.
+    struct Numbers(usize);
+
+    impl Source for Numbers {
+        type Item = usize;
+        type Chunk = ();
+        type Items = std::vec::IntoIter<usize>;
+        type Buffer = NoBuffer;
+        type Loan = ();
+        const HAS_SETUP: bool = false;
+
+        fn chunk_limits(&self) -> (usize, usize) {
+            (1, usize::MAX)
+        }
+
+        fn max_left(&self) -> Option<usize> {
+            Some(self.0)
+        }
+
+        fn pull(&mut self, _: usize, _: &CancelToken) -> Pulled<()> {
+            unreachable!("the tests pull nothing")
+        }
+
+        fn has_next(&mut self) -> bool {
+            self.0 > 0
+        }
+
+        fn iterate((): ()) -> Self::Items {
+            Vec::new().into_iter()
+        }
+
+        fn open(&mut self, _: usize) -> NoBuffer {
+            NoBuffer
+        }
+
+        fn take_loan(_: &mut Self::Items) -> Option<()> {
+            None
+        }
+
+        fn put_back(&mut self, (): ()) {}
+
+        fn opt_len(&self) -> Option<usize> {
+            Some(self.0)
+        }
+
+        fn has_ended(&self) -> bool {
+            self.0 == 0
+        }
+
+        fn held(&self) -> usize {
+            self.0
+        }
+    }
+
+    type Queue = ClaimQueue<Numbers, PerChunk<usize>>;
+
+    fn queue(max_in_flight: usize, error_limit: Option<usize>, workers: usize) -> Queue {
         let limits = Limits {
+            workers,
             max_in_flight,
             resume_at: max_in_flight / 2,
             max_chunk: usize::MAX,
-            only_counts: false,
-            streams: true,
+            kind: RunKind::Stream,
         };
-        ClaimQueue::new((), limits, error_limit, workers)
+        let mut queue = ClaimQueue::new(Numbers(1000), PerChunk::new(), limits, error_limit);
+        for _ in 0..workers {
+            let state = WorkerState::new(CancelToken::new(), ChunkSizer::new(workers));
+            queue.workers.push(state);
+        }
+        queue
     }
 
-    /// Claims a chunk, and runs it.
-    fn run_a_chunk(queue: &mut ClaimQueue<(), char>) {
-        let number = queue.results.begin();
-        queue.results.complete(number, 'x');
+    fn claim(queue: &mut Queue, worker: usize, count: usize) -> usize {
+        let chunk = queue.claim(worker, Instant::now(), ChunkItems::Fresh(()), count);
+        assert_eq!(chunk.count, count);
+        chunk.start
+    }
+
+    fn result(start: usize) -> ChunkResult<Vec<usize>> {
+        ChunkResult {
+            start,
+            end: start,
+            collected: Vec::new(),
+            failed: Vec::new(),
+            complete: true,
+        }
+    }
+
+    fn commit(queue: &mut Queue, worker: usize, start: usize, rest: Option<(usize, usize)>) {
+        let rest = rest.map(|(start, end)| HandedOver {
+            start,
+            items: (start..end).collect(),
+            collector: PerChunk::new(),
+        });
+        queue.commit(worker, start, result(start), rest);
+    }
+
+    /// Claims a chunk of one item, and runs it.
+    fn run_a_chunk(queue: &mut Queue) {
+        let start = claim(queue, 0, 1);
+        commit(queue, 0, start, None);
+    }
+
+    /// The first index and the items of a chunk.
+    fn claim_handed_over(queue: &mut Queue, worker: usize) -> Option<(usize, Vec<usize>)> {
+        let chunk = queue.claim_handed_over(worker, Instant::now(), CancelToken::new)?;
+        let ChunkItems::HandedOver(items) = chunk.items else {
+            panic!("it was handed over")
+        };
+        assert_eq!(chunk.count, items.len());
+        Some((chunk.start, items.collect()))
+    }
+
+    fn is_called(queue: &Queue, worker: usize) -> bool {
+        queue.workers[worker].token.node().signal().is_call()
     }
 
     #[test]
@@ -196,18 +589,16 @@ mod tests {
         assert_eq!(queue.claimable(), 0);
         queue.park(7);
         queue.results.release(1);
-        assert_eq!(queue.unpark(), None, "three are in flight");
+        assert!(queue.unpark().is_empty(), "three are in flight");
         queue.results.release(1);
-        queue.rest = None;
-        assert_eq!(queue.unpark(), None, "another worker claims");
-        queue.rest = Some(());
-        assert_eq!(queue.unpark(), Some(7));
-        assert_eq!(queue.unpark(), None);
+        let source = queue.source.take();
+        assert!(queue.unpark().is_empty(), "another worker claims");
+        queue.source = source;
+        assert_eq!(queue.unpark(), [7]);
+        assert!(queue.unpark().is_empty());
         queue.park(7);
         queue.closed = true;
-        assert_eq!(queue.unpark(), None);
-        queue.closed = false;
-        assert_eq!(queue.unpark(), None, "it has ended");
+        assert!(queue.unpark().is_empty());
     }
 
     #[test]
@@ -215,16 +606,16 @@ mod tests {
         // Nine more are tolerated, and each of the two workers may run one when the tenth comes.
         let mut queue = queue(100, Some(10), 2);
         assert_eq!(queue.claimable(), 5);
-        queue.reserve(5);
+        claim(&mut queue, 0, 5);
         assert_eq!(queue.claimable(), 3);
-        queue.reserve(3);
+        claim(&mut queue, 0, 3);
         assert_eq!(queue.claimable(), 1);
-        queue.reserve(3);
+        claim(&mut queue, 0, 3);
         assert_eq!(queue.claimable(), 0);
         queue.park(0);
-        assert_eq!(queue.unpark(), None);
+        assert!(queue.unpark().is_empty());
         queue.refund(2);
-        assert_eq!(queue.unpark(), Some(0));
+        assert_eq!(queue.unpark(), [0]);
         assert_eq!(queue.claimable(), 1);
     }
 
@@ -237,41 +628,37 @@ mod tests {
         assert!(!queue.take_waiter(), "no thread waits");
         queue.wake_at = Some(2);
         assert!(!queue.is_ready() && !queue.take_waiter());
-        let number = queue.results.begin();
+        let start = claim(&mut queue, 0, 4);
         queue.closed = true;
         assert!(!queue.is_ready(), "a chunk is running");
         queue.wake_at = Some(3);
-        queue.results.complete(number, 'y');
+        commit(&mut queue, 0, start, Some((start + 2, start + 4)));
+        assert!(!queue.is_ready(), "two items were handed over");
+        while let Some((start, _)) = claim_handed_over(&mut queue, 1) {
+            commit(&mut queue, 1, start, None);
+        }
         assert!(queue.is_ready(), "there are no more");
         assert!(queue.take_waiter() && !queue.take_waiter(), "once");
-        queue.rest = None;
+        queue.source = None;
         assert!(
             !queue.is_over(),
-            "the worker that has the rest may claim a chunk"
+            "the worker that has the source may claim a chunk"
         );
     }
 
     #[test]
     fn workers_after_a_failure_are_cancelled_and_those_before_go_on() {
         let mut queue = queue(100, None, 3);
-        for start in [0, 10, 20] {
-            let (token, sizer) = (CancelToken::new(), ChunkSizer::new(3));
-            queue.workers.push(Worker {
-                start,
-                token,
-                sizer,
-            });
-        }
+        (0..3).for_each(|worker| queue.workers[worker].start = 10 * worker);
+        let tokens: Vec<_> = queue
+            .workers
+            .iter()
+            .map(|state| state.token.clone())
+            .collect();
         assert!(!queue.is_beyond_bound(usize::MAX));
         let later = queue.narrow(1, 12, Reaction::StopAbove(12));
         assert!(queue.closed);
-        assert!(
-            later
-                == [
-                    queue.workers[1].token.clone(),
-                    queue.workers[2].token.clone()
-                ]
-        );
+        assert!(later == tokens[1..]);
         assert!(!queue.is_beyond_bound(12) && queue.is_beyond_bound(13));
         assert_eq!(queue.narrow(0, 3, Reaction::StopAbove(3)).len(), 3);
         assert!(
@@ -283,27 +670,90 @@ mod tests {
     #[test]
     fn a_worker_at_the_bound_is_not_after_it() {
         let mut queue = queue(100, None, 2);
-        for start in [0, 12] {
-            let (token, sizer) = (CancelToken::new(), ChunkSizer::new(2));
-            queue.workers.push(Worker {
-                start,
-                token,
-                sizer,
-            });
-        }
+        queue.workers[1].start = 12;
         assert!(queue.narrow(0, 12, Reaction::StopAbove(12)) == [queue.workers[0].token.clone()]);
     }
 
     #[test]
     fn a_tolerated_failure_stops_no_worker() {
         let mut queue = queue(100, None, 1);
-        let (token, sizer) = (CancelToken::new(), ChunkSizer::new(1));
-        queue.workers.push(Worker {
-            start: 0,
-            token,
-            sizer,
-        });
         assert!(queue.narrow(0, 12, Reaction::Continue).is_empty());
         assert!(!queue.closed && !queue.is_beyond_bound(13));
+    }
+
+    #[test]
+    fn workers_with_several_items_are_called_once() {
+        let mut queue = queue(100, None, 3);
+        claim(&mut queue, 0, 1);
+        let start = claim(&mut queue, 1, 5);
+        queue.call(Some(Duration::from_secs(3600)));
+        assert!(!is_called(&queue, 1), "it has just begun");
+        queue.call(None);
+        assert!(!is_called(&queue, 0) && is_called(&queue, 1));
+        assert_eq!(queue.callable, 0);
+        commit(&mut queue, 1, start, None);
+        assert!(!is_called(&queue, 1));
+        claim(&mut queue, 1, 5);
+        assert!(!is_called(&queue, 1), "a new chunk");
+        queue.call(Some(Duration::ZERO));
+        assert!(is_called(&queue, 1));
+    }
+
+    #[test]
+    fn what_is_handed_over_is_claimed_first_and_in_order() {
+        let mut queue = queue(100, None, 2);
+        let (first, second) = (claim(&mut queue, 0, 10), claim(&mut queue, 1, 20));
+        assert_eq!((first, second), (0, 10));
+        commit(&mut queue, 1, second, Some((12, 30)));
+        commit(&mut queue, 0, first, Some((8, 10)));
+        queue.park(0);
+        queue.park(1);
+        queue.park(2);
+        assert_eq!(queue.unpark().len(), 3, "there are items for all of them");
+        assert_eq!(claim_handed_over(&mut queue, 0), Some((8, vec![8])));
+        assert_eq!(claim_handed_over(&mut queue, 1), Some((9, vec![9])));
+        // The share of a worker whose items are quick.
+        let sizer = &mut queue.workers[0].sizer;
+        sizer.record(100, Duration::from_micros(1), Duration::ZERO);
+        let share = claim_handed_over(&mut queue, 0);
+        assert_eq!(share, Some((12, vec![12, 13, 14, 15])));
+        // All of it is still to come in the order of the items.
+        for start in [8, 9, 12] {
+            queue.complete(start, result(start));
+        }
+        let ready = queue.results.take_ready().into_iter();
+        let starts: Vec<_> = ready.map(|result| result.start).collect();
+        assert_eq!(starts, [0, 8, 9, 10, 12]);
+    }
+
+    #[test]
+    fn after_a_failure_only_what_comes_before_it_is_claimed() {
+        let mut queue = queue(100, None, 2);
+        let (first, second) = (claim(&mut queue, 0, 10), claim(&mut queue, 1, 10));
+        commit(&mut queue, 0, first, Some((5, 10)));
+        assert!(queue.take_worthless(false).is_none());
+        _ = queue.narrow(1, 12, Reaction::StopAbove(12));
+        commit(&mut queue, 1, second, Some((13, 20)));
+        let old = queue.workers[1].token.clone();
+        let worthless = queue.take_worthless(false).unwrap();
+        assert_eq!((worthless.start, worthless.items.len()), (13, 7));
+        assert!(!queue.is_over(), "it is still to be dropped");
+        assert!(queue.take_worthless(false).is_none());
+        assert_eq!(claim_handed_over(&mut queue, 1), Some((5, vec![5])));
+        assert!(old != queue.workers[1].token, "the old one is cancelled");
+        assert!(queue.take_worthless(true).is_some(), "the run is cancelled");
+        assert!(!queue.has_handed_over());
+    }
+
+    #[test]
+    fn a_worker_that_comes_late_is_needed_while_there_may_be_something_to_claim() {
+        let mut queue = queue(100, None, 2);
+        let start = claim(&mut queue, 0, 2);
+        queue.closed = true;
+        assert!(queue.may_have_more(), "one may be handed over");
+        commit(&mut queue, 0, start, Some((1, 2)));
+        assert!(queue.may_have_more());
+        assert!(claim_handed_over(&mut queue, 1).is_some());
+        assert!(!queue.may_have_more());
     }
 }

@@ -3,56 +3,45 @@
 use std::collections::VecDeque;
 use std::mem;
 
-/// The results of the chunks, from the first one that was not taken yet.
+/// The results of the chunks, from the first one that was not taken yet. A chunk is known by the
+/// index of its first item.
 pub(super) struct ReorderBuffer<T> {
-    /// Count chunks instead of buffering them. Otherwise one slow chunk would keep every later one
-    /// in memory.
-    only_counts: bool,
-    /// How many chunks are running.
-    running: usize,
     /// Those that are next in order.
     ready: Vec<T>,
-    /// The number of the first chunk that is not ready.
-    first: usize,
-    /// From that one on: the chunks that were claimed, and their results, where they have ended.
-    pending: VecDeque<Option<T>>,
-    /// How many of the chunks before `first` are no longer in flight.
-    released: usize,
+    /// After these, in order: the chunks that were begun, and their results, where they have ended.
+    pending: VecDeque<(usize, Option<T>)>,
+    /// How many of the chunks that became ready are still in flight.
+    unreleased: usize,
 }
 
 impl<T> ReorderBuffer<T> {
-    pub(super) fn new(only_counts: bool) -> Self {
+    pub(super) fn new() -> Self {
         ReorderBuffer {
-            only_counts,
-            running: 0,
             ready: Vec::new(),
-            first: 0,
             pending: VecDeque::new(),
-            released: 0,
+            unreleased: 0,
         }
     }
 
-    /// A chunk was claimed. Returns its number.
-    pub(super) fn begin(&mut self) -> usize {
-        self.running += 1;
-        if self.only_counts {
-            return 0;
-        }
-        self.pending.push_back(None);
-        self.first + self.pending.len() - 1
+    /// A chunk begins at this index. It may be what is left of a chunk that ends earlier now.
+    pub(super) fn begin(&mut self, start: usize) {
+        let is_last = self.pending.back().is_none_or(|(last, _)| *last < start);
+        let place = if is_last {
+            self.pending.len()
+        } else {
+            self.pending.partition_point(|(other, _)| *other < start)
+        };
+        self.pending.insert(place, (start, None));
     }
 
-    /// The chunk with this number has ended with this result.
-    pub(super) fn complete(&mut self, number: usize, result: T) {
-        self.running -= 1;
-        if self.only_counts {
-            return;
-        }
-        self.pending[number - self.first] = Some(result);
-        while let Some(result) = self.pending.front_mut().and_then(Option::take) {
+    /// The chunk that begins at this index has ended with this result.
+    pub(super) fn complete(&mut self, start: usize, result: T) {
+        let place = self.pending.partition_point(|(other, _)| *other < start);
+        self.pending[place].1 = Some(result);
+        while let Some(result) = (self.pending.front_mut()).and_then(|(_, result)| result.take()) {
             self.pending.pop_front();
             self.ready.push(result);
-            self.first += 1;
+            self.unreleased += 1;
         }
     }
 
@@ -68,12 +57,12 @@ impl<T> ReorderBuffer<T> {
 
     /// So many of the chunks that were ready are no longer in flight.
     pub(super) fn release(&mut self, chunks: usize) {
-        self.released += chunks;
+        self.unreleased -= chunks;
     }
 
     /// The chunks that are ready are no longer in flight.
     pub(super) fn release_ready(&mut self) {
-        self.released = self.first;
+        self.unreleased = 0;
     }
 
     /// Drops the results that are ready.
@@ -81,14 +70,9 @@ impl<T> ReorderBuffer<T> {
         self.ready.clear();
     }
 
-    /// How many chunks were claimed and not released.
+    /// How many chunks were begun and not released.
     pub(super) fn in_flight(&self) -> usize {
-        self.first + self.pending.len() - self.released
-    }
-
-    /// Whether a chunk is running.
-    pub(super) fn are_running(&self) -> bool {
-        self.running > 0
+        self.unreleased + self.pending.len()
     }
 }
 
@@ -98,20 +82,18 @@ mod tests {
 
     #[test]
     fn results_come_out_in_the_order_of_their_chunks() {
-        let mut results = ReorderBuffer::new(false);
-        let numbers: Vec<_> = (0..4).map(|_| results.begin()).collect();
-        results.complete(numbers[2], 'c');
-        results.complete(numbers[1], 'b');
+        let mut results = ReorderBuffer::new();
+        (0..4).for_each(|chunk| results.begin(10 * chunk));
+        results.complete(20, 'c');
+        results.complete(10, 'b');
         assert!(results.take_ready().is_empty());
-        results.complete(numbers[0], 'a');
+        results.complete(0, 'a');
         assert_eq!(results.take_ready(), ['a', 'b', 'c']);
         assert_eq!(results.in_flight(), 4, "taken is not released");
         results.release(3);
         assert_eq!(results.in_flight(), 1);
-        assert!(results.are_running());
-        results.complete(numbers[3], 'd');
-        assert!(!results.are_running());
-        results.begin();
+        results.complete(30, 'd');
+        results.begin(40);
         assert_eq!(results.in_flight(), 2);
         results.release_ready();
         assert_eq!(results.in_flight(), 1, "one is running");
@@ -121,15 +103,18 @@ mod tests {
     }
 
     #[test]
-    fn results_that_are_only_counted_leave_nothing_behind() {
-        let mut results = ReorderBuffer::new(true);
-        let numbers = [(); 3].map(|()| results.begin());
-        results.complete(numbers[2], 'c');
-        results.complete(numbers[1], 'b');
-        assert!(results.are_running());
-        assert_eq!((results.in_flight(), results.pending.len()), (0, 0));
-        results.complete(numbers[0], 'a');
-        assert!(!results.are_running());
-        assert_eq!(results.ready(), 0);
+    fn what_is_left_of_a_chunk_comes_right_after_it() {
+        let mut results = ReorderBuffer::new();
+        results.begin(0);
+        results.begin(10);
+        results.begin(4);
+        results.complete(0, 'a');
+        results.complete(10, 'c');
+        assert_eq!(results.take_ready(), ['a']);
+        results.begin(7);
+        results.complete(4, 'b');
+        assert_eq!(results.take_ready(), ['b'], "seven to nine are missing");
+        results.complete(7, '-');
+        assert_eq!(results.take_ready(), ['-', 'c']);
     }
 }

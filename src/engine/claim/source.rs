@@ -1,34 +1,73 @@
 //! `Source`: an input from whose front chunks are pulled.
 
 use std::time::{Duration, Instant};
-use std::{mem, vec};
+use std::vec;
 
 use rayon::iter::IndexedParallelIterator;
 use rayon::iter::plumbing::{Producer, ProducerCallback};
 
+use super::ring::{Reader, Writer, ring};
 use crate::token::CancelToken;
 
-/// The rest of an input. User code may run in its methods, except for the last three.
+/// The rest of an input. User code may run in its methods, except for the last four.
 pub trait Source: Send {
     /// An element of the input.
     type Item: Send;
+    /// Some consecutive items, for another thread to iterate over.
+    type Chunk: Send;
     /// The items of a chunk, in order.
-    type Chunk: ExactSizeIterator<Item = Self::Item>;
+    type Items: ExactSizeIterator<Item = Self::Item>;
+    /// What was read and is not claimed.
+    type Buffer: Buffer<Self::Chunk>;
+    /// What a chunk may borrow of the source.
+    type Loan;
+    /// Whether it costs something to make a chunk and to begin with it, as behind `map_init`.
+    const HAS_SETUP: bool;
 
     /// The smallest and the largest chunk that the input asks for (rayon's `min_len`, `max_len`).
     fn chunk_limits(&self) -> (usize, usize);
     /// An upper bound on how many items are left, if the input has one.
     fn max_left(&self) -> Option<usize>;
-    /// Pulls the next items, at least one and at most `max_len`, and returns them with their
-    /// number, or `None` if there are none. Stops early once the token is cancelled. Is not
+    /// Pulls the next items, at most `max_len`. Stops early once the token is cancelled. Is not
     /// called again once the input has ended.
-    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)>;
+    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Pulled<Self::Chunk>;
+    /// Whether an item is left. It may read one to find out, and keeps that.
+    fn has_next(&mut self) -> bool;
+    /// Begins with a chunk.
+    fn iterate(chunk: Self::Chunk) -> Self::Items;
+    /// Prepares the source for a run with so many workers.
+    fn open(&mut self, workers: usize) -> Self::Buffer;
+    /// Takes what a chunk has borrowed of the source, if it has, when the chunk has ended.
+    fn take_loan(items: &mut Self::Items) -> Option<Self::Loan>;
+    /// Puts it back.
+    fn put_back(&mut self, loan: Self::Loan);
     /// How many items are left, if that is known for certain.
     fn opt_len(&self) -> Option<usize>;
     /// Whether it is known that no item is left.
     fn has_ended(&self) -> bool;
-    /// How many items the source still owns: no chunk has them.
+    /// How many items the source still owns: neither a chunk nor the buffer has them.
     fn held(&self) -> usize;
+}
+
+/// What [`Source::pull`] has found.
+#[derive(Debug, PartialEq)]
+pub enum Pulled<C> {
+    /// A chunk of so many items.
+    Chunk(C, usize),
+    /// The next items are in the buffer.
+    Buffered,
+    /// The input has ended.
+    Nothing,
+}
+
+/// Items that were read and are not claimed. They are claimed even while the source is read.
+pub trait Buffer<C>: Send {
+    /// Whether there can ever be any.
+    const EXISTS: bool;
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// Takes the first ones, at least one and at most `max_len`, and says how many they are.
+    fn take(&mut self, max_len: usize) -> Option<(C, usize)>;
 }
 
 /// Generic code for a source whose type only the input knows, as rayon's `ProducerCallback`.
@@ -112,7 +151,11 @@ where
     P::Item: Send,
 {
     type Item = P::Item;
-    type Chunk = P::IntoIter;
+    type Chunk = P;
+    type Items = P::IntoIter;
+    type Buffer = NoBuffer;
+    type Loan = ();
+    const HAS_SETUP: bool = true;
 
     fn chunk_limits(&self) -> (usize, usize) {
         self.rest.as_ref().map_or((1, 1), |rest| {
@@ -121,11 +164,42 @@ where
         })
     }
 
-    fn opt_len(&self) -> Option<usize> {
+    fn max_left(&self) -> Option<usize> {
         Some(self.left)
     }
 
-    fn max_left(&self) -> Option<usize> {
+    fn pull(&mut self, max_len: usize, _token: &CancelToken) -> Pulled<P> {
+        let len = max_len.min(self.left);
+        let Some(rest) = self.rest.take().filter(|_| len > 0) else {
+            return Pulled::Nothing;
+        };
+        // This may panic, and then no chunk has these items: they stay in `left`.
+        let (chunk, rest) = rest.split_at(len);
+        self.rest = Some(rest);
+        self.left -= len;
+        Pulled::Chunk(chunk, len)
+    }
+
+    fn has_next(&mut self) -> bool {
+        self.left > 0
+    }
+
+    /// The chunk is not asked for its length: that is user code, and may be wrong.
+    fn iterate(chunk: P) -> P::IntoIter {
+        chunk.into_iter()
+    }
+
+    fn open(&mut self, _workers: usize) -> NoBuffer {
+        NoBuffer
+    }
+
+    fn take_loan(_items: &mut P::IntoIter) -> Option<()> {
+        None
+    }
+
+    fn put_back(&mut self, (): ()) {}
+
+    fn opt_len(&self) -> Option<usize> {
         Some(self.left)
     }
 
@@ -136,17 +210,20 @@ where
     fn held(&self) -> usize {
         self.left
     }
+}
 
-    /// The chunk is not asked for its length: that is user code, and may be wrong.
-    fn pull(&mut self, max_len: usize, _token: &CancelToken) -> Option<(P::IntoIter, usize)> {
-        let len = max_len.min(self.left);
-        let rest = self.rest.take().filter(|_| len > 0)?;
-        let (chunk, rest) = rest.split_at(len);
-        self.rest = Some(rest);
-        // This may panic, and then no chunk has these items: they stay in `left`.
-        let chunk = chunk.into_iter();
-        self.left -= len;
-        Some((chunk, len))
+/// A source that splits reads nothing ahead.
+pub(crate) struct NoBuffer;
+
+impl<C> Buffer<C> for NoBuffer {
+    const EXISTS: bool = false;
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn take(&mut self, _max_len: usize) -> Option<(C, usize)> {
+        None
     }
 }
 
@@ -159,8 +236,9 @@ where
 
     fn with_source<C: SourceCallback<I::Item>>(self, callback: C) -> C::Output {
         callback.callback(Lazy {
-            rest: self.0,
-            read: Vec::new(),
+            rest: Some(self.0),
+            writer: None,
+            extra: None,
             ended: false,
         })
     }
@@ -169,20 +247,41 @@ where
 /// How many items of a sequential iterator are read at once, at most.
 const MAX_READ: usize = 1024;
 
-/// How long a chunk of a sequential iterator is read, at most.
+/// How many bytes of items are read ahead, at most: 256 KiB.
+const MAX_READ_BYTES: usize = 256 * 1024;
+
+/// How long a sequential iterator is read before its items run, at most.
 const READ_TIME: Duration = Duration::from_micros(50);
+
+/// Where `next` takes longer than this on average, its items had better run.
+const SLOW_NEXT: Duration = Duration::from_micros(5);
 
 /// After how many items the clock is read.
 const CLOCK_EVERY: usize = 8;
 
 /// A sequential iterator.
+///
+/// What was read must not wait for the next item (guarantee 9). So the items are read into a
+/// buffer, from which other workers claim them even while `next` waits. A worker that is alone has
+/// nobody to do that: it takes the iterator into its chunk, and runs each item before it reads the
+/// next one.
 struct Lazy<I: Iterator> {
-    rest: I,
-    /// The chunk that is being read. Not a local variable: if reading it panics, its items are
-    /// dropped later, so that a second panic does not abort the process.
-    read: Vec<I::Item>,
+    /// `None` while a chunk has it, or if it has panicked there.
+    rest: Option<I>,
+    /// Where items are read to, if there are several workers.
+    writer: Option<Writer<I::Item>>,
+    /// An item that was read only as a proof that there is one.
+    extra: Option<I::Item>,
     /// It has returned `None`, and is not asked again.
     ended: bool,
+}
+
+impl<I: Iterator> Lazy<I> {
+    fn next(&mut self) -> Option<I::Item> {
+        let next = self.rest.as_mut()?.next();
+        self.ended |= next.is_none();
+        next
+    }
 }
 
 impl<I> Source for Lazy<I>
@@ -191,122 +290,317 @@ where
     I::Item: Send,
 {
     type Item = I::Item;
-    type Chunk = vec::IntoIter<I::Item>;
+    type Chunk = LazyItems<I>;
+    type Items = LazyItems<I>;
+    type Buffer = Reader<I::Item>;
+    /// The iterator, and whether it has returned `None`.
+    type Loan = (I, bool);
+    const HAS_SETUP: bool = false;
 
     fn chunk_limits(&self) -> (usize, usize) {
         (1, MAX_READ)
+    }
+
+    fn max_left(&self) -> Option<usize> {
+        self.rest.as_ref()?.size_hint().1
+    }
+
+    /// Reads until there are enough items, or until reading has taken so long that the items had
+    /// better run.
+    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Pulled<LazyItems<I>> {
+        let Some(mut writer) = self.writer.take() else {
+            let Some(direct) = self.rest.take() else {
+                return Pulled::Nothing;
+            };
+            let items = LazyItems {
+                read: Vec::new().into_iter(),
+                direct: Some(direct),
+                left: max_len,
+                ended: false,
+            };
+            return Pulled::Chunk(items, max_len);
+        };
+        let (began, cancelled) = (Instant::now(), token.node().signal());
+        let mut count = 0;
+        while count < max_len && !writer.is_full() {
+            let Some(item) = self.next() else {
+                break;
+            };
+            writer.push(item);
+            count += 1;
+            let is_late = (count.is_power_of_two() && count < CLOCK_EVERY
+                || count % CLOCK_EVERY == 0)
+                && is_slow(began.elapsed(), count);
+            if is_late || cancelled.is_raised() {
+                break;
+            }
+        }
+        self.writer = Some(writer);
+        if count == 0 && (self.ended || self.rest.is_none()) {
+            Pulled::Nothing
+        } else {
+            Pulled::Buffered
+        }
+    }
+
+    fn has_next(&mut self) -> bool {
+        if self.extra.is_none() && !self.ended {
+            self.extra = self.next();
+        }
+        self.extra.is_some()
+    }
+
+    fn iterate(chunk: LazyItems<I>) -> LazyItems<I> {
+        chunk
+    }
+
+    fn open(&mut self, workers: usize) -> Reader<I::Item> {
+        let max = MAX_READ_BYTES / size_of::<I::Item>().max(1);
+        let is_alone = workers <= 1;
+        let (writer, reader) = ring(if is_alone { 1 } else { max.min(MAX_READ) });
+        self.writer = Some(writer).filter(|_| !is_alone);
+        reader
+    }
+
+    fn take_loan(items: &mut LazyItems<I>) -> Option<(I, bool)> {
+        Some((items.direct.take()?, items.ended))
+    }
+
+    fn put_back(&mut self, (rest, ended): (I, bool)) {
+        self.rest = Some(rest);
+        self.ended |= ended;
     }
 
     fn opt_len(&self) -> Option<usize> {
         None
     }
 
-    fn max_left(&self) -> Option<usize> {
-        self.rest.size_hint().1
-    }
-
     fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// What was read before a read panicked.
     fn held(&self) -> usize {
-        self.read.len()
-    }
-
-    /// Reads until there are enough items, or until reading has taken so long that the items had
-    /// better run.
-    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Option<(Self::Chunk, usize)> {
-        let (began, cancelled) = (Instant::now(), token.node().flag());
-        self.read.reserve(max_len);
-        while self.read.len() < max_len {
-            let Some(item) = self.rest.next() else {
-                self.ended = true;
-                break;
-            };
-            self.read.push(item);
-            let is_late = self.read.len() % CLOCK_EVERY == 0 && began.elapsed() > READ_TIME;
-            if is_late || cancelled.is_set() {
-                break;
-            }
-        }
-        let chunk = mem::take(&mut self.read);
-        let len = chunk.len();
-        (len > 0).then(|| (chunk.into_iter(), len))
+        usize::from(self.extra.is_some())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether reading so many items has taken so long that they had better run.
+fn is_slow(took: Duration, count: usize) -> bool {
+    let average = took / u32::try_from(count).unwrap_or(u32::MAX);
+    took > READ_TIME || average > SLOW_NEXT
+}
 
-    fn lazy<I: Iterator>(rest: I) -> Lazy<I> {
-        Lazy {
-            rest,
-            read: Vec::new(),
-            ended: false,
+/// The items of a chunk: those that were read; or, if the worker is alone, the next ones of the
+/// iterator itself.
+pub(crate) struct LazyItems<I: Iterator> {
+    read: vec::IntoIter<I::Item>,
+    /// `None` if they were read, or if the iterator is back in the source.
+    direct: Option<I>,
+    /// How many more may be read directly.
+    left: usize,
+    /// The iterator has returned `None`.
+    ended: bool,
+}
+
+impl<I: Iterator> LazyItems<I> {
+    #[inline]
+    fn next_direct(&mut self) -> Option<I::Item> {
+        let direct = self.direct.as_mut()?;
+        if self.left == 0 || self.ended {
+            return None;
+        }
+        let next = direct.next();
+        if next.is_some() {
+            self.left -= 1;
+        } else {
+            self.ended = true;
+        }
+        next
+    }
+}
+
+impl<I: Iterator> Iterator for LazyItems<I> {
+    type Item = I::Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<I::Item> {
+        match self.read.next() {
+            None => self.next_direct(),
+            item => item,
         }
     }
 
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.read.len() + self.left;
+        (left, Some(left))
+    }
+}
+
+/// Of those that are read directly, the length is how many more may be read.
+impl<I: Iterator> ExactSizeIterator for LazyItems<I> {}
+
+impl<I> Buffer<LazyItems<I>> for Reader<I::Item>
+where
+    I: Iterator<Item: Send> + Send,
+{
+    const EXISTS: bool = true;
+
+    fn len(&self) -> usize {
+        Reader::len(self)
+    }
+
+    fn take(&mut self, max_len: usize) -> Option<(LazyItems<I>, usize)> {
+        let read = Reader::take(self, max_len);
+        let count = read.len();
+        let items = LazyItems {
+            read: read.into_iter(),
+            direct: None,
+            left: 0,
+            ended: false,
+        };
+        (count > 0).then_some((items, count))
+    }
+}
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use super::*;
+
+    fn lazy<I: Iterator<Item: Send> + Send>(rest: I, workers: usize) -> (Lazy<I>, Reader<I::Item>) {
+        let mut source = Lazy {
+            rest: Some(rest),
+            writer: None,
+            extra: None,
+            ended: false,
+        };
+        let buffer = source.open(workers);
+        (source, buffer)
+    }
+
+    /// How many items each pull has read.
     fn lengths<I: Iterator<Item: Send> + Send>(
-        source: &mut Lazy<I>,
+        (source, buffer): &mut (Lazy<I>, Reader<I::Item>),
         max_lens: &[usize],
         token: &CancelToken,
-    ) -> Vec<Option<usize>> {
-        let pull = |max_len: &usize| source.pull(*max_len, token).map(|(_, len)| len);
-        max_lens.iter().map(pull).collect()
+    ) -> Vec<usize> {
+        let mut lengths = Vec::new();
+        for max_len in max_lens {
+            match source.pull(*max_len, token) {
+                Pulled::Buffered => lengths.push(buffer.take(usize::MAX).len()),
+                Pulled::Nothing => lengths.push(0),
+                Pulled::Chunk(..) => panic!("it is read into the buffer"),
+            }
+        }
+        lengths
     }
 
     #[test]
     fn a_sequential_iterator_is_read_until_there_are_enough() {
-        let mut source = lazy(0..10);
-        assert_eq!(source.chunk_limits(), (1, MAX_READ));
-        let read = lengths(&mut source, &[3, 7], &CancelToken::new());
-        assert_eq!((read, source.has_ended()), (vec![Some(3), Some(7)], false));
-        let read = lengths(&mut source, &[1], &CancelToken::new());
-        assert_eq!((read, source.has_ended()), (vec![None], true));
+        let mut lazy = lazy(0..10, 2);
+        assert_eq!(lazy.0.chunk_limits(), (1, MAX_READ));
+        assert_eq!(lengths(&mut lazy, &[3, 7], &CancelToken::new()), [3, 7]);
+        assert!(!lazy.0.has_ended());
+        assert_eq!(lengths(&mut lazy, &[1], &CancelToken::new()), [0]);
+        assert!(lazy.0.has_ended() && !lazy.0.has_next());
     }
 
     #[test]
-    fn a_slow_iterator_is_read_until_the_clock_is_read() {
+    fn a_slow_iterator_is_read_one_by_one() {
         let slow = (0..20).inspect(|_| {
             let began = Instant::now();
-            while began.elapsed() <= READ_TIME {}
+            while began.elapsed() <= SLOW_NEXT {}
         });
-        let read = lengths(&mut lazy(slow), &[4, 100, 100], &CancelToken::new());
-        assert_eq!(read, [Some(4), Some(8), Some(8)]);
+        let read = lengths(&mut lazy(slow, 2), &[4, 100], &CancelToken::new());
+        assert_eq!(read, [1, 1]);
     }
 
     #[test]
-    fn one_item_is_the_proof_after_a_cancellation() {
+    fn reading_takes_a_limited_time() {
+        assert!(!is_slow(Duration::from_micros(50), 20));
+        assert!(is_slow(Duration::from_micros(51), 20));
+        assert!(!is_slow(Duration::from_micros(5), 1));
+        assert!(is_slow(Duration::from_micros(6), 1));
+    }
+
+    #[test]
+    fn items_are_read_only_while_there_is_room() {
+        let mut lazy = lazy(0.., 2);
+        let token = CancelToken::new();
+        let pull = |lazy: &mut (Lazy<_>, _)| lazy.0.pull(usize::MAX, &token);
+        while lazy.1.len() < MAX_READ {
+            assert!(matches!(pull(&mut lazy), Pulled::Buffered));
+        }
+        assert!(matches!(pull(&mut lazy), Pulled::Buffered));
+        assert_eq!(lazy.1.len(), MAX_READ);
+    }
+
+    #[test]
+    fn few_large_items_are_read_ahead() {
+        let (mut source, buffer) = lazy((0..99).map(|_| [0_u8; MAX_READ_BYTES / 16]), 2);
+        while buffer.len() < 16 {
+            let pulled = source.pull(9, &CancelToken::new());
+            assert!(matches!(pulled, Pulled::Buffered));
+        }
+        _ = source.pull(9, &CancelToken::new());
+        assert_eq!(buffer.len(), 16);
+    }
+
+    #[test]
+    fn a_cancelled_source_reads_one_item() {
         let token = CancelToken::new();
         token.cancel();
-        assert_eq!(lengths(&mut lazy(0..20), &[16], &token), [Some(1)]);
+        assert_eq!(lengths(&mut lazy(0..20, 2), &[16], &token), [1]);
+        let (mut source, _) = lazy(0..20, 2);
+        assert!(source.has_next() && source.has_next());
+        assert_eq!(source.held(), 1);
+    }
+
+    #[test]
+    fn a_worker_that_is_alone_reads_nothing_ahead() {
+        let (mut source, buffer) = lazy(0..5, 1);
+        let read = |source: &mut Lazy<_>| {
+            let Pulled::Chunk(chunk, 3) = source.pull(3, &CancelToken::new()) else {
+                panic!("a chunk of up to three")
+            };
+            let mut items = Lazy::iterate(chunk);
+            let mut seen = Vec::new();
+            while let Some(item) = items.next() {
+                seen.push((item, items.len()));
+            }
+            source.put_back(Lazy::take_loan(&mut items).unwrap());
+            seen
+        };
+        assert_eq!(read(&mut source), [(0, 2), (1, 1), (2, 0)]);
+        assert!(!source.has_ended());
+        assert_eq!(read(&mut source), [(3, 2), (4, 1)]);
+        assert!(source.has_ended() && buffer.len() == 0);
     }
 
     #[test]
     fn an_indexed_iterator_is_split_until_it_is_empty() {
-        struct Bounds;
-        impl SourceCallback<u8> for Bounds {
+        struct Split;
+        impl SourceCallback<u8> for Split {
             type Output = Vec<(usize, usize)>;
             fn callback<S: Source<Item = u8>>(self, mut source: S) -> Self::Output {
-                let mut seen = Vec::new();
-                while let Some((chunk, len)) = source.pull(3, &CancelToken::new()) {
-                    assert_eq!(chunk.len(), len);
+                let (mut seen, mut buffer) = (Vec::new(), source.open(2));
+                while let Pulled::Chunk(chunk, len) = source.pull(3, &CancelToken::new()) {
+                    assert_eq!(S::iterate(chunk).len(), len);
                     assert_eq!(
                         (source.opt_len(), source.max_left()),
                         (Some(source.held()), source.opt_len())
                     );
                     assert_eq!(source.has_ended(), source.held() == 0);
+                    assert_eq!(source.has_next(), source.held() > 0);
                     assert_eq!(source.chunk_limits(), (2, 4));
                     seen.push((len, source.held()));
                 }
+                assert!(buffer.len() == 0 && buffer.take(1).is_none());
                 seen
             }
         }
         let items = rayon::iter::repeat_n(0_u8, 8)
             .with_min_len(2)
             .with_max_len(4);
-        assert_eq!(items.with_source(Bounds), [(3, 5), (3, 2), (2, 0)]);
+        assert_eq!(items.with_source(Split), [(3, 5), (3, 2), (2, 0)]);
     }
 }

@@ -8,20 +8,67 @@
 //! there, it runs chunks of its own. On a pool of one thread it is the only worker.
 
 use std::iter::Peekable;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::vec;
 
+use super::chunk::ChunkResult;
 use super::source::{Ordered, Source, SourceCallback};
-use super::worker::OnEmpty;
-use super::{ChunkResult, Engine, Limits};
+use super::worker::{Next, OnEmpty, Worker};
+use super::{Engine, Limits, RunKind};
 use crate::engine::collect::PerChunk;
 use crate::engine::user_code::UserCode;
 use crate::run::{Failure, Kind, Run};
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
 use crate::sync::{backoff, lock, thread};
 use crate::token::CancelToken;
+
+/// What a sink returns for a value: `()`, or whether it wants more.
+///
+/// With [`ControlFlow::Break`] the sink has had enough, and the run ends successfully. The trait is
+/// sealed: it cannot be implemented outside of this crate.
+///
+/// ```
+/// use rayon_errgroup::prelude::*;
+/// use std::ops::ControlFlow;
+///
+/// // The first two even numbers, as `head -n 2` would print them.
+/// let mut head = Vec::new();
+/// let result = (1..).par_in_order().try_stream(
+///     |_, n: u32| if n < 5 { Ok((n % 2 == 0).then_some(n)) } else { Err("read too far") },
+///     |even| {
+///         head.extend(even);
+///         Ok(if head.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///     },
+/// );
+/// assert_eq!((result, head), (Ok(()), vec![2, 4]));
+/// ```
+pub trait SinkResult: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_flow(self) -> ControlFlow<()>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for () {}
+
+impl SinkResult for () {
+    fn into_flow(self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl sealed::Sealed for ControlFlow<()> {}
+
+impl SinkResult for ControlFlow<()> {
+    fn into_flow(self) -> ControlFlow<()> {
+        self
+    }
+}
 
 /// How many chunks each worker may be ahead of the sink. Few in a model, so that workers are often
 /// too far ahead.
@@ -34,16 +81,23 @@ const CHUNKS_AHEAD: usize = if cfg!(all(test, model = "shuttle")) {
 /// How many items a chunk may have.
 const MAX_CHUNK: usize = 1024;
 
-/// How often a pool thread that waits for the next value looks for other jobs before it backs off,
-/// as often as rayon's own threads do.
+/// How many bytes its values may have, without what they point to: 256 KiB.
+const MAX_CHUNK_BYTES: usize = 256 * 1024;
+
+/// How often a pool thread that waits for the next value looks for it before it backs off, as often
+/// as rayon's own threads look for jobs.
 const LOOKS: u32 = 32;
+
+/// How often it looks before it runs other jobs of the pool, too: for about a quarter of a second.
+/// Such a job may take long, and the values have to wait for it.
+const PATIENCE: u32 = LOOKS + 256;
 
 /// How long a thread outside of the pool waits for several results.
 const BATCH_WAIT: Duration = Duration::from_millis(1);
 
 /// Gives the values of `f` to `sink`, in order. The workers run on `pool`, or on the current one.
 /// `None` if the source panicked.
-pub(crate) fn stream<O, F, K, T, E>(
+pub(crate) fn stream<O, F, K, T, R, E>(
     items: O,
     run: &Run<E>,
     pool: Option<&ThreadPool>,
@@ -53,8 +107,9 @@ pub(crate) fn stream<O, F, K, T, E>(
 where
     O: Ordered,
     F: Fn(&CancelToken, O::Item) -> Result<T, E> + Sync,
-    K: FnMut(T) -> Result<(), E>,
+    K: FnMut(T) -> Result<R, E>,
     T: Send,
+    R: SinkResult,
     E: Send,
 {
     struct Stream<'r, F, K, E> {
@@ -64,11 +119,12 @@ where
         sink: K,
     }
 
-    impl<I, F, K, T, E> SourceCallback<I> for Stream<'_, F, K, E>
+    impl<I, F, K, T, R, E> SourceCallback<I> for Stream<'_, F, K, E>
     where
         F: Fn(&CancelToken, I) -> Result<T, E> + Sync,
-        K: FnMut(T) -> Result<(), E>,
+        K: FnMut(T) -> Result<R, E>,
         T: Send,
+        R: SinkResult,
         E: Send,
     {
         type Output = ();
@@ -77,7 +133,8 @@ where
             let Stream { run, pool, f, sink } = self;
             let threads =
                 pool.map_or_else(pool::current_num_threads, ThreadPool::current_num_threads);
-            let engine = Engine::new(run, f, source, PerChunk::new(), threads, limits(threads));
+            let limits = limits::<T>(threads, source.opt_len().is_none());
+            let engine = Engine::new(run, f, source, PerChunk::new(), limits);
             let is_worker = pool::is_worker(pool);
             match pool {
                 Some(pool) => {
@@ -85,22 +142,31 @@ where
                 }
                 None => pool::in_place_scope(|scope| engine.drain(scope, is_worker, sink)),
             }
+            let queue = engine.queue.into_inner();
+            let (_, _, leftover) = queue.unwrap_or_else(PoisonError::into_inner).into_parts();
+            leftover.drop_in(run);
         }
     }
 
     run.drive(move || items.with_source(Stream { run, pool, f, sink }))
 }
 
-/// How far ahead so many workers may go.
-fn limits(workers: usize) -> Limits {
+/// How far ahead so many workers may go, with values of this type.
+fn limits<T>(workers: usize, is_lazy: bool) -> Limits {
     let max_in_flight = CHUNKS_AHEAD.saturating_mul(workers);
+    let max_chunk = if is_lazy && workers == 1 {
+        // A worker that is alone reads while its chunk runs, and the sink must not wait for that.
+        1
+    } else {
+        (MAX_CHUNK_BYTES / size_of::<T>().max(1)).clamp(1, MAX_CHUNK)
+    };
     Limits {
+        workers,
         max_in_flight,
         // Half emptied first: to wake a thread costs more than a chunk.
         resume_at: max_in_flight / 2,
-        max_chunk: MAX_CHUNK,
-        only_counts: false,
-        streams: true,
+        max_chunk,
+        kind: RunKind::Stream,
     }
 }
 
@@ -138,19 +204,20 @@ where
     /// Drains the results into the sink until the input has ended, or the run is over, and then
     /// waits until every chunk has ended. `is_worker` says that this thread is one of the
     /// pool's.
-    fn drain<'s, K>(&'s self, scope: &Scope<'s>, is_worker: bool, mut sink: K)
+    fn drain<'s, K, R>(&'s self, scope: &Scope<'s>, is_worker: bool, mut sink: K)
     where
-        K: FnMut(T) -> Result<(), E>,
+        K: FnMut(T) -> Result<R, E>,
+        R: SinkResult,
     {
         let worker = if is_worker {
             self.start_others(scope, 0);
-            self.new_worker()
+            self.new_worker(scope)
         } else {
             self.start(scope, 0);
             None
         };
         let (mut index, mut wants_more) = (0, true);
-        while let Some(results) = self.next_results(scope, worker) {
+        while let Some(results) = self.next_results(worker.as_ref()) {
             for result in results {
                 let mut values = result.collected.into_iter();
                 let user_code = UserCode::enter();
@@ -183,14 +250,15 @@ where
     }
 
     /// Whether the sink has had all of the values and wants more.
-    fn drain_values<K>(
+    fn drain_values<K, R>(
         &self,
         values: &mut vec::IntoIter<T>,
         cursor: &mut SinkCursor<'_>,
         sink: &mut K,
     ) -> bool
     where
-        K: FnMut(T) -> Result<(), E>,
+        K: FnMut(T) -> Result<R, E>,
+        R: SinkResult,
     {
         for value in values {
             if self.run.token().is_cancelled() {
@@ -200,13 +268,18 @@ where
             if !self.skip_failed(cursor) {
                 return false;
             }
-            if let Err(error) = sink(value) {
-                _ = self
-                    .run
-                    .fail(Failure::fatal(Some(*cursor.index), Kind::Error(error)));
-                return false;
+            match sink(value).map(R::into_flow) {
+                Ok(ControlFlow::Continue(())) => *cursor.index += 1,
+                Ok(ControlFlow::Break(())) => {
+                    self.run.succeed(*cursor.index);
+                    return false;
+                }
+                Err(error) => {
+                    let failure = Failure::fatal(Some(*cursor.index), Kind::Error(error));
+                    _ = self.run.fail(failure);
+                    return false;
+                }
             }
-            *cursor.index += 1;
         }
         self.skip_failed(cursor)
     }
@@ -218,10 +291,9 @@ where
     }
 
     /// The results that are next in order, as soon as there are any; `None` after the last.
-    fn next_results<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        worker: Option<usize>,
+    fn next_results(
+        &self,
+        worker: Option<&Worker<'_, '_, F, S, PerChunk<T>, E>>,
     ) -> Option<Vec<ChunkResult<Vec<T>>>> {
         let mut idle = 0_u32;
         loop {
@@ -235,28 +307,22 @@ where
             if is_over {
                 return None;
             }
-            // Run a chunk, or else another job of the pool, or else wait.
-            if worker.is_some_and(|worker| {
-                let ran = self.run_next(scope, worker, OnEmpty::Return);
-                ran.is_some()
-            }) {
+            // Run a chunk, or else wait, or else run another job of the pool: that may take long,
+            // and one of the items may wait for it.
+            if worker.is_some_and(|worker| worker.run_next(OnEmpty::Return) != Next::Nothing) {
+                idle = 0;
                 continue;
             }
-            match pool::yield_now() {
-                Some(Yield::Executed) => idle = 0,
-                Some(Yield::Idle) => {
-                    self.wait_on_pool_thread(idle);
-                    idle = idle.saturating_add(1);
-                }
-                None => {
-                    self.wait_outside(idle == 0);
-                    idle = idle.saturating_add(1);
-                }
+            if !pool::is_worker(None) {
+                self.wait_outside(idle == 0);
+            } else if idle < PATIENCE || pool::yield_now() == Some(Yield::Idle) {
+                self.wait_on_pool_thread(idle);
             }
+            idle = idle.saturating_add(1);
         }
     }
 
-    /// A pool thread looks for other jobs now and then: rayon cannot wake it for them here.
+    /// A pool thread looks for chunks now and then: nobody can wake it for them here.
     fn wait_on_pool_thread(&self, idle: u32) {
         match idle.checked_sub(LOOKS) {
             None => thread::yield_now(),
@@ -269,7 +335,7 @@ where
     /// one.
     fn wait_outside(&self, at_first: bool) {
         if at_first {
-            self.wait(batch(self.workers), Some(BATCH_WAIT));
+            self.wait(batch(self.limits.workers), Some(BATCH_WAIT));
         } else {
             self.wait(1, None);
         }
@@ -308,9 +374,19 @@ mod tests {
 
     #[test]
     fn parked_workers_are_started_again_when_half_of_the_chunks_have_been_drained() {
-        let limits = limits(3);
+        let limits = limits::<u8>(3, true);
         assert_eq!(limits.max_in_flight, 3 * CHUNKS_AHEAD);
         assert_eq!(limits.resume_at, 3 * CHUNKS_AHEAD / 2);
         assert_eq!(batch(3), 3 * CHUNKS_AHEAD / 4);
+    }
+
+    #[test]
+    fn chunks_are_short_where_values_are_large() {
+        assert_eq!(limits::<u8>(3, false).max_chunk, 1024);
+        assert_eq!(limits::<()>(3, false).max_chunk, 1024);
+        assert_eq!(limits::<[u8; 1024]>(3, false).max_chunk, 256);
+        assert_eq!(limits::<[u8; 1_000_000]>(3, false).max_chunk, 1);
+        assert_eq!(limits::<u8>(1, true).max_chunk, 1);
+        assert_eq!(limits::<u8>(1, false).max_chunk, 1024);
     }
 }

@@ -1,16 +1,15 @@
-//! The workers of a run in order: who runs the chunks.
+//! `Worker`: claims a chunk, runs it, and claims the next one.
 //!
-//! The hazard: an item that waits for a nested run must not wait for the whole input. While it
-//! waits, its thread looks for other jobs, and may start a worker on top of the item. The item can
-//! go on only when that job has ended. So:
+//! A worker is no thread: it is a series of jobs of the pool. The hazard: an item that waits for a
+//! nested run must not wait for the whole input. While it waits, its thread looks for other jobs,
+//! and may start a worker on top of the item. The item can go on only when that job has ended. So:
 //!
 //! - Each job of a worker runs one chunk, and queues the next job of the worker. Between two jobs
 //!   rayon checks whether the item that waits can go on, as it does after any job.
-//! - A worker on top of user code first runs another job of the pool, if there is one. rayon takes
-//!   first what was queued last, so a worker that only queued itself would keep its thread from
-//!   every other job, and one of those may be what the item waits for, wherever in the pool it is
-//!   queued. That job may delay the end of the worker's own run, as any job may that rayon starts
-//!   on a thread that waits.
+//! - rayon takes first what its thread has queued last. So a worker that only queued itself would
+//!   keep its thread from every other job, and one of those may be what the item waits for. A
+//!   worker on top of user code is queued for the whole pool instead, behind all other jobs
+//!   ([`pool::inject`]). It does not run another job itself: its own run would wait for that.
 //!
 //! The first worker belongs to the caller, and loops: the caller waits for all workers anyway. If
 //! the run was called from outside of the pool, the first worker is a job like the others, and ends
@@ -18,25 +17,64 @@
 //!
 //! The price is a job for each chunk: it is allocated, queued, and counted.
 
-use std::ops::ControlFlow;
+use std::hint;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
+use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
-use super::queue::Worker;
-use super::source::Source;
+use super::queue::{ClaimQueue, HandedOver, WorkerState};
+use super::source::{Buffer, Pulled, Source};
 use super::{Collector, Engine};
-use crate::engine::user_code::is_in_user_code;
-use crate::sync::lock;
+use crate::engine::user_code::{UserCode, is_in_user_code};
 use crate::sync::pool::{self, Scope};
+use crate::sync::{MutexGuard, lock, nap};
 use crate::token::CancelToken;
 
+/// How often a worker spins between two looks whether the source is back, before it gives up for
+/// now: some microseconds in all. The steps are those of crossbeam's `Backoff::spin`.
+const SPINS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+/// How long a worker that watches the buffer sleeps between two looks, at first. It doubles.
+const SHORTEST_NAP: Duration = Duration::from_micros(64);
+
+/// How often it doubles: up to 4.1 ms, which is how late a worker may find an item. It wakes 244
+/// times a second then, which is half a percent of a core.
+const DOUBLINGS: u32 = 6;
+
+/// How many naps a worker takes before it lets its thread run other jobs of the pool, for 0.1 s.
+const NAPS: u32 = 32;
+
+/// As many items are claimed from the buffer while they are read, unless no more come.
+const ENOUGH_READ: usize = 256;
+
 /// What to do when nothing can be claimed now.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnEmpty {
     /// The worker waits to be started again.
     Park,
     /// The caller does something else.
     Return,
+}
+
+/// Who runs the chunks of a run in order.
+pub(super) struct Worker<'w, 's, F, S: Source, C: Collector, E> {
+    pub(super) engine: &'s Engine<'s, F, S, C, E>,
+    pub(super) scope: &'w Scope<'s>,
+    /// Its number among the workers.
+    pub(super) id: usize,
+}
+
+/// What a worker does next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It claims another chunk.
+    Continue,
+    /// The same, when other jobs of the pool had their turn.
+    Yield,
+    /// Nothing: it is parked, or has ended.
+    Nothing,
 }
 
 impl<F, S, C, E> Engine<'_, F, S, C, E>
@@ -46,45 +84,35 @@ where
     C: Collector,
     E: Send,
 {
-    /// Runs all workers on the current pool. Returns what the chunks, in order, and the rest that
-    /// no worker claimed have collected; and the source, as far as it was read.
-    pub(super) fn join(self) -> (Vec<C::Collected>, Option<S>) {
-        if self.workers < pool::current_num_threads().min(2) {
+    /// Runs all workers on the current pool. Returns what is left when the input has ended.
+    pub(super) fn join(self) -> ClaimQueue<S, C> {
+        if self.limits.workers < pool::current_num_threads().min(2) {
             // A single item is no work for another thread, as in rayon.
             pool::in_place_scope(|scope| self.run_first(scope));
         } else {
             pool::scope(|scope| self.run_first(scope));
         }
         let queue = self.queue.into_inner();
-        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        let queue = queue.unwrap_or_else(PoisonError::into_inner);
         assert!(queue.is_over(), "a worker was lost");
-        let results = queue.results.take_ready().into_iter();
-        let (source, collector) = queue.rest.map(|rest| (rest.source, rest.collector)).unzip();
-        // Slots that no worker claimed are still a part of the vector.
-        let rest = collector.flatten().map(C::complete);
-        (
-            results.map(|result| result.collected).chain(rest).collect(),
-            source,
-        )
+        queue
     }
 
-    /// The first worker.
     fn run_first<'s>(&'s self, scope: &Scope<'s>) {
         self.start_others(scope, 0);
-        if let Some(worker) = self.new_worker() {
-            while let Some(ControlFlow::Continue(())) = self.run_next(scope, worker, OnEmpty::Park)
-            {
-            }
+        if let Some(worker) = self.new_worker(scope) {
+            // Nothing but its own run waits for it, so other jobs have no turn.
+            while worker.run_next(OnEmpty::Park) != Next::Nothing {}
         }
     }
 
     /// Starts a worker on another thread. All workers form a tree: each starts those below it.
     pub(super) fn start<'s>(&'s self, scope: &Scope<'s>, number: usize) {
-        if number < self.workers {
+        if number < self.limits.workers {
             scope.spawn(move |scope| {
                 self.start_others(scope, number);
-                if let Some(worker) = self.new_worker() {
-                    self.step(scope, worker);
+                if let Some(worker) = self.new_worker(scope) {
+                    worker.step();
                 }
             });
         }
@@ -95,52 +123,250 @@ where
         self.start(scope, 2 * number + 2);
     }
 
-    /// A worker with a token of its own, if there is something to do.
-    pub(super) fn new_worker(&self) -> Option<usize> {
-        if lock(&self.queue).closed {
+    /// Starts workers again.
+    pub(super) fn enqueue<'s>(&'s self, scope: &Scope<'s>, ids: impl IntoIterator<Item = usize>) {
+        for id in ids {
+            scope.spawn(move |scope| {
+                let worker = Worker {
+                    engine: self,
+                    scope,
+                    id,
+                };
+                worker.step();
+            });
+        }
+    }
+
+    /// A worker with a token of its own, if there may be something to do.
+    pub(super) fn new_worker<'w, 's>(
+        &'s self,
+        scope: &'w Scope<'s>,
+    ) -> Option<Worker<'w, 's, F, S, C, E>> {
+        if !lock(&self.queue).may_have_more() {
             return None;
         }
-        let worker = Worker {
-            start: 0,
-            token: self.run.token().worker(),
-            sizer: ChunkSizer::new(self.workers),
-        };
-        let workers = &mut lock(&self.queue).workers;
-        workers.push(worker);
-        Some(workers.len() - 1)
+        let token = self.run.token().worker();
+        let state = WorkerState::new(token, ChunkSizer::new(self.limits.workers));
+        let mut queue = lock(&self.queue);
+        queue.workers.push(state);
+        let id = queue.workers.len() - 1;
+        drop(queue);
+        Some(Worker {
+            engine: self,
+            scope,
+            id,
+        })
     }
+}
 
+impl<'s, F, S, C, E> Worker<'_, 's, F, S, C, E>
+where
+    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
+    S: Source,
+    C: Collector,
+    E: Send,
+{
     /// One job of a worker: a chunk, and the next job.
-    fn step<'s>(&'s self, scope: &Scope<'s>, worker: usize) {
-        let Some(ControlFlow::Continue(())) = self.run_next(scope, worker, OnEmpty::Park) else {
+    fn step(&self) {
+        let next = self.run_next(OnEmpty::Park);
+        if next == Next::Nothing {
             return;
-        };
-        if is_in_user_code() {
-            pool::yield_now();
         }
-        self.enqueue(scope, [worker]);
-    }
-
-    pub(super) fn enqueue<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        workers: impl IntoIterator<Item = usize>,
-    ) {
-        for worker in workers {
-            scope.spawn(move |scope| self.step(scope, worker));
+        let (engine, id) = (self.engine, self.id);
+        let job = move |scope: &Scope<'s>| Worker { engine, scope, id }.step();
+        if next == Next::Yield || is_in_user_code() {
+            pool::inject(self.scope, job);
+        } else {
+            self.scope.spawn(job);
         }
     }
 
     /// Claims a chunk and runs it, if there is one to be claimed now.
-    pub(super) fn run_next<'s>(
-        &'s self,
-        scope: &Scope<'s>,
-        worker: usize,
-        on_empty: OnEmpty,
-    ) -> Option<ControlFlow<()>> {
-        let chunk = self
-            .claim_rest(worker, on_empty)
-            .and_then(|rest| self.claim_chunk(scope, worker, rest));
-        chunk.map(|chunk| self.run_chunk(scope, chunk))
+    pub(super) fn run_next(&self, on_empty: OnEmpty) -> Next {
+        let claimed = Instant::now();
+        match self.claim(claimed, on_empty) {
+            Ok(chunk) => {
+                self.run(chunk, claimed);
+                Next::Continue
+            }
+            Err(next) => next,
+        }
+    }
+
+    /// Claims a chunk: what was handed over comes first, since it precedes what is left of the
+    /// input; then what was read; then the source.
+    fn claim(&self, now: Instant, on_empty: OnEmpty) -> Result<Chunk<S, C>, Next> {
+        let Worker { engine, id, .. } = *self;
+        let mut spins_left = SPINS.into_iter();
+        // While the source is read, items are left in the buffer until they are enough for a chunk.
+        let mut takes_any = on_empty == OnEmpty::Return;
+        loop {
+            let mut queue = lock(&engine.queue);
+            if let Some(worthless) = queue.take_worthless(engine.run.token().is_cancelled()) {
+                drop(queue);
+                self.discard(worthless);
+                continue;
+            }
+            let new_token = || engine.run.token().worker();
+            if let Some(chunk) = queue.claim_handed_over(id, now, new_token) {
+                self.release(queue);
+                return Ok(chunk);
+            }
+            let claimable = queue.claimable();
+            if claimable > 0 {
+                let is_read = takes_any
+                    || queue.source.is_some()
+                    || queue.buffer.len() >= queue.workers[id].sizer.next(None, 1).min(ENOUGH_READ);
+                if let Some(chunk) = is_read.then(|| queue.claim_buffered(id, now)).flatten() {
+                    self.release(queue);
+                    return Ok(chunk);
+                }
+                if let Some(source) = queue.source.take() {
+                    // From here on a failure before the rest finds this worker (invariant 3).
+                    let next = queue.next;
+                    let state = &mut queue.workers[id];
+                    state.start = next;
+                    let (token, sizer) = (state.token.clone(), state.sizer);
+                    drop(queue);
+                    match self.pull(source, now, &token, |source| {
+                        engine.chunk_len(source, sizer).min(claimable)
+                    }) {
+                        Some(chunk) => return Ok(chunk),
+                        None => continue,
+                    }
+                }
+                if let Some(spins) = spins_left.next() {
+                    drop(queue);
+                    for _ in 0..spins {
+                        hint::spin_loop();
+                    }
+                    continue;
+                }
+                if S::Buffer::EXISTS && !queue.is_watched && on_empty == OnEmpty::Park {
+                    takes_any = true;
+                    if self.watch(queue) {
+                        continue;
+                    }
+                    return Err(Next::Yield);
+                }
+            } else {
+                // Only the end of another chunk changes that, so spinning is no use.
+                queue.call(None);
+            }
+            if on_empty == OnEmpty::Park && queue.may_have_more() {
+                queue.park(id);
+            }
+            return Err(Next::Nothing);
+        }
+    }
+
+    /// Pulls from the source, and puts it back. The next chunk, unless it is in the buffer, or
+    /// there is none.
+    fn pull(
+        &self,
+        mut source: S,
+        now: Instant,
+        token: &CancelToken,
+        max_len: impl FnOnce(&S) -> usize,
+    ) -> Option<Chunk<S, C>> {
+        let Worker { engine, id, .. } = *self;
+        let run = engine.run;
+        let user_code = UserCode::enter();
+        // Without the lock, since this is user code. If it panics, the source is put back all the
+        // same: the other workers wait for it.
+        let pulled = catch_unwind(AssertUnwindSafe(|| {
+            if run.token().is_cancelled() {
+                // The run is incomplete if an item is left.
+                if run.is_incomplete() || source.has_next() {
+                    run.mark_incomplete();
+                }
+                return (Pulled::Nothing, None);
+            }
+            let max_len = max_len(&source);
+            let pulled = source.pull(max_len, token);
+            if token.is_cancelled() && !matches!(pulled, Pulled::Nothing) {
+                // None of these items will run. Said now, so that no other worker pulls one as the
+                // proof.
+                run.mark_incomplete();
+            }
+            (pulled, source.max_left())
+        }));
+        drop(user_code);
+        let (pulled, max_left) = pulled.unwrap_or_else(|payload| {
+            run.panicked(payload);
+            (Pulled::Nothing, None)
+        });
+        let mut queue = lock(&engine.queue);
+        queue.closed |= matches!(pulled, Pulled::Nothing);
+        queue.max_left = max_left;
+        let chunk = match pulled {
+            Pulled::Chunk(items, count) => {
+                Some(queue.claim(id, now, ChunkItems::Fresh(items), count))
+            }
+            Pulled::Buffered | Pulled::Nothing => None,
+        };
+        queue.source = Some(source);
+        queue.close_if_ended();
+        if queue.is_watched {
+            engine.source_is_back.notify_one();
+        }
+        self.release(queue);
+        chunk
+    }
+
+    /// While another worker reads, and may wait for the next item: waits until there is something
+    /// to do. `false` if that takes long, so that the thread should run other jobs of the pool.
+    fn watch(&self, mut queue: MutexGuard<'s, ClaimQueue<S, C>>) -> bool {
+        let engine = self.engine;
+        queue.is_watched = true;
+        let (mut read, mut is_worth_it) = (queue.buffer.len(), false);
+        for step in 0..NAPS {
+            let time = SHORTEST_NAP * (1 << step.min(DOUBLINGS));
+            queue = nap(&engine.queue, &engine.source_is_back, queue, time);
+            let before = read;
+            read = queue.buffer.len();
+            is_worth_it = queue.source.is_some()
+                || queue.claimable() == 0
+                || queue.has_handed_over()
+                || read >= ENOUGH_READ
+                || read > 0 && read == before;
+            if is_worth_it {
+                break;
+            }
+            queue.call(Some(engine.keep_time()));
+        }
+        queue.is_watched = false;
+        is_worth_it
+    }
+
+    /// Drops what was handed over and no longer counts.
+    fn discard(&self, rest: HandedOver<S::Item, C>) {
+        let engine = self.engine;
+        engine.run.mark_incomplete();
+        for item in rest.items {
+            engine.run.drop_value(item);
+        }
+        let result = ChunkResult {
+            start: rest.start,
+            end: rest.start,
+            collected: rest.collector.complete(),
+            failed: Vec::new(),
+            complete: false,
+        };
+        let mut queue = lock(&engine.queue);
+        queue.complete(rest.start, result);
+        self.release(queue);
+    }
+
+    /// Unlocks the queue after a change, and starts those who wait for it.
+    pub(super) fn release(&self, mut queue: MutexGuard<'_, ClaimQueue<S, C>>) {
+        let parked = queue.unpark();
+        // To notify is a system call, even if no thread waits.
+        let wakes_sink = queue.take_waiter();
+        drop(queue);
+        if wakes_sink {
+            self.engine.changed.notify_one();
+        }
+        self.engine.enqueue(self.scope, parked);
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 use std::sync::Arc;
 
-use super::{ACTIVE, CANCELLED, Links, Node, Owner, RELEASED};
+use super::{ACTIVE, CANCELLED, Links, Node, Owner, RELEASED, STOP};
 use crate::panic::{Payload, drop_catching, first_panic};
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
@@ -36,6 +36,9 @@ impl<'n> Active<'n> {
     fn mark_cancelled(mut self, cause: Cause) -> &'n Arc<Node> {
         // The cause comes first, so that every cancelled node has one (invariant 1).
         self.links.cause = Some(cause);
+        // Before the state: whoever sees the node cancelled should see this, too. It is a hint, so
+        // it is Relaxed, and if a call comes at the same time it does not matter which bit is lost.
+        self.node.signal.store(STOP, Ordering::Relaxed);
         // Release pairs with the Acquire load in `Node::is_cancelled`.
         self.node.state.store(CANCELLED, Ordering::Release);
         self.node

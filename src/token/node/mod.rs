@@ -47,8 +47,13 @@ const ACTIVE: u8 = 0;
 const CANCELLED: u8 = 1;
 const RELEASED: u8 = 2;
 
+/// What a worker is signalled to do: see [`Signal`].
+const STOP: u8 = 1;
+const HAND_OVER: u8 = 2;
+
 pub(crate) struct Node {
     state: AtomicU8,
+    signal: AtomicU8,
     owner: Owner,
     /// The parent, and this node's key among its children.
     parent: Option<(Arc<Node>, u64)>,
@@ -69,16 +74,23 @@ enum Owner {
     Worker,
 }
 
-/// Whether a node is cancelled: the state alone, without the node.
+/// What a loop over items checks before each of them: whether the node is cancelled, or its worker
+/// is called to hand over items. One byte for both, since the check is part of what an item costs.
 #[derive(Clone, Copy)]
-pub(crate) struct Flag<'n>(&'n AtomicU8);
+pub(crate) struct Signal<'n>(&'n AtomicU8);
 
-impl Flag<'_> {
+impl Signal<'_> {
     #[inline]
-    pub(crate) fn is_set(self) -> bool {
-        // Relaxed, so it pairs with no store: a caller that sees the cancellation drops an item,
-        // and reads nothing that the trigger wrote.
-        self.0.load(Ordering::Relaxed) == CANCELLED
+    pub(crate) fn is_raised(self) -> bool {
+        // Relaxed, so it pairs with no store: a caller that sees the signal drops an item, or
+        // looks at the state or at the claim queue, and reads nothing else that was written.
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the worker is called, and not cancelled.
+    pub(crate) fn is_call(self) -> bool {
+        // Relaxed: see `is_raised`.
+        self.0.load(Ordering::Relaxed) == HAND_OVER
     }
 }
 
@@ -87,6 +99,7 @@ impl Node {
     fn new(owner: Owner, state: u8, parent: Option<(Arc<Node>, u64)>) -> Node {
         Node {
             state: AtomicU8::new(state),
+            signal: AtomicU8::new(if state == CANCELLED { STOP } else { 0 }),
             owner,
             parent,
             links: Mutex::new(Links::default()),
@@ -197,11 +210,22 @@ impl Node {
         self.state.load(Ordering::Acquire) == CANCELLED
     }
 
-    /// The state alone, for a loop that checks it before every item: without the way through the
-    /// token to its node each time.
+    /// For a loop that checks it before every item: without the way through the token to its node
+    /// each time.
     #[inline]
-    pub(crate) fn flag(&self) -> Flag<'_> {
-        Flag(&self.state)
+    pub(crate) fn signal(&self) -> Signal<'_> {
+        Signal(&self.signal)
+    }
+
+    /// Asks the worker that has this token to hand over items that it has not begun.
+    pub(crate) fn call(&self) {
+        // Relaxed, as the stores below: see `Signal::is_raised`.
+        self.signal.fetch_or(HAND_OVER, Ordering::Relaxed);
+    }
+
+    /// The worker has ended its chunk.
+    pub(crate) fn end_call(&self) {
+        self.signal.fetch_and(!HAND_OVER, Ordering::Relaxed);
     }
 
     pub(super) fn is_released(&self) -> bool {

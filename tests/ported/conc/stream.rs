@@ -156,7 +156,7 @@ fn a_sink_that_panics_ends_an_endless_source_and_wakes_the_item() {
                         }
                         Ok::<_, ()>(n)
                     },
-                    |n| {
+                    |n| -> Result<(), ()> {
                         begun.wait();
                         panic_any(Bang(n))
                     },
