@@ -57,17 +57,15 @@ pub(super) struct ChunkResult<T> {
 }
 
 /// How a loop over the items of a chunk has ended.
-enum LoopEnd<I, E> {
+enum LoopEnd<I> {
     /// Every item has run.
     Complete,
-    /// An item has failed, which is not recorded yet.
-    Failed(E),
     /// The item at this index has failed, and the run goes on with the next one.
     Tolerated(usize),
     /// The rest of the chunk no longer counts.
     Stopped,
-    /// The worker was signalled, and has not begun this item: it is cancelled or called.
-    Signalled(I),
+    /// The worker is cancelled or called.
+    Signalled,
     /// These items are for other workers.
     HandedOver(VecDeque<I>),
 }
@@ -136,7 +134,7 @@ where
                 }
             }
             ChunkItems::HandedOver(mut items) => {
-                loop_end = running.run_carefully(None, &mut items, &mut collector);
+                loop_end = running.run_carefully(&mut items, &mut collector);
                 took = running.began.elapsed();
                 run.drop_value(items);
             }
@@ -187,17 +185,29 @@ where
     E: Send,
 {
     /// Runs fresh items, in a tight loop while nothing happens.
-    fn run(&mut self, mut items: S::Items, mut collector: C) -> (LoopEnd<S::Item, E>, S::Items, C) {
+    fn run(&mut self, mut items: S::Items, mut collector: C) -> (LoopEnd<S::Item>, S::Items, C) {
         let loop_end;
         if self.worker.engine.run.policy.tolerates_errors() {
             (loop_end, items, collector) = self.run_tolerant(items, collector);
         } else {
             loop_end = self.run_until_failure::<false>(&mut items, &mut collector);
         }
-        let loop_end = match loop_end {
-            LoopEnd::Signalled(item) => self.run_carefully(Some(item), &mut items, &mut collector),
-            loop_end => loop_end,
-        };
+        match loop_end {
+            LoopEnd::Signalled => self.run_signalled(items, collector),
+            loop_end => (loop_end, items, collector),
+        }
+    }
+
+    /// Goes on after a signal. As in `run_tolerant`, items and collector are moved here and not
+    /// borrowed, for the sake of the loop.
+    #[cold]
+    #[inline(never)]
+    fn run_signalled(
+        &mut self,
+        mut items: S::Items,
+        mut collector: C,
+    ) -> (LoopEnd<S::Item>, S::Items, C) {
+        let loop_end = self.run_carefully(&mut items, &mut collector);
         (loop_end, items, collector)
     }
 
@@ -212,22 +222,23 @@ where
         &mut self,
         items: &mut S::Items,
         collector: &mut C,
-    ) -> LoopEnd<S::Item, E> {
+    ) -> LoopEnd<S::Item> {
         let (f, token, signal) = (self.worker.engine.f, self.token, self.token.node().signal());
-        let (closure, mut loop_end) = (UnwindFlag::default(), LoopEnd::Complete);
+        // Written only on the way out of the loop.
+        let (closure, mut is_signalled, mut failed) = (UnwindFlag::default(), false, None);
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
             collector.consume_iter(|| {
-                let item = items.next()?;
                 if signal.is_raised() {
-                    loop_end = LoopEnd::Signalled(item);
+                    is_signalled = true;
                     return None;
                 }
+                let item = items.next()?;
                 match closure.run(|| f(token, item)) {
                     Ok(value) => Some(value),
                     Err(error) => {
-                        loop_end = LoopEnd::Failed(error);
+                        failed = Some(error);
                         None
                     }
                 }
@@ -235,11 +246,12 @@ where
         }));
         // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
-            Ok(()) => match loop_end {
-                LoopEnd::Failed(error) => self.fail(items, collector, Kind::Error(error)),
-                loop_end => loop_end,
+            Ok(()) => match failed {
+                Some(error) => self.fail(&*items, collector, Kind::Error(error)),
+                None if is_signalled => LoopEnd::Signalled,
+                None => LoopEnd::Complete,
             },
-            Err(payload) if closure.take() => self.fail(items, collector, Kind::Panic(payload)),
+            Err(payload) if closure.take() => self.fail(&*items, collector, Kind::Panic(payload)),
             Err(payload) => self.stop(payload),
         }
     }
@@ -251,7 +263,7 @@ where
         &mut self,
         mut items: S::Items,
         mut collector: C,
-    ) -> (LoopEnd<S::Item, E>, S::Items, C) {
+    ) -> (LoopEnd<S::Item>, S::Items, C) {
         loop {
             match self.run_until_failure::<true>(&mut items, &mut collector) {
                 LoopEnd::Tolerated(index) => self.failed.push(index),
@@ -260,23 +272,21 @@ where
         }
     }
 
-    /// Runs items one by one, the first of which may be given, and looks after each whether other
-    /// workers call for the rest. For items that were handed over, and for the worker that is
+    /// Runs items one by one, and looks before each whether other workers call for the rest. For items that were handed over, and for the worker that is
     /// called.
     #[cold]
     #[inline(never)]
     fn run_carefully(
         &mut self,
-        first: Option<S::Item>,
         rest: &mut dyn ExactSizeIterator<Item = S::Item>,
         collector: &mut C,
-    ) -> LoopEnd<S::Item, E> {
+    ) -> LoopEnd<S::Item> {
         let engine = self.worker.engine;
         let (f, token, signal) = (engine.f, self.token, self.token.node().signal());
         let closure = UnwindFlag::default();
         let mut hands_over = true;
         let mut items = Pending {
-            read: first.into_iter().collect(),
+            read: VecDeque::new(),
             rest,
         };
         loop {
@@ -328,59 +338,57 @@ where
 
     /// The source has panicked, so what comes after this is unknown.
     #[cold]
-    fn stop(&self, payload: Payload) -> LoopEnd<S::Item, E> {
+    fn stop(&self, payload: Payload) -> LoopEnd<S::Item> {
         self.worker.engine.run.panicked(payload);
         LoopEnd::Stopped
     }
 
     #[cold]
-    fn give_up(&self, read: VecDeque<S::Item>, payload: Payload) -> LoopEnd<S::Item, E> {
+    fn give_up(&self, read: VecDeque<S::Item>, payload: Payload) -> LoopEnd<S::Item> {
         self.worker.engine.run.panicked(payload);
         self.drop_read(read)
     }
 
     /// Drops items one by one: two panics of a list's drop would abort the process.
     #[cold]
-    fn drop_read(&self, read: VecDeque<S::Item>) -> LoopEnd<S::Item, E> {
+    fn drop_read(&self, read: VecDeque<S::Item>) -> LoopEnd<S::Item> {
         for item in read {
             self.worker.engine.run.drop_value(item);
         }
         LoopEnd::Stopped
     }
 
-    /// The item before `rest` has failed. Records that, and stops what no longer counts: if the
-    /// error limit is reached, everything after the bound. Everything before it runs to its end.
+    /// The item before `rest` has failed.
     #[cold]
     #[inline(never)]
-    fn fail(
-        &self,
-        rest: &dyn ExactSizeIterator<Item = S::Item>,
-        collector: &C,
-        kind: Kind<E>,
-    ) -> LoopEnd<S::Item, E> {
-        let engine = self.worker.engine;
+    fn fail<R>(&self, rest: &R, collector: &C, kind: Kind<E>) -> LoopEnd<S::Item>
+    where
+        R: ExactSizeIterator<Item = S::Item>,
+    {
         // Without values nobody has counted the items. The length of the rest is user code, and may
         // panic.
-        let index = match catch_unwind(AssertUnwindSafe(|| match collector.count() {
+        let index = catch_unwind(AssertUnwindSafe(|| match collector.count() {
             Some(values) => self.start + values + self.failed.len(),
             None => self.end.saturating_sub(rest.len().saturating_add(1)),
-        })) {
-            Ok(index) => index,
-            Err(payload) => {
-                // The item's own panic comes first.
-                match kind {
-                    Kind::Panic(first) => {
-                        engine.run.panicked(first);
-                        engine.run.panicked(payload);
-                    }
-                    Kind::Error(error) => {
-                        engine.run.panicked(payload);
-                        engine.run.drop_value(error);
-                    }
-                }
-                return LoopEnd::Stopped;
+        }));
+        match (index, kind) {
+            (Ok(index), kind) => self.fail_at(index, kind),
+            (Err(payload), Kind::Error(error)) => {
+                self.worker.engine.run.panicked(payload);
+                self.worker.engine.run.drop_value(error);
+                LoopEnd::Stopped
             }
-        };
+            (Err(payload), Kind::Panic(first)) => {
+                self.worker.engine.run.panicked(first);
+                self.stop(payload)
+            }
+        }
+    }
+
+    /// Records a failure, and stops what no longer counts: if the error limit is reached,
+    /// everything after the bound. Everything before it runs to its end.
+    fn fail_at(&self, index: usize, kind: Kind<E>) -> LoopEnd<S::Item> {
+        let engine = self.worker.engine;
         let (reaction, unwanted) = engine.run.record(Failure::new(Some(index), kind));
         let later = lock(&engine.queue).narrow(self.worker.id, index, reaction);
         engine.run.cancel_workers(&later);

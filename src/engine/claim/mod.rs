@@ -17,6 +17,11 @@
 //! A reader follows an item from [`for_each`] to [`worker`] (who runs), [`chunk`] (claims),
 //! [`work`] (runs and commits) and [`queue`] (what the workers share).
 
+#[expect(
+    unsafe_code,
+    reason = "items are written into place; each block has its argument"
+)]
+mod block;
 mod chunk;
 mod chunk_size;
 #[cfg(all(test, model = "shuttle"))]
@@ -24,11 +29,6 @@ mod models;
 pub(crate) mod outcome;
 mod queue;
 mod reorder;
-#[expect(
-    unsafe_code,
-    reason = "items are written into place; each block has its argument"
-)]
-mod ring;
 pub(crate) mod source;
 pub(crate) mod stream;
 mod worker;

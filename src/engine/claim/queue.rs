@@ -36,7 +36,7 @@ pub(super) struct ClaimQueue<S: Source, C: Collector> {
     /// For the values of everything that is not claimed.
     collector: Option<C>,
     /// What was read from the source and is not claimed.
-    pub(super) buffer: S::Buffer,
+    pub(super) buffer: Option<S::Buffer>,
     /// An upper bound on how many items the source has left, when it was last asked.
     pub(super) max_left: Option<usize>,
     /// The index of the first item of the buffer, and then of the source.
@@ -106,19 +106,14 @@ pub(super) struct HandedOver<I, C> {
 }
 
 impl<S: Source, C: Collector> ClaimQueue<S, C> {
-    pub(super) fn new(
-        mut source: S,
-        collector: C,
-        limits: Limits,
-        error_limit: Option<usize>,
-    ) -> Self {
+    pub(super) fn new(source: S, collector: C, limits: Limits, error_limit: Option<usize>) -> Self {
         let workers = limits.workers;
         let budget = error_limit.map(|limit| Budget {
             left: (limit - 1).saturating_add(workers),
             workers,
         });
         ClaimQueue {
-            buffer: source.open(workers),
+            buffer: None,
             source: Some(source),
             collector: Some(collector),
             max_left: None,
@@ -148,15 +143,45 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         }
     }
 
+    /// How many items were read and are not claimed.
+    pub(super) fn read(&self) -> usize {
+        self.buffer.as_ref().map_or(0, Buffer::len)
+    }
+
+    /// Takes the source out, for this worker to pull at most so many items (invariant 1). With a
+    /// writer, if the items are to be read into the buffer.
+    pub(super) fn take_source(
+        &mut self,
+        worker: usize,
+        max: usize,
+    ) -> Option<(S, Option<S::Writer>)> {
+        let source = self.source.take()?;
+        // A failure before the rest finds this worker from now on (invariant 3).
+        self.workers[worker].start = self.next;
+        // A worker that is alone has nobody to take items while it reads. The buffer of another
+        // worker is empty, or the items would have been claimed. Each has its own, since memory
+        // that two cores write to in turns is slow.
+        let buffer = (self.limits.workers > 1).then(|| S::buffer(max)).flatten();
+        let (writer, buffer) = buffer.unzip();
+        self.buffer = buffer;
+        Some((source, writer))
+    }
+
+    /// How many of its items fit into the time of a chunk, as far as a worker knows.
+    pub(super) fn fitting(&self, worker: usize) -> usize {
+        self.workers[worker].sizer.next(None, 1)
+    }
+
     /// Claims the next items that are in the buffer.
     pub(super) fn claim_buffered(&mut self, worker: usize, now: Instant) -> Option<Chunk<S, C>> {
-        let read = self.buffer.len();
+        let read = self.read();
         let left = self.max_left.map(|left| left.saturating_add(read));
         let fitting = self.workers[worker]
             .sizer
             .next(left, self.limits.workers)
             .min(self.limits.max_chunk);
-        let (items, count) = self.buffer.take(fitting.min(self.claimable()))?;
+        let max_len = fitting.min(self.claimable());
+        let (items, count) = self.buffer.as_mut()?.take(max_len)?;
         let chunk = self.claim(worker, now, ChunkItems::Fresh(items), count);
         self.close_if_ended();
         Some(chunk)
@@ -193,35 +218,34 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         now: Instant,
         new_token: impl FnOnce() -> CancelToken,
     ) -> Option<Chunk<S, C>> {
-        let first = self.handed_over.front_mut()?;
+        let HandedOver {
+            start,
+            mut items,
+            mut collector,
+        } = self.handed_over.pop_front()?;
         // As guided self-scheduling does, but one by one until the worker knows these items.
-        let share = first.items.len() / (2 * self.limits.workers);
-        let count = self.workers[worker].sizer.next(None, 1).min(share).max(1);
-        let start = first.start;
-        let items: Vec<_> = first.items.drain(..count).collect();
-        let collector;
-        if first.items.is_empty() {
-            collector = self.handed_over.pop_front()?.collector;
-        } else {
-            let rest = self.handed_over.pop_front()?;
-            let (mine, others) = rest.collector.split_at(count);
-            collector = mine;
+        let share = items.len() / (2 * self.limits.workers);
+        let count = self.fitting(worker).min(share).max(1);
+        let mine: Vec<_> = items.drain(..count).collect();
+        if !items.is_empty() {
+            let (left, right) = collector.split_at(count);
+            collector = left;
             let start = start + count;
-            self.handed_over.push_front(HandedOver {
-                start,
-                items: rest.items,
-                collector: others,
-            });
             if self.limits.kind != RunKind::Count {
                 self.results.begin(start);
             }
+            self.handed_over.push_front(HandedOver {
+                start,
+                items,
+                collector: right,
+            });
         }
         if self.bound.is_some() {
             // The worker may have been after the bound, and is now before it: its token is
             // cancelled, or is about to be.
             self.workers[worker].token = new_token();
         }
-        let items = ChunkItems::HandedOver(items.into_iter());
+        let items = ChunkItems::HandedOver(mine.into_iter());
         Some(self.begin(worker, now, start, count, items, collector))
     }
 
@@ -255,7 +279,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     /// Nothing more can be claimed once the input has ended and all of it is claimed.
     pub(super) fn close_if_ended(&mut self) {
         let has_ended = self.source.as_ref().is_some_and(Source::has_ended);
-        self.closed |= has_ended && self.buffer.len() == 0;
+        self.closed |= has_ended && self.read() == 0;
     }
 
     /// The source is whole again, and the chunk that had borrowed of it has ended at `next`.
@@ -368,7 +392,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         } else {
             let is_far = self.results.in_flight() > self.limits.resume_at;
             // While the source is out, a worker is started only to watch the buffer.
-            let can_look = self.source.is_some() || S::Buffer::EXISTS && !self.is_watched;
+            let can_look = self.source.is_some() || self.buffer.is_some() && !self.is_watched;
             usize::from(can_look && !is_far && self.claimable() > 0)
         };
         self.parked.split_off(self.parked.len() - count)
@@ -424,7 +448,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     /// How many items were read or are known to be left, with those that were claimed.
     pub(super) fn items(&self) -> usize {
         let held = self.source.as_ref().map_or(0, Source::held);
-        self.next + self.buffer.len() + held
+        self.next + self.read() + held
     }
 
     /// Ends the queue of a run that is over: the results, room for the values of everything that
@@ -442,14 +466,14 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
 /// What no worker claimed.
 pub(super) struct Leftover<S: Source> {
     source: Option<S>,
-    buffer: S::Buffer,
+    buffer: Option<S::Buffer>,
 }
 
 impl<S: Source> Leftover<S> {
     /// By itself: if its drop panicked while values are held, a value whose drop panics too would
     /// abort the process.
     pub(super) fn drop_in<E>(mut self, run: &Run<E>) {
-        while let Some((item, _)) = self.buffer.take(1) {
+        while let Some((item, _)) = self.buffer.as_mut().and_then(|buffer| buffer.take(1)) {
             run.drop_value(item);
         }
         run.drop_value(self.source);
@@ -469,6 +493,7 @@ mod tests {
         type Item = usize;
         type Chunk = ();
         type Items = std::vec::IntoIter<usize>;
+        type Writer = ();
         type Buffer = NoBuffer;
         type Loan = ();
         const HAS_SETUP: bool = false;
@@ -481,7 +506,7 @@ mod tests {
             Some(self.0)
         }
 
-        fn pull(&mut self, _: usize, _: &CancelToken) -> Pulled<()> {
+        fn pull(&mut self, _: usize, _: Option<()>, _: &CancelToken) -> Pulled<()> {
             unreachable!("the tests pull nothing")
         }
 
@@ -493,8 +518,8 @@ mod tests {
             Vec::new().into_iter()
         }
 
-        fn open(&mut self, _: usize) -> NoBuffer {
-            NoBuffer
+        fn buffer(_: usize) -> Option<((), NoBuffer)> {
+            None
         }
 
         fn take_loan(_: &mut Self::Items) -> Option<()> {

@@ -1,12 +1,11 @@
 //! `Source`: an input from whose front chunks are pulled.
 
 use std::time::{Duration, Instant};
-use std::vec;
 
 use rayon::iter::IndexedParallelIterator;
 use rayon::iter::plumbing::{Producer, ProducerCallback};
 
-use super::ring::{Reader, Writer, ring};
+use super::block::{self, Reader, Writer};
 use crate::token::CancelToken;
 
 /// The rest of an input. User code may run in its methods, except for the last four.
@@ -17,7 +16,8 @@ pub trait Source: Send {
     type Chunk: Send;
     /// The items of a chunk, in order.
     type Items: ExactSizeIterator<Item = Self::Item>;
-    /// What was read and is not claimed.
+    /// Where items are read to, and from where they are claimed.
+    type Writer;
     type Buffer: Buffer<Self::Chunk>;
     /// What a chunk may borrow of the source.
     type Loan;
@@ -28,15 +28,20 @@ pub trait Source: Send {
     fn chunk_limits(&self) -> (usize, usize);
     /// An upper bound on how many items are left, if the input has one.
     fn max_left(&self) -> Option<usize>;
-    /// Pulls the next items, at most `max_len`. Stops early once the token is cancelled. Is not
-    /// called again once the input has ended.
-    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Pulled<Self::Chunk>;
+    /// Pulls the next items, at most `max_len`: a chunk, or, with a writer, into the buffer. Stops
+    /// early once the token is cancelled. Is not called again once the input has ended.
+    fn pull(
+        &mut self,
+        max_len: usize,
+        writer: Option<Self::Writer>,
+        token: &CancelToken,
+    ) -> Pulled<Self::Chunk>;
     /// Whether an item is left. It may read one to find out, and keeps that.
     fn has_next(&mut self) -> bool;
     /// Begins with a chunk.
     fn iterate(chunk: Self::Chunk) -> Self::Items;
-    /// Prepares the source for a run with so many workers.
-    fn open(&mut self, workers: usize) -> Self::Buffer;
+    /// A buffer for so many items, if this kind of source is read and not split.
+    fn buffer(capacity: usize) -> Option<(Self::Writer, Self::Buffer)>;
     /// Takes what a chunk has borrowed of the source, if it has, when the chunk has ended.
     fn take_loan(items: &mut Self::Items) -> Option<Self::Loan>;
     /// Puts it back.
@@ -62,8 +67,6 @@ pub enum Pulled<C> {
 
 /// Items that were read and are not claimed. They are claimed even while the source is read.
 pub trait Buffer<C>: Send {
-    /// Whether there can ever be any.
-    const EXISTS: bool;
     /// How many there are.
     fn len(&self) -> usize;
     /// Takes the first ones, at least one and at most `max_len`, and says how many they are.
@@ -153,6 +156,7 @@ where
     type Item = P::Item;
     type Chunk = P;
     type Items = P::IntoIter;
+    type Writer = ();
     type Buffer = NoBuffer;
     type Loan = ();
     const HAS_SETUP: bool = true;
@@ -168,7 +172,7 @@ where
         Some(self.left)
     }
 
-    fn pull(&mut self, max_len: usize, _token: &CancelToken) -> Pulled<P> {
+    fn pull(&mut self, max_len: usize, _: Option<()>, _: &CancelToken) -> Pulled<P> {
         let len = max_len.min(self.left);
         let Some(rest) = self.rest.take().filter(|_| len > 0) else {
             return Pulled::Nothing;
@@ -189,8 +193,8 @@ where
         chunk.into_iter()
     }
 
-    fn open(&mut self, _workers: usize) -> NoBuffer {
-        NoBuffer
+    fn buffer(_capacity: usize) -> Option<((), NoBuffer)> {
+        None
     }
 
     fn take_loan(_items: &mut P::IntoIter) -> Option<()> {
@@ -216,8 +220,6 @@ where
 pub(crate) struct NoBuffer;
 
 impl<C> Buffer<C> for NoBuffer {
-    const EXISTS: bool = false;
-
     fn len(&self) -> usize {
         0
     }
@@ -237,7 +239,6 @@ where
     fn with_source<C: SourceCallback<I::Item>>(self, callback: C) -> C::Output {
         callback.callback(Lazy {
             rest: Some(self.0),
-            writer: None,
             extra: None,
             ended: false,
         })
@@ -256,8 +257,8 @@ const READ_TIME: Duration = Duration::from_micros(50);
 /// Where `next` takes longer than this on average, its items had better run.
 const SLOW_NEXT: Duration = Duration::from_micros(5);
 
-/// After how many items the clock is read.
-const CLOCK_EVERY: usize = 8;
+/// After how many items the clock is read. Before that, whenever their number has doubled.
+const CLOCK_EVERY: usize = 64;
 
 /// A sequential iterator.
 ///
@@ -268,8 +269,6 @@ const CLOCK_EVERY: usize = 8;
 struct Lazy<I: Iterator> {
     /// `None` while a chunk has it, or if it has panicked there.
     rest: Option<I>,
-    /// Where items are read to, if there are several workers.
-    writer: Option<Writer<I::Item>>,
     /// An item that was read only as a proof that there is one.
     extra: Option<I::Item>,
     /// It has returned `None`, and is not asked again.
@@ -292,6 +291,7 @@ where
     type Item = I::Item;
     type Chunk = LazyItems<I>;
     type Items = LazyItems<I>;
+    type Writer = Writer<I::Item>;
     type Buffer = Reader<I::Item>;
     /// The iterator, and whether it has returned `None`.
     type Loan = (I, bool);
@@ -307,13 +307,18 @@ where
 
     /// Reads until there are enough items, or until reading has taken so long that the items had
     /// better run.
-    fn pull(&mut self, max_len: usize, token: &CancelToken) -> Pulled<LazyItems<I>> {
-        let Some(mut writer) = self.writer.take() else {
+    fn pull(
+        &mut self,
+        max_len: usize,
+        writer: Option<Writer<I::Item>>,
+        token: &CancelToken,
+    ) -> Pulled<LazyItems<I>> {
+        let Some(mut writer) = writer else {
             let Some(direct) = self.rest.take() else {
                 return Pulled::Nothing;
             };
             let items = LazyItems {
-                read: Vec::new().into_iter(),
+                read: block::Items::none(),
                 direct: Some(direct),
                 left: max_len,
                 ended: false,
@@ -321,21 +326,20 @@ where
             return Pulled::Chunk(items, max_len);
         };
         let (began, cancelled) = (Instant::now(), token.node().signal());
-        let mut count = 0;
-        while count < max_len && !writer.is_full() {
-            let Some(item) = self.next() else {
-                break;
-            };
-            writer.push(item);
-            count += 1;
-            let is_late = (count.is_power_of_two() && count < CLOCK_EVERY
-                || count % CLOCK_EVERY == 0)
-                && is_slow(began.elapsed(), count);
-            if is_late || cancelled.is_raised() {
-                break;
+        let (mut asked, mut next_look) = (0, 0);
+        let count = writer.fill(|| {
+            if asked == max_len || asked > 0 && cancelled.is_raised() {
+                return None;
             }
-        }
-        self.writer = Some(writer);
+            if asked == next_look {
+                next_look += asked.clamp(1, CLOCK_EVERY);
+                if asked > 0 && is_slow(began.elapsed(), asked) {
+                    return None;
+                }
+            }
+            asked += 1;
+            self.next()
+        });
         if count == 0 && (self.ended || self.rest.is_none()) {
             Pulled::Nothing
         } else {
@@ -354,12 +358,9 @@ where
         chunk
     }
 
-    fn open(&mut self, workers: usize) -> Reader<I::Item> {
+    fn buffer(capacity: usize) -> Option<(Writer<I::Item>, Reader<I::Item>)> {
         let max = MAX_READ_BYTES / size_of::<I::Item>().max(1);
-        let is_alone = workers <= 1;
-        let (writer, reader) = ring(if is_alone { 1 } else { max.min(MAX_READ) });
-        self.writer = Some(writer).filter(|_| !is_alone);
-        reader
+        Some(block::block(capacity.min(MAX_READ).min(max).max(1)))
     }
 
     fn take_loan(items: &mut LazyItems<I>) -> Option<(I, bool)> {
@@ -386,14 +387,13 @@ where
 
 /// Whether reading so many items has taken so long that they had better run.
 fn is_slow(took: Duration, count: usize) -> bool {
-    let average = took / u32::try_from(count).unwrap_or(u32::MAX);
-    took > READ_TIME || average > SLOW_NEXT
+    took > READ_TIME || took > SLOW_NEXT * u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The items of a chunk: those that were read; or, if the worker is alone, the next ones of the
 /// iterator itself.
 pub(crate) struct LazyItems<I: Iterator> {
-    read: vec::IntoIter<I::Item>,
+    read: block::Items<I::Item>,
     /// `None` if they were read, or if the iterator is back in the source.
     direct: Option<I>,
     /// How many more may be read directly.
@@ -443,8 +443,6 @@ impl<I> Buffer<LazyItems<I>> for Reader<I::Item>
 where
     I: Iterator<Item: Send> + Send,
 {
-    const EXISTS: bool = true;
-
     fn len(&self) -> usize {
         Reader::len(self)
     }
@@ -453,7 +451,7 @@ where
         let read = Reader::take(self, max_len);
         let count = read.len();
         let items = LazyItems {
-            read: read.into_iter(),
+            read,
             direct: None,
             left: 0,
             ended: false,
@@ -466,27 +464,25 @@ where
 mod tests {
     use super::*;
 
-    fn lazy<I: Iterator<Item: Send> + Send>(rest: I, workers: usize) -> (Lazy<I>, Reader<I::Item>) {
-        let mut source = Lazy {
+    fn lazy<I: Iterator>(rest: I) -> Lazy<I> {
+        Lazy {
             rest: Some(rest),
-            writer: None,
             extra: None,
             ended: false,
-        };
-        let buffer = source.open(workers);
-        (source, buffer)
+        }
     }
 
     /// How many items each pull has read.
     fn lengths<I: Iterator<Item: Send> + Send>(
-        (source, buffer): &mut (Lazy<I>, Reader<I::Item>),
+        source: &mut Lazy<I>,
         max_lens: &[usize],
         token: &CancelToken,
     ) -> Vec<usize> {
         let mut lengths = Vec::new();
         for max_len in max_lens {
-            match source.pull(*max_len, token) {
-                Pulled::Buffered => lengths.push(buffer.take(usize::MAX).len()),
+            let (writer, mut reader) = Lazy::<I>::buffer(MAX_READ).unwrap();
+            match source.pull(*max_len, Some(writer), token) {
+                Pulled::Buffered => lengths.push(reader.take(usize::MAX).len()),
                 Pulled::Nothing => lengths.push(0),
                 Pulled::Chunk(..) => panic!("it is read into the buffer"),
             }
@@ -496,12 +492,12 @@ mod tests {
 
     #[test]
     fn a_sequential_iterator_is_read_until_there_are_enough() {
-        let mut lazy = lazy(0..10, 2);
-        assert_eq!(lazy.0.chunk_limits(), (1, MAX_READ));
+        let mut lazy = lazy(0..10);
+        assert_eq!(lazy.chunk_limits(), (1, MAX_READ));
         assert_eq!(lengths(&mut lazy, &[3, 7], &CancelToken::new()), [3, 7]);
-        assert!(!lazy.0.has_ended());
+        assert!(!lazy.has_ended());
         assert_eq!(lengths(&mut lazy, &[1], &CancelToken::new()), [0]);
-        assert!(lazy.0.has_ended() && !lazy.0.has_next());
+        assert!(lazy.has_ended() && !lazy.has_next());
     }
 
     #[test]
@@ -510,7 +506,7 @@ mod tests {
             let began = Instant::now();
             while began.elapsed() <= SLOW_NEXT {}
         });
-        let read = lengths(&mut lazy(slow, 2), &[4, 100], &CancelToken::new());
+        let read = lengths(&mut lazy(slow), &[4, 100], &CancelToken::new());
         assert_eq!(read, [1, 1]);
     }
 
@@ -523,43 +519,34 @@ mod tests {
     }
 
     #[test]
-    fn items_are_read_only_while_there_is_room() {
-        let mut lazy = lazy(0.., 2);
-        let token = CancelToken::new();
-        let pull = |lazy: &mut (Lazy<_>, _)| lazy.0.pull(usize::MAX, &token);
-        while lazy.1.len() < MAX_READ {
-            assert!(matches!(pull(&mut lazy), Pulled::Buffered));
-        }
-        assert!(matches!(pull(&mut lazy), Pulled::Buffered));
-        assert_eq!(lazy.1.len(), MAX_READ);
+    fn few_large_items_are_read_ahead() {
+        let mut source = lazy((0..99).map(|_| [0_u8; MAX_READ_BYTES / 16]));
+        let (writer, reader) = buffer_of(&source);
+        _ = source.pull(99, Some(writer), &CancelToken::new());
+        assert!((1..=16).contains(&reader.len()));
     }
 
-    #[test]
-    fn few_large_items_are_read_ahead() {
-        let (mut source, buffer) = lazy((0..99).map(|_| [0_u8; MAX_READ_BYTES / 16]), 2);
-        while buffer.len() < 16 {
-            let pulled = source.pull(9, &CancelToken::new());
-            assert!(matches!(pulled, Pulled::Buffered));
-        }
-        _ = source.pull(9, &CancelToken::new());
-        assert_eq!(buffer.len(), 16);
+    fn buffer_of<I: Iterator<Item: Send> + Send>(
+        _: &Lazy<I>,
+    ) -> (Writer<I::Item>, Reader<I::Item>) {
+        Lazy::<I>::buffer(99).unwrap()
     }
 
     #[test]
     fn a_cancelled_source_reads_one_item() {
         let token = CancelToken::new();
         token.cancel();
-        assert_eq!(lengths(&mut lazy(0..20, 2), &[16], &token), [1]);
-        let (mut source, _) = lazy(0..20, 2);
+        assert_eq!(lengths(&mut lazy(0..20), &[16], &token), [1]);
+        let mut source = lazy(0..20);
         assert!(source.has_next() && source.has_next());
         assert_eq!(source.held(), 1);
     }
 
     #[test]
     fn a_worker_that_is_alone_reads_nothing_ahead() {
-        let (mut source, buffer) = lazy(0..5, 1);
+        let mut source = lazy(0..5);
         let read = |source: &mut Lazy<_>| {
-            let Pulled::Chunk(chunk, 3) = source.pull(3, &CancelToken::new()) else {
+            let Pulled::Chunk(chunk, 3) = source.pull(3, None, &CancelToken::new()) else {
                 panic!("a chunk of up to three")
             };
             let mut items = Lazy::iterate(chunk);
@@ -573,7 +560,7 @@ mod tests {
         assert_eq!(read(&mut source), [(0, 2), (1, 1), (2, 0)]);
         assert!(!source.has_ended());
         assert_eq!(read(&mut source), [(3, 2), (4, 1)]);
-        assert!(source.has_ended() && buffer.len() == 0);
+        assert!(source.has_ended());
     }
 
     #[test]
@@ -582,8 +569,9 @@ mod tests {
         impl SourceCallback<u8> for Split {
             type Output = Vec<(usize, usize)>;
             fn callback<S: Source<Item = u8>>(self, mut source: S) -> Self::Output {
-                let (mut seen, mut buffer) = (Vec::new(), source.open(2));
-                while let Pulled::Chunk(chunk, len) = source.pull(3, &CancelToken::new()) {
+                assert!(S::buffer(3).is_none());
+                let (mut seen, token) = (Vec::new(), CancelToken::new());
+                while let Pulled::Chunk(chunk, len) = source.pull(3, None, &token) {
                     assert_eq!(S::iterate(chunk).len(), len);
                     assert_eq!(
                         (source.opt_len(), source.max_left()),
@@ -594,7 +582,6 @@ mod tests {
                     assert_eq!(source.chunk_limits(), (2, 4));
                     seen.push((len, source.held()));
                 }
-                assert!(buffer.len() == 0 && buffer.take(1).is_none());
                 seen
             }
         }

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
 use super::queue::{ClaimQueue, HandedOver, WorkerState};
-use super::source::{Buffer, Pulled, Source};
+use super::source::{Pulled, Source};
 use super::{Collector, Engine};
 use crate::engine::user_code::{UserCode, is_in_user_code};
 use crate::sync::pool::{self, Scope};
@@ -34,7 +34,7 @@ use crate::token::CancelToken;
 
 /// How often a worker spins between two looks whether the source is back, before it gives up for
 /// now: some microseconds in all. The steps are those of crossbeam's `Backoff::spin`.
-const SPINS: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
+const SPINS: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /// How long a worker that watches the buffer sleeps between two looks, at first. It doubles.
 const SHORTEST_NAP: Duration = Duration::from_micros(64);
@@ -45,9 +45,6 @@ const DOUBLINGS: u32 = 6;
 
 /// How many naps a worker takes before it lets its thread run other jobs of the pool, for 0.1 s.
 const NAPS: u32 = 32;
-
-/// As many items are claimed from the buffer while they are read, unless no more come.
-const ENOUGH_READ: usize = 256;
 
 /// What to do when nothing can be claimed now.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,21 +211,18 @@ where
             }
             let claimable = queue.claimable();
             if claimable > 0 {
-                let is_read = takes_any
-                    || queue.source.is_some()
-                    || queue.buffer.len() >= queue.workers[id].sizer.next(None, 1).min(ENOUGH_READ);
+                let is_read =
+                    takes_any || queue.source.is_some() || queue.read() >= queue.fitting(id);
                 if let Some(chunk) = is_read.then(|| queue.claim_buffered(id, now)).flatten() {
                     self.release(queue);
                     return Ok(chunk);
                 }
-                if let Some(source) = queue.source.take() {
-                    // From here on a failure before the rest finds this worker (invariant 3).
-                    let next = queue.next;
-                    let state = &mut queue.workers[id];
-                    state.start = next;
+                let max = queue.fitting(id).min(claimable);
+                if let Some((source, writer)) = queue.take_source(id, max) {
+                    let state = &queue.workers[id];
                     let (token, sizer) = (state.token.clone(), state.sizer);
                     drop(queue);
-                    match self.pull(source, now, &token, |source| {
+                    match self.pull(source, writer, now, &token, |source| {
                         engine.chunk_len(source, sizer).min(claimable)
                     }) {
                         Some(chunk) => return Ok(chunk),
@@ -242,7 +236,7 @@ where
                     }
                     continue;
                 }
-                if S::Buffer::EXISTS && !queue.is_watched && on_empty == OnEmpty::Park {
+                if queue.buffer.is_some() && !queue.is_watched && on_empty == OnEmpty::Park {
                     takes_any = true;
                     if self.watch(queue) {
                         continue;
@@ -265,6 +259,7 @@ where
     fn pull(
         &self,
         mut source: S,
+        writer: Option<S::Writer>,
         now: Instant,
         token: &CancelToken,
         max_len: impl FnOnce(&S) -> usize,
@@ -283,7 +278,7 @@ where
                 return (Pulled::Nothing, None);
             }
             let max_len = max_len(&source);
-            let pulled = source.pull(max_len, token);
+            let pulled = source.pull(max_len, writer, token);
             if token.is_cancelled() && !matches!(pulled, Pulled::Nothing) {
                 // None of these items will run. Said now, so that no other worker pulls one as the
                 // proof.
@@ -319,16 +314,16 @@ where
     fn watch(&self, mut queue: MutexGuard<'s, ClaimQueue<S, C>>) -> bool {
         let engine = self.engine;
         queue.is_watched = true;
-        let (mut read, mut is_worth_it) = (queue.buffer.len(), false);
+        let (mut read, mut is_worth_it) = (queue.read(), false);
         for step in 0..NAPS {
             let time = SHORTEST_NAP * (1 << step.min(DOUBLINGS));
             queue = nap(&engine.queue, &engine.source_is_back, queue, time);
             let before = read;
-            read = queue.buffer.len();
+            read = queue.read();
             is_worth_it = queue.source.is_some()
                 || queue.claimable() == 0
                 || queue.has_handed_over()
-                || read >= ENOUGH_READ
+                || read >= queue.fitting(self.id)
                 || read > 0 && read == before;
             if is_worth_it {
                 break;
