@@ -9,7 +9,8 @@
 //! | 5. Panics outrank values | `panics.rs` |
 //! | 6. Promptness: few items begin afterwards | `promptness.rs`, `callbacks.rs`, `deadlines.rs` |
 //! | 7. In order: as in a loop | `in_order.rs`, `workers.rs`, `sources.rs`, `stream.rs` |
-//! | 8. No pool is blocked | `pools.rs`, `semaphore.rs` |
+//! | 8. No pool is blocked | `pools.rs`, `semaphore.rs`, `take_over.rs` |
+//! | 9. Nothing that was read waits | `take_over.rs` |
 //!
 //! `adaptors.rs` covers every adaptor of rayon, `scope.rs` has the guarantees for scopes, and
 //! `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order.
@@ -37,6 +38,8 @@ mod scope;
 mod semaphore;
 mod sources;
 mod stream;
+#[cfg(panic = "unwind")]
+mod take_over;
 mod tokens;
 mod values;
 mod workers;

@@ -64,8 +64,8 @@ enum LoopEnd<I> {
     Tolerated(usize),
     /// The rest of the chunk no longer counts.
     Stopped,
-    /// The worker is cancelled or called.
-    Signalled,
+    /// The worker is cancelled or called. It has not begun this item.
+    Signalled(Option<I>),
     /// These items are for other workers.
     HandedOver(VecDeque<I>),
 }
@@ -116,7 +116,7 @@ where
             ChunkItems::Fresh(chunk) => {
                 match catch_unwind(AssertUnwindSafe(|| S::iterate(chunk))) {
                     Ok(mut items) => {
-                        if S::HAS_SETUP {
+                        if S::IS_SPLIT {
                             running.began = Instant::now();
                         }
                         (loop_end, items, collector) = running.run(items, collector);
@@ -134,7 +134,7 @@ where
                 }
             }
             ChunkItems::HandedOver(mut items) => {
-                loop_end = running.run_carefully(&mut items, &mut collector);
+                loop_end = running.run_carefully(None, &mut items, &mut collector);
                 took = running.began.elapsed();
                 run.drop_value(items);
             }
@@ -193,7 +193,7 @@ where
             loop_end = self.run_until_failure::<false>(&mut items, &mut collector);
         }
         match loop_end {
-            LoopEnd::Signalled => self.run_signalled(items, collector),
+            LoopEnd::Signalled(held) => self.run_signalled(held, items, collector),
             loop_end => (loop_end, items, collector),
         }
     }
@@ -204,10 +204,11 @@ where
     #[inline(never)]
     fn run_signalled(
         &mut self,
+        held: Option<S::Item>,
         mut items: S::Items,
         mut collector: C,
     ) -> (LoopEnd<S::Item>, S::Items, C) {
-        let loop_end = self.run_carefully(&mut items, &mut collector);
+        let loop_end = self.run_carefully(held, &mut items, &mut collector);
         (loop_end, items, collector)
     }
 
@@ -224,17 +225,24 @@ where
         collector: &mut C,
     ) -> LoopEnd<S::Item> {
         let (f, token, signal) = (self.worker.engine.f, self.token, self.token.node().signal());
+        let closure = UnwindFlag::default();
         // Written only on the way out of the loop.
-        let (closure, mut is_signalled, mut failed) = (UnwindFlag::default(), false, None);
+        let (mut is_signalled, mut held, mut failed) = (false, None, None);
         // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
         // that a second panic, from the drop of an item, does not abort the process.
         let unwound = catch_unwind(AssertUnwindSafe(|| {
             collector.consume_iter(|| {
-                if signal.is_raised() {
+                // Before the next item is taken, so that nothing has to be kept. But a sequential
+                // iterator is not read on if it was cancelled by its own `next`.
+                if S::IS_SPLIT && signal.is_raised() {
                     is_signalled = true;
                     return None;
                 }
                 let item = items.next()?;
+                if !S::IS_SPLIT && signal.is_raised() {
+                    (is_signalled, held) = (true, Some(item));
+                    return None;
+                }
                 match closure.run(|| f(token, item)) {
                     Ok(value) => Some(value),
                     Err(error) => {
@@ -248,7 +256,7 @@ where
         match unwound {
             Ok(()) => match failed {
                 Some(error) => self.fail(&*items, collector, Kind::Error(error)),
-                None if is_signalled => LoopEnd::Signalled,
+                None if is_signalled => LoopEnd::Signalled(held),
                 None => LoopEnd::Complete,
             },
             Err(payload) if closure.take() => self.fail(&*items, collector, Kind::Panic(payload)),
@@ -278,6 +286,7 @@ where
     #[inline(never)]
     fn run_carefully(
         &mut self,
+        held: Option<S::Item>,
         rest: &mut dyn ExactSizeIterator<Item = S::Item>,
         collector: &mut C,
     ) -> LoopEnd<S::Item> {
@@ -286,13 +295,15 @@ where
         let closure = UnwindFlag::default();
         let mut hands_over = true;
         let mut items = Pending {
-            read: VecDeque::new(),
+            read: held.into_iter().collect(),
             rest,
         };
         loop {
             if hands_over && signal.is_call() && self.began.elapsed() >= engine.keep_time() {
-                // Not before an item of this chunk has run, and not the last one.
-                let count = 2..self.end - self.start;
+                // What has run is a chunk, and what is handed over is one, too. To hand over one
+                // item would gain nothing.
+                let min_chunk = engine.limits.min_chunk;
+                let count = min_chunk.max(2)..=(self.end - self.start).saturating_sub(min_chunk);
                 match catch_unwind(AssertUnwindSafe(|| {
                     (count.contains(&items.len())).then(|| items.read_all())
                 })) {

@@ -153,7 +153,9 @@ struct Limits {
     max_in_flight: usize,
     /// The low-water mark: with so many chunks in flight, parked workers are started again.
     resume_at: usize,
-    /// How many items a chunk may have.
+    /// How many items a chunk has at least, also if it is taken over.
+    min_chunk: usize,
+    /// How many it may have.
     max_chunk: usize,
     kind: RunKind,
 }
@@ -184,6 +186,7 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
             workers: threads,
             max_in_flight,
             resume_at: max_in_flight,
+            min_chunk: 1,
             max_chunk: usize::MAX,
             kind: if is_counted {
                 RunKind::Count
@@ -196,6 +199,7 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
 
     fn new(run: &'r Run<E>, f: &'r F, source: S, collector: C, mut limits: Limits) -> Self {
         let (min_len, _) = source.chunk_limits();
+        limits.min_chunk = min_len;
         if let Some(len) = source.opt_len() {
             limits.workers = limits.workers.min(len.div_ceil(min_len));
         }
@@ -212,6 +216,10 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
 
     /// How many items of the source a worker claims next.
     fn chunk_len(&self, source: &S, sizer: ChunkSizer) -> usize {
+        #[cfg(all(test, model = "shuttle"))]
+        if let Some(len) = models::chunk_len() {
+            return len;
+        }
         let (min_len, max_len) = source.chunk_limits();
         let fitting = sizer.next(source.max_left(), self.limits.workers);
         let items = fitting.clamp(min_len, max_len);

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator};
+use rayon::iter::IntoParallelIterator;
 
 use super::source::Sequential;
 use super::{for_each, map, outcome, stream};
@@ -82,6 +82,20 @@ fn everywhere(name: &str, model: impl Fn() + Clone + Send + Sync + 'static) {
     }
 }
 
+/// How many items each chunk has, if not as many as the clock says.
+static CHUNK: AtomicUsize = AtomicUsize::new(0);
+
+pub(super) fn chunk_len() -> Option<usize> {
+    Some(CHUNK.load(Ordering::Relaxed)).filter(|len| *len > 0)
+}
+
+/// In chunks of three items: the worker that has ended one of them calls for the rest of another.
+fn everywhere_in_chunks(name: &str, model: impl Fn() + Clone + Send + Sync + 'static) {
+    CHUNK.store(3, Ordering::Relaxed);
+    everywhere(name, model);
+    CHUNK.store(0, Ordering::Relaxed);
+}
+
 /// One model after the other: they share the number of workers.
 #[test]
 fn models() {
@@ -101,17 +115,13 @@ fn models() {
     a_chunk_of_a_stream_is_taken_over();
 }
 
-/// Two chunks of three items: the worker that has ended the first one calls for the rest of the
-/// other.
-fn two_chunks() -> impl IndexedParallelIterator<Item = usize> {
-    (0..6_usize).into_par_iter().with_min_len(3)
-}
-
 fn a_chunk_is_taken_over() {
-    everywhere("a chunk is taken over", || {
+    everywhere_in_chunks("a chunk is taken over", || {
         let ran = Ran::default();
         let values = end(run(None, 1), |run| {
-            map(two_chunks(), run, &|_: &_, n| work(&ran, &[], n))
+            map((0..6_usize).into_par_iter(), run, &|_: &_, n| {
+                work(&ran, &[], n)
+            })
         });
         assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
         assert_ran(&ran, 6);
@@ -119,7 +129,7 @@ fn a_chunk_is_taken_over() {
 }
 
 fn a_chunk_with_failures_is_taken_over() {
-    everywhere("a chunk with failures is taken over", || {
+    everywhere_in_chunks("a chunk with failures is taken over", || {
         let ran = Ran::default();
         let each = |token: &CancelToken, n| {
             if n < 2 {
@@ -132,12 +142,14 @@ fn a_chunk_with_failures_is_taken_over() {
             result
         };
         let result = end(run(None, 1), |run| {
-            for_each(two_chunks(), run, &|token: &_, n| each(token, n).map(drop))
+            for_each((0..6_usize).into_par_iter(), run, &|token: &_, n| {
+                each(token, n).map(drop)
+            })
         });
         assert_eq!(index(result), Some(2));
         assert_ran(&ran, 3);
     });
-    everywhere("a chunk with tolerated failures is taken over", || {
+    everywhere_in_chunks("a chunk with tolerated failures is taken over", || {
         let ran = Ran::default();
         let each = |_: &_, n| work(&ran, &[1, 4], n);
         let policy = FailurePolicy {
@@ -146,7 +158,7 @@ fn a_chunk_with_failures_is_taken_over() {
             ..FailurePolicy::default()
         };
         let run = Run::new(None, policy);
-        let values = outcome::outcome(two_chunks(), &run, &each);
+        let values = outcome::outcome((0..6_usize).into_par_iter(), &run, &each);
         let mut report = run.finish(values);
         let mut failed: Vec<_> = report
             .take_failures()
@@ -161,7 +173,7 @@ fn a_chunk_with_failures_is_taken_over() {
 }
 
 fn a_chunk_with_a_panic_is_taken_over() {
-    everywhere("a chunk with a panic is taken over", || {
+    everywhere_in_chunks("a chunk with a panic is taken over", || {
         let ran = Ran::default();
         let each = |_: &_, n| {
             let result = work(&ran, &[], n);
@@ -170,21 +182,25 @@ fn a_chunk_with_a_panic_is_taken_over() {
             }
             result
         };
-        let result = end(run(None, 1), |run| map(two_chunks(), run, &each));
+        let result = end(run(None, 1), |run| {
+            map((0..6_usize).into_par_iter(), run, &each)
+        });
         assert!(matches!(result, Err(GroupError::Panicked(_))));
         assert_ran(&ran, 0);
     });
 }
 
 fn a_chunk_is_cancelled_while_it_is_taken_over() {
-    everywhere("a chunk is cancelled while it is taken over", || {
+    everywhere_in_chunks("a chunk is cancelled while it is taken over", || {
         let (ran, stop) = (Ran::default(), CancelToken::new());
         let canceller = {
             let stop = stop.clone();
             thread::spawn(move || _ = stop.cancel())
         };
         let each = |_: &_, n| work(&ran, &[], n);
-        let result = end(run(Some(&stop), 1), |run| map(two_chunks(), run, &each));
+        let result = end(run(Some(&stop), 1), |run| {
+            map((0..6_usize).into_par_iter(), run, &each)
+        });
         canceller.join().unwrap();
         assert_ran(&ran, 0);
         let complete = lock(&ran).len() == 6;
@@ -194,7 +210,7 @@ fn a_chunk_is_cancelled_while_it_is_taken_over() {
 
 fn a_chunk_of_a_stream_is_taken_over() {
     for (failing, expected) in [(usize::MAX, None), (4, Some(4))] {
-        everywhere(
+        everywhere_in_chunks(
             &format!("a chunk of a stream, failing at {failing}"),
             move || {
                 let (ran, mut sunk) = (Ran::default(), Vec::new());
@@ -204,7 +220,7 @@ fn a_chunk_of_a_stream_is_taken_over() {
                         sunk.push(n);
                         Ok(())
                     };
-                    stream::stream(two_chunks(), run, None, &each, sink)
+                    stream::stream((0..6_usize).into_par_iter(), run, None, &each, sink)
                 });
                 assert_eq!(index(result), expected);
                 let count = expected.unwrap_or(6);

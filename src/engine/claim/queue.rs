@@ -52,7 +52,8 @@ pub(super) struct ClaimQueue<S: Source, C: Collector> {
     parked: Vec<usize>,
     /// A worker watches the buffer.
     pub(super) is_watched: bool,
-    /// How many workers have several items in hand, and how many of these were not called.
+    /// How many workers have several items in hand (enough for two chunks), and how many of these
+    /// were not called.
     have_several: usize,
     callable: usize,
     /// How many chunks are running.
@@ -225,7 +226,10 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         } = self.handed_over.pop_front()?;
         // As guided self-scheduling does, but one by one until the worker knows these items.
         let share = items.len() / (2 * self.limits.workers);
-        let count = self.fitting(worker).min(share).max(1);
+        let mut count = self.fitting(worker).min(share).max(self.limits.min_chunk);
+        if items.len() < count.saturating_add(self.limits.min_chunk) {
+            count = items.len();
+        }
         let mine: Vec<_> = items.drain(..count).collect();
         if !items.is_empty() {
             let (left, right) = collector.split_at(count);
@@ -261,7 +265,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         self.running += 1;
         let state = &mut self.workers[worker];
         state.start = start;
-        if count > 1 && self.limits.workers > 1 {
+        if count >= self.limits.min_chunk.saturating_mul(2) && self.limits.workers > 1 {
             state.has_several = true;
             state.callable_since = Some(now);
             self.have_several += 1;
@@ -496,7 +500,7 @@ mod tests {
         type Writer = ();
         type Buffer = NoBuffer;
         type Loan = ();
-        const HAS_SETUP: bool = false;
+        const IS_SPLIT: bool = true;
 
         fn chunk_limits(&self) -> (usize, usize) {
             (1, usize::MAX)
@@ -548,6 +552,7 @@ mod tests {
             workers,
             max_in_flight,
             resume_at: max_in_flight / 2,
+            min_chunk: 1,
             max_chunk: usize::MAX,
             kind: RunKind::Stream,
         };

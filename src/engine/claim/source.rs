@@ -21,8 +21,9 @@ pub trait Source: Send {
     type Buffer: Buffer<Self::Chunk>;
     /// What a chunk may borrow of the source.
     type Loan;
-    /// Whether it costs something to make a chunk and to begin with it, as behind `map_init`.
-    const HAS_SETUP: bool;
+    /// Whether it is split, and not read. Then it may cost something to make a chunk and to begin
+    /// with it, as behind `map_init`.
+    const IS_SPLIT: bool;
 
     /// The smallest and the largest chunk that the input asks for (rayon's `min_len`, `max_len`).
     fn chunk_limits(&self) -> (usize, usize);
@@ -159,7 +160,7 @@ where
     type Writer = ();
     type Buffer = NoBuffer;
     type Loan = ();
-    const HAS_SETUP: bool = true;
+    const IS_SPLIT: bool = true;
 
     fn chunk_limits(&self) -> (usize, usize) {
         self.rest.as_ref().map_or((1, 1), |rest| {
@@ -295,7 +296,7 @@ where
     type Buffer = Reader<I::Item>;
     /// The iterator, and whether it has returned `None`.
     type Loan = (I, bool);
-    const HAS_SETUP: bool = false;
+    const IS_SPLIT: bool = false;
 
     fn chunk_limits(&self) -> (usize, usize) {
         (1, MAX_READ)

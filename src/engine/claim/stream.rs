@@ -165,6 +165,7 @@ fn limits<T>(workers: usize, is_lazy: bool) -> Limits {
         max_in_flight,
         // Half emptied first: to wake a thread costs more than a chunk.
         resume_at: max_in_flight / 2,
+        min_chunk: 1,
         max_chunk,
         kind: RunKind::Stream,
     }
