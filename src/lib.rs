@@ -170,6 +170,9 @@
 //!    earlier items never see it, and run to their end.
 //! 8. **No blocking.** No thread of a pool waits for another one. Everything works on a pool of one
 //!    thread, in nested runs, inside and outside of pools.
+//! 9. **Nothing that was read waits for the source.** What the `next` of a sequential iterator has
+//!    returned is run while the following call of `next` waits, as soon as a thread of the pool is
+//!    free; on a pool of one thread, before that call.
 //!
 //! Without `in_order` the first of several errors *in time* is returned: the one that was recorded
 //! first. Which one that is can differ from run to run. It is the better choice if a slow early

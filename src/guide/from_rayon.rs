@@ -423,9 +423,8 @@
 //! </td></tr></table>
 //!
 //! `par_bridge().err_group(f)` works as well, and with either call an infinite iterator ends at the
-//! first failure. Stay with `par_bridge` if `next` blocks and an item must not wait for the items
-//! after it: [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) reads a chunk before it
-//! runs the first item of it, and may wait for up to eight calls of `next` that block.
+//! first failure. As with `par_bridge`, an item does not wait for the items after it: what was read
+//! is run while `next` blocks.
 //!
 //! # `ThreadPool::install`
 //!

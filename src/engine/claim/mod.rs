@@ -10,12 +10,16 @@
 //! cost nothing, and shrinks to one item while they are slow, so that no worker is left with a long
 //! tail (see [`chunk_size`]).
 //!
-//! No worker ever blocks. A worker that cannot claim for long (another one is reading from a slow
-//! source, or too many chunks are in flight) parks itself: it ends, and is queued again by the
-//! worker or the sink that makes room.
+//! A chunk decides nothing but costs. A worker that finds nothing to claim *calls* those that have
+//! several items in hand, and these hand over what they have not begun. And what was read from a
+//! sequential iterator is claimed even while the iterator waits for its next item.
 //!
-//! A reader follows an item from [`for_each`] to [`worker`] (who runs), [`chunk`] (claims),
-//! [`work`] (runs and commits) and [`queue`] (what the workers share).
+//! No worker waits for another one. A worker that cannot claim for long (too many chunks are in
+//! flight, or all items are in hand) parks itself: it ends, and is queued again by the worker or the
+//! sink that makes room. Only one, which watches a source that waits, sleeps now and then.
+//!
+//! A reader follows an item from [`for_each`] to [`worker`] (claims), [`chunk`] (runs and commits)
+//! and [`queue`] (what the workers share).
 
 #[expect(
     unsafe_code,

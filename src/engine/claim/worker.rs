@@ -294,13 +294,15 @@ where
         let mut queue = lock(&engine.queue);
         queue.closed |= matches!(pulled, Pulled::Nothing);
         queue.max_left = max_left;
+        queue.source = Some(source);
         let chunk = match pulled {
             Pulled::Chunk(items, count) => {
                 Some(queue.claim(id, now, ChunkItems::Fresh(items), count))
             }
-            Pulled::Buffered | Pulled::Nothing => None,
+            // Unless others have taken all of it meanwhile.
+            Pulled::Buffered => queue.claim_buffered(id, now),
+            Pulled::Nothing => None,
         };
-        queue.source = Some(source);
         queue.close_if_ended();
         if queue.is_watched {
             engine.source_is_back.notify_one();
