@@ -286,6 +286,55 @@ fn a_source_may_wait_for_a_job_of_the_pool() {
     }
 }
 
+/// The job is spawned by `next` itself, so no thread has it but the one that waits.
+#[test]
+fn a_source_may_wait_for_a_job_that_it_has_spawned() {
+    for threads in [2, 8] {
+        on_pool(threads, || {
+            let mut next = 0;
+            let source = std::iter::from_fn(move || {
+                let (sender, receiver) = channel();
+                rayon::spawn(move || sender.send(()).unwrap());
+                receiver.recv().unwrap();
+                next += 1;
+                (next <= 2).then_some(next)
+            });
+            let values = source.par_in_order().try_map(|_, n| Ok::<_, ()>(n));
+            assert_eq!(values, Ok(vec![1, 2]));
+        });
+    }
+}
+
+/// All items that were read have ended when the run is cancelled, and then the source ends.
+#[test]
+fn a_cancellation_after_the_last_item_is_too_late() {
+    on_pools(|_| {
+        const READ: usize = 20;
+        let (stop, handled) = (CancelToken::new(), AtomicUsize::new(0));
+        let group = ErrGroup::new().token(&stop);
+        let mut next = 0;
+        let source = std::iter::from_fn(|| {
+            next += 1;
+            if next <= READ {
+                return Some(next);
+            }
+            while handled.load(SeqCst) < READ {
+                thread::yield_now();
+            }
+            stop.cancel();
+            None
+        });
+        let result = source
+            .par_in_order()
+            .with_group(&group)
+            .try_for_each(|_, _| {
+                handled.fetch_add(1, SeqCst);
+                Ok::<_, ()>(())
+            });
+        assert!(result.is_ok(), "{result:?}");
+    });
+}
+
 /// On a pool of two, a worker runs on top of an item that waits for another pool. When it makes
 /// room for the pool's other jobs, one of these waits for the run itself.
 #[test]

@@ -37,6 +37,16 @@ pub(super) struct Chunk<S: Source, C> {
     pub(super) token: CancelToken,
 }
 
+impl<S: Source, C> Chunk<S, C> {
+    /// Whether it is known to have items: those of an iterator that it has borrowed are not read.
+    pub(super) fn has_items(&self) -> bool {
+        match &self.items {
+            ChunkItems::Fresh(chunk) => S::has_items(chunk),
+            ChunkItems::HandedOver(items) => items.len() > 0,
+        }
+    }
+}
+
 pub(super) enum ChunkItems<S: Source> {
     /// From the source, or from the buffer.
     Fresh(S::Chunk),
@@ -307,8 +317,12 @@ where
                 match catch_unwind(AssertUnwindSafe(|| {
                     (count.contains(&items.len())).then(|| items.read_all())
                 })) {
-                    // Checked again, since an iterator may lie about its length.
-                    Ok(Some(true)) if count.contains(&items.read.len()) => {
+                    // Checked again, since an iterator may lie about its length: no more than there
+                    // is room for.
+                    Ok(Some(true))
+                        if count.contains(&items.read.len())
+                            && items.read.len() <= self.left(collector) =>
+                    {
                         return LoopEnd::HandedOver(items.read);
                     }
                     Ok(Some(true)) => hands_over = false,
@@ -345,6 +359,14 @@ where
                 _ => return self.drop_read(items.read),
             }
         }
+    }
+
+    /// How many items have not begun, if the collector counts them. At most the whole chunk.
+    fn left(&self, collector: &C) -> usize {
+        let begun = collector
+            .count()
+            .map_or(0, |values| values + self.failed.len());
+        (self.end - self.start).saturating_sub(begun)
     }
 
     /// The source has panicked, so what comes after this is unknown.

@@ -390,6 +390,10 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         if self.parked.is_empty() {
             return Vec::new();
         }
+        if self.closed {
+            // They were parked before the last chunk was claimed, and have not called for it.
+            self.call(None);
+        }
         let handed_over: usize = self.handed_over.iter().map(|rest| rest.items.len()).sum();
         let count = if handed_over > 0 {
             handed_over.min(self.parked.len())
@@ -516,6 +520,10 @@ mod tests {
 
         fn has_next(&mut self) -> bool {
             self.0 > 0
+        }
+
+        fn has_items((): &()) -> bool {
+            true
         }
 
         fn iterate((): ()) -> Self::Items {

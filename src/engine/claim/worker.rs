@@ -98,8 +98,12 @@ where
     fn run_first<'s>(&'s self, scope: &Scope<'s>) {
         self.start_others(scope, 0);
         if let Some(worker) = self.new_worker(scope) {
-            // Nothing but its own run waits for it, so other jobs have no turn.
-            while worker.run_next(OnEmpty::Park) != Next::Nothing {}
+            // The caller waits for the run anyway, so a job for each chunk is not needed.
+            let mut next = Next::Continue;
+            while next == Next::Continue {
+                next = worker.run_next(OnEmpty::Park);
+            }
+            worker.requeue(next);
         }
     }
 
@@ -166,6 +170,11 @@ where
     /// One job of a worker: a chunk, and the next job.
     fn step(&self) {
         let next = self.run_next(OnEmpty::Park);
+        self.requeue(next);
+    }
+
+    /// Queues the next job of the worker, if there is one.
+    fn requeue(&self, next: Next) {
         if next == Next::Nothing {
             return;
         }
@@ -279,11 +288,6 @@ where
             }
             let max_len = max_len(&source);
             let pulled = source.pull(max_len, writer, token);
-            if token.is_cancelled() && !matches!(pulled, Pulled::Nothing) {
-                // None of these items will run. Said now, so that no other worker pulls one as the
-                // proof.
-                run.mark_incomplete();
-            }
             (pulled, source.max_left())
         }));
         drop(user_code);
@@ -303,6 +307,11 @@ where
             Pulled::Buffered => queue.claim_buffered(id, now),
             Pulled::Nothing => None,
         };
+        if token.is_cancelled() && chunk.as_ref().is_some_and(Chunk::has_items) {
+            // None of these items will run. Said now, so that no other worker pulls one as the
+            // proof.
+            run.mark_incomplete();
+        }
         queue.close_if_ended();
         if queue.is_watched {
             engine.source_is_back.notify_one();
