@@ -81,6 +81,10 @@ pub(super) struct WorkerState {
     pub(super) start: usize,
     pub(super) token: CancelToken,
     pub(super) sizer: ChunkSizer,
+    /// Its item has reached the error limit. It claims nothing more, so that no worker has two such
+    /// errors. The worker that has handed over items goes on with them, unless they come after the
+    /// bound.
+    pub(super) has_failed: bool,
     /// It has several items in hand.
     has_several: bool,
     /// When it claimed its chunk, if it has several items and was not called.
@@ -93,6 +97,7 @@ impl WorkerState {
             start: 0,
             token,
             sizer,
+            has_failed: false,
             has_several: false,
             callable_since: None,
         }
@@ -438,6 +443,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         self.workers[worker].start = index + 1;
         if let Reaction::StopAbove(bound) = reaction {
             self.bound = Some(self.bound.map_or(bound, |lowest| lowest.min(bound)));
+            self.workers[worker].has_failed |= index >= bound;
         }
         self.closed |= reaction != Reaction::Continue;
         let Some(bound) = self.bound else {

@@ -213,6 +213,9 @@ where
                 self.discard(worthless);
                 continue;
             }
+            if queue.workers[id].has_failed {
+                return Err(Next::Nothing);
+            }
             let new_token = || engine.run.token().worker();
             if let Some(chunk) = queue.claim_handed_over(id, now, new_token) {
                 self.release(queue);
