@@ -13,7 +13,7 @@ const count = 4_000_000
 func main() {
 	// Both languages must do the same work.
 	if work(1, rounds100ns) != checked {
-		panic("the work differs from benches/work/mod.rs")
+		panic("the work differs from that of the Rust benches")
 	}
 	var r report
 	for _, size := range sizes {

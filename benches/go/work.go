@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// work is the work of benches/work/mod.rs: rounds of a folded multiplication.
+// work is that of the Rust benches (their module work): rounds of a folded multiplication.
 func work(item uint64, rounds int) uint64 {
 	for range rounds {
 		high, low := bits.Mul64(item^0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9)

@@ -21,8 +21,8 @@ use std::ptr;
 
 use super::collect::{BLOCK, Collector, LeafCollector};
 
-/// The end of the slots is checked once for so many blocks. Short items are unrolled so many times; of longer
-/// ones the compiler unrolls one block only, or none.
+/// The end of the slots is checked once for so many blocks. Short items are unrolled so many times;
+/// of longer ones the compiler unrolls one block only, or none.
 const BLOCKS: usize = 4;
 
 #[cold]

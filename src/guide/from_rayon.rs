@@ -170,7 +170,7 @@
 //! </td></tr></table>
 //!
 //! rayon halves the input, so most threads start somewhere behind the failure, and their work is
-//! thrown away. In order, workers claim items from the front of the input, so only the items before
+//! thrown away. In order, workers claim items from the start of the input, so only the items before
 //! the failure and those in flight run.
 //!
 //! # `panic_fuse`

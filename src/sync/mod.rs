@@ -46,7 +46,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Releases the lock until it is notified, or for at most so long. May return early.
 #[cfg(not(all(test, model = "shuttle")))]
-pub(crate) fn nap<'q, T>(
+pub(crate) fn wait_at_most<'q, T>(
     _: &'q Mutex<T>,
     changed: &Condvar,
     guard: MutexGuard<'q, T>,
@@ -58,7 +58,7 @@ pub(crate) fn nap<'q, T>(
 
 /// The same. In a model time does not pass, so it always returns early.
 #[cfg(all(test, model = "shuttle"))]
-pub(crate) fn nap<'q, T>(
+pub(crate) fn wait_at_most<'q, T>(
     mutex: &'q Mutex<T>,
     _: &Condvar,
     guard: MutexGuard<'q, T>,

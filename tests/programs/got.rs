@@ -124,8 +124,8 @@ impl Got {
         }
     }
 
-    /// Asks an outcome for its result, or for all of its panics if there are several. This drops things, so what is alive has to be recorded
-    /// before.
+    /// Asks an outcome for its result, or for all of its panics if there are several. This drops
+    /// things, so what is alive has to be recorded before.
     pub(crate) fn ask_for_result(&mut self, frame: &Frame<'_>) {
         let (Returned::Outcome(report), Some(outcome)) = (&mut self.returned, self.outcome.take())
         else {

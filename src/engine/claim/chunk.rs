@@ -37,16 +37,6 @@ pub(super) struct Chunk<S: Source, C> {
     pub(super) token: CancelToken,
 }
 
-impl<S: Source, C> Chunk<S, C> {
-    /// Whether it is known to have items: those of an iterator that it has borrowed are not read.
-    pub(super) fn has_items(&self) -> bool {
-        match &self.items {
-            ChunkItems::Fresh(chunk) => S::has_items(chunk),
-            ChunkItems::HandedOver(items) => items.len() > 0,
-        }
-    }
-}
-
 pub(super) enum ChunkItems<S: Source> {
     /// From the source, or from the buffer.
     Fresh(S::Chunk),
@@ -117,6 +107,7 @@ where
             began: claimed,
             failed: Vec::new(),
         };
+        let mut setup = Duration::ZERO;
         let user_code = UserCode::enter();
         let (mut loop_end, mut loan) = (LoopEnd::Stopped, None);
         let took;
@@ -126,8 +117,10 @@ where
             ChunkItems::Fresh(chunk) => {
                 match catch_unwind(AssertUnwindSafe(|| S::iterate(chunk))) {
                     Ok(mut items) => {
+                        // Not `claimed`: the worker may have waited for these items.
+                        running.began = Instant::now();
                         if S::IS_SPLIT {
-                            running.began = Instant::now();
+                            setup = running.began - claimed;
                         }
                         (loop_end, items, collector) = running.run(items, collector);
                         took = running.began.elapsed();
@@ -144,13 +137,14 @@ where
                 }
             }
             ChunkItems::HandedOver(mut items) => {
+                running.began = Instant::now();
                 loop_end = running.run_carefully(None, &mut items, &mut collector);
                 took = running.began.elapsed();
                 run.drop_value(items);
             }
         }
         drop(user_code);
-        let (setup, failed) = (running.began - claimed, running.failed);
+        let failed = running.failed;
         let complete = !matches!(loop_end, LoopEnd::Stopped);
         let rest = match loop_end {
             LoopEnd::HandedOver(items) => {
@@ -290,8 +284,8 @@ where
         }
     }
 
-    /// Runs items one by one, and looks before each whether other workers call for the rest. For items that were handed over, and for the worker that is
-    /// called.
+    /// Runs items one by one, and looks before each whether other workers call for the rest. For
+    /// items that were handed over, and for the worker that is called.
     #[cold]
     #[inline(never)]
     fn run_carefully(

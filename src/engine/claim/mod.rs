@@ -1,6 +1,6 @@
 //! The claiming engine: the sequential loop's answer, in parallel.
 //!
-//! As many *workers* as the pool has threads claim consecutive chunks off the front of the input.
+//! As many *workers* as the pool has threads claim consecutive chunks off the start of the input.
 //! So items start in ascending order, and every item before one that fails has been claimed: it
 //! runs to its end, and the lowest index that failed is where the sequential loop would have
 //! stopped. Only the workers that run later items are told of a failure, each by a token of its

@@ -113,6 +113,7 @@ fn models() {
     a_chunk_with_a_panic_is_taken_over();
     a_chunk_is_cancelled_while_it_is_taken_over();
     a_chunk_of_a_stream_is_taken_over();
+    no_worker_has_two_errors();
 }
 
 fn a_chunk_is_taken_over() {
@@ -169,6 +170,24 @@ fn a_chunk_with_failures_is_taken_over() {
         let values = report.result.unwrap().values;
         assert_eq!(values, [(0, 0), (2, 2), (3, 3), (5, 5)]);
         assert_ran(&ran, 6);
+    });
+}
+
+/// The second worker fails first, and may not fail again in what the first one hands over.
+fn no_worker_has_two_errors() {
+    everywhere_in_chunks("no worker has two errors", || {
+        let ran = Ran::default();
+        let each = |_: &_, n| work(&ran, &[1, 2, 3, 4, 5], n);
+        let policy = FailurePolicy {
+            keep_all: true,
+            ..FailurePolicy::default()
+        };
+        let run = Run::new(None, policy);
+        let values = outcome::outcome((0..6_usize).into_par_iter(), &run, &each);
+        let failed = run.finish(values).take_failures().count();
+        let workers = WORKERS.load(Ordering::Relaxed);
+        assert!((1..=workers).contains(&failed), "{failed}");
+        assert_ran(&ran, 2);
     });
 }
 

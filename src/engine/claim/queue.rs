@@ -528,10 +528,6 @@ mod tests {
             self.0 > 0
         }
 
-        fn has_items((): &()) -> bool {
-            true
-        }
-
         fn iterate((): ()) -> Self::Items {
             Vec::new().into_iter()
         }
@@ -709,6 +705,17 @@ mod tests {
             queue.narrow(1, 14, Reaction::StopAbove(14)).len() == 3,
             "it never moves up"
         );
+    }
+
+    #[test]
+    fn a_worker_that_has_reached_the_limit_claims_nothing_more() {
+        let mut queue = queue(100, None, 3);
+        _ = queue.narrow(0, 12, Reaction::StopAbove(12));
+        // This one is tolerated: the limit is reached at a later item.
+        _ = queue.narrow(1, 3, Reaction::StopAbove(12));
+        _ = queue.narrow(2, 5, Reaction::Continue);
+        let has_failed: Vec<_> = queue.workers.iter().map(|state| state.has_failed).collect();
+        assert_eq!(has_failed, [true, false, false]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `Source`: an input from whose front chunks are pulled.
+//! `Source`: an input from whose start chunks are pulled.
 
 use std::time::{Duration, Instant};
 
@@ -39,8 +39,6 @@ pub trait Source: Send {
     ) -> Pulled<Self::Chunk>;
     /// Whether an item is left. It may read one to find out, and keeps that.
     fn has_next(&mut self) -> bool;
-    /// Whether a chunk has items, for certain.
-    fn has_items(chunk: &Self::Chunk) -> bool;
     /// Begins with a chunk.
     fn iterate(chunk: Self::Chunk) -> Self::Items;
     /// A buffer for so many items, if this kind of source is read and not split.
@@ -189,10 +187,6 @@ where
 
     fn has_next(&mut self) -> bool {
         self.left > 0
-    }
-
-    fn has_items(_chunk: &P) -> bool {
-        true
     }
 
     /// The chunk is not asked for its length: that is user code, and may be wrong.
@@ -359,10 +353,6 @@ where
             self.extra = self.next();
         }
         self.extra.is_some()
-    }
-
-    fn has_items(chunk: &LazyItems<I>) -> bool {
-        chunk.read.len() > 0
     }
 
     fn iterate(chunk: LazyItems<I>) -> LazyItems<I> {

@@ -90,7 +90,7 @@ const LOOKS: u32 = 32;
 
 /// How often it looks before it runs other jobs of the pool, too: for about a quarter of a second.
 /// Such a job may take long, and the values have to wait for it.
-const PATIENCE: u32 = LOOKS + 256;
+const LOOKS_FOR_VALUES: u32 = LOOKS + 256;
 
 /// How long a thread outside of the pool waits for several results.
 const BATCH_WAIT: Duration = Duration::from_millis(1);
@@ -316,7 +316,7 @@ where
             }
             if !pool::is_worker(None) {
                 self.wait_outside(idle == 0);
-            } else if idle < PATIENCE || pool::yield_now() == Some(Yield::Idle) {
+            } else if idle < LOOKS_FOR_VALUES || pool::yield_now() == Some(Yield::Idle) {
                 self.wait_on_pool_thread(idle);
             }
             idle = idle.saturating_add(1);

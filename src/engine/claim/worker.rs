@@ -29,7 +29,7 @@ use super::source::{Pulled, Source};
 use super::{Collector, Engine};
 use crate::engine::user_code::{UserCode, is_in_user_code};
 use crate::sync::pool::{self, Scope};
-use crate::sync::{MutexGuard, lock, nap};
+use crate::sync::{MutexGuard, lock, wait_at_most};
 use crate::token::CancelToken;
 
 /// How often a worker spins between two looks whether the source is back, before it gives up for
@@ -37,14 +37,15 @@ use crate::token::CancelToken;
 const SPINS: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /// How long a worker that watches the buffer sleeps between two looks, at first. It doubles.
-const SHORTEST_NAP: Duration = Duration::from_micros(96);
+const SHORTEST_WAIT: Duration = Duration::from_micros(96);
 
 /// How often it doubles: up to 6.1 ms, which is how late a worker may find an item. It wakes 163
 /// times a second then, which is less than a percent of a core.
 const DOUBLINGS: u32 = 6;
 
-/// How many naps a worker takes before it lets its thread run other jobs of the pool: 0.8 s.
-const NAPS: u32 = 128;
+/// How often a worker that watches looks before it lets its thread run other jobs of the pool: for
+/// 0.8 s.
+const LOOKS: u32 = 128;
 
 /// What to do when nothing can be claimed now.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -277,7 +278,8 @@ where
         max_len: impl FnOnce(&S) -> usize,
     ) -> Option<Chunk<S, C>> {
         let Worker { engine, id, .. } = *self;
-        let run = engine.run;
+        // A worker that is alone borrows the iterator, and no item has been read yet.
+        let (run, has_items) = (engine.run, S::IS_SPLIT || writer.is_some());
         let user_code = UserCode::enter();
         // Without the lock, since this is user code. If it panics, the source is put back all the
         // same: the other workers wait for it.
@@ -310,7 +312,7 @@ where
             Pulled::Buffered => queue.claim_buffered(id, now),
             Pulled::Nothing => None,
         };
-        if token.is_cancelled() && chunk.as_ref().is_some_and(Chunk::has_items) {
+        if token.is_cancelled() && has_items && chunk.is_some() {
             // None of these items will run. Said now, so that no other worker pulls one as the
             // proof.
             run.mark_incomplete();
@@ -329,9 +331,9 @@ where
         let engine = self.engine;
         queue.is_watched = true;
         let (mut read, mut is_worth_it) = (queue.read(), false);
-        for step in 0..NAPS {
-            let time = SHORTEST_NAP * (1 << step.min(DOUBLINGS));
-            queue = nap(&engine.queue, &engine.source_is_back, queue, time);
+        for step in 0..LOOKS {
+            let time = SHORTEST_WAIT * (1 << step.min(DOUBLINGS));
+            queue = wait_at_most(&engine.queue, &engine.source_is_back, queue, time);
             let before = read;
             read = queue.read();
             is_worth_it = queue.source.is_some()
