@@ -108,48 +108,13 @@ fn models() {
     a_sink_that_fails();
     a_sink_that_has_enough();
     an_item_does_not_wait_for_the_next_one();
-    a_chunk_is_taken_over();
     a_chunk_with_failures_is_taken_over();
     a_chunk_with_a_panic_is_taken_over();
-    a_chunk_is_cancelled_while_it_is_taken_over();
     a_chunk_of_a_stream_is_taken_over();
     no_worker_has_two_errors();
 }
 
-fn a_chunk_is_taken_over() {
-    everywhere_in_chunks("a chunk is taken over", || {
-        let ran = Ran::default();
-        let values = end(run(None, 1), |run| {
-            map((0..6_usize).into_par_iter(), run, &|_: &_, n| {
-                work(&ran, &[], n)
-            })
-        });
-        assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
-        assert_ran(&ran, 6);
-    });
-}
-
 fn a_chunk_with_failures_is_taken_over() {
-    everywhere_in_chunks("a chunk with failures is taken over", || {
-        let ran = Ran::default();
-        let each = |token: &CancelToken, n| {
-            if n < 2 {
-                assert!(!token.is_cancelled(), "a later failure is never seen");
-            }
-            let result = work(&ran, &[2, 4, 5], n);
-            if n < 2 {
-                assert!(!token.is_cancelled());
-            }
-            result
-        };
-        let result = end(run(None, 1), |run| {
-            for_each((0..6_usize).into_par_iter(), run, &|token: &_, n| {
-                each(token, n).map(drop)
-            })
-        });
-        assert_eq!(index(result), Some(2));
-        assert_ran(&ran, 3);
-    });
     everywhere_in_chunks("a chunk with tolerated failures is taken over", || {
         let ran = Ran::default();
         let each = |_: &_, n| work(&ran, &[1, 4], n);
@@ -206,24 +171,6 @@ fn a_chunk_with_a_panic_is_taken_over() {
         });
         assert!(matches!(result, Err(GroupError::Panicked(_))));
         assert_ran(&ran, 0);
-    });
-}
-
-fn a_chunk_is_cancelled_while_it_is_taken_over() {
-    everywhere_in_chunks("a chunk is cancelled while it is taken over", || {
-        let (ran, stop) = (Ran::default(), CancelToken::new());
-        let canceller = {
-            let stop = stop.clone();
-            thread::spawn(move || _ = stop.cancel())
-        };
-        let each = |_: &_, n| work(&ran, &[], n);
-        let result = end(run(Some(&stop), 1), |run| {
-            map((0..6_usize).into_par_iter(), run, &each)
-        });
-        canceller.join().unwrap();
-        assert_ran(&ran, 0);
-        let complete = lock(&ran).len() == 6;
-        assert_eq!(result.is_ok(), complete, "a success if and only if all ran");
     });
 }
 
@@ -288,7 +235,7 @@ fn an_item_does_not_wait_for_the_next_one() {
 }
 
 fn every_item_runs_once() {
-    everywhere("every item runs once", || {
+    let model = || {
         let ran = Ran::default();
         let values = end(run(None, 1), |run| {
             map((0..6_usize).into_par_iter(), run, &|_: &_, n| {
@@ -297,11 +244,13 @@ fn every_item_runs_once() {
         });
         assert!(values.is_ok_and(|values| values == [0, 1, 2, 3, 4, 5]));
         assert_ran(&ran, 6);
-    });
+    };
+    everywhere("every item runs once", model);
+    everywhere_in_chunks("every item runs once, in chunks", model);
 }
 
 fn the_lowest_failure_is_the_answer() {
-    everywhere("the lowest failure", || {
+    let model = || {
         let ran = Ran::default();
         let each = |token: &CancelToken, n| {
             if n < 2 {
@@ -318,7 +267,9 @@ fn the_lowest_failure_is_the_answer() {
         });
         assert_eq!(index(result), Some(2));
         assert_ran(&ran, 3);
-    });
+    };
+    everywhere("the lowest failure", model);
+    everywhere_in_chunks("the lowest failure, in chunks", model);
 }
 
 /// The rest of the input is out of the queue for long, so workers park and are woken.
@@ -357,7 +308,7 @@ fn tolerated_failures_stop_where_the_loop_would() {
 }
 
 fn a_cancellation_meanwhile() {
-    everywhere("a cancellation meanwhile", || {
+    let model = || {
         let (ran, stop) = (Ran::default(), CancelToken::new());
         let canceller = {
             let stop = stop.clone();
@@ -371,7 +322,9 @@ fn a_cancellation_meanwhile() {
         assert_ran(&ran, 0);
         let complete = lock(&ran).len() == 6;
         assert_eq!(result.is_ok(), complete, "a success if and only if all ran");
-    });
+    };
+    everywhere("a cancellation meanwhile", model);
+    everywhere_in_chunks("a cancellation meanwhile, in chunks", model);
 }
 
 /// One chunk for each worker may be in flight, so workers are always too far ahead.
