@@ -15,24 +15,27 @@
 //! sequential iterator is claimed even while the iterator waits for its next item.
 //!
 //! No worker waits for another one. A worker that cannot claim for long (too many chunks are in
-//! flight, or all items are in hand) parks itself: it ends, and is queued again by the worker or the
-//! sink that makes room. Only one, which watches a source that waits, sleeps now and then.
+//! flight, or all items are in hand) parks itself: it ends, and is queued again by the worker or
+//! the sink that makes room. Only one, which watches a source that waits, sleeps now and then.
 //!
-//! A reader follows an item from [`for_each`] to [`worker`] (claims), [`chunk`] (runs and commits)
-//! and [`queue`] (what the workers share).
+//! A reader follows an item from [`for_each`] to [`worker`] (claims), [`chunk`] (begins and commits),
+//! [`running_chunk`] (the loop) and [`queue`] (what the workers share).
 
 #[expect(
     unsafe_code,
     reason = "items are written into place; each block has its argument"
 )]
 mod block;
+mod budget;
 mod chunk;
 mod chunk_size;
+mod lazy;
 #[cfg(all(test, model = "shuttle"))]
 mod models;
 pub(crate) mod outcome;
 mod queue;
 mod reorder;
+mod running_chunk;
 pub(crate) mod source;
 pub(crate) mod stream;
 mod worker;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
 use super::reorder::ReorderBuffer;
@@ -65,17 +66,6 @@ pub(super) struct ClaimQueue<S: Source, C: Collector> {
     budget: Option<Budget>,
 }
 
-/// The error budget of a run that tolerates some failures, then stops, and keeps all: how many
-/// items may be claimed.
-///
-/// Even if all items in flight fail, the failures are no more than the error limit and one for each
-/// worker. So where few errors are left, each worker has one item; and while the budget is used up
-/// by items that may still succeed, a worker parks until they have ended.
-struct Budget {
-    left: usize,
-    workers: usize,
-}
-
 pub(super) struct WorkerState {
     /// See invariant 3.
     pub(super) start: usize,
@@ -114,10 +104,6 @@ pub(super) struct HandedOver<I, C> {
 impl<S: Source, C: Collector> ClaimQueue<S, C> {
     pub(super) fn new(source: S, collector: C, limits: Limits, error_limit: Option<usize>) -> Self {
         let workers = limits.workers;
-        let budget = error_limit.map(|limit| Budget {
-            left: (limit - 1).saturating_add(workers),
-            workers,
-        });
         ClaimQueue {
             buffer: None,
             source: Some(source),
@@ -136,7 +122,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
             results: ReorderBuffer::new(),
             limits,
             wake_at: None,
-            budget,
+            budget: error_limit.map(|limit| Budget::new(limit, workers)),
         }
     }
 
@@ -145,7 +131,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         match &self.budget {
             _ if self.closed || self.results.in_flight() >= self.limits.max_in_flight => 0,
             None => usize::MAX,
-            Some(budget) => (budget.left / budget.workers).max(1).min(budget.left),
+            Some(budget) => budget.share(),
         }
     }
 
@@ -204,7 +190,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         let start = self.next;
         self.next += count;
         if let Some(budget) = &mut self.budget {
-            budget.left = budget.left.saturating_sub(count);
+            budget.reserve(count);
         }
         if self.limits.kind != RunKind::Count {
             self.results.begin(start);
@@ -364,7 +350,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     /// Gives back the items of a claim that have not failed.
     pub(super) fn refund(&mut self, items: usize) {
         if let Some(budget) = &mut self.budget {
-            budget.left += items;
+            budget.refund(items);
         }
     }
 

@@ -1,0 +1,329 @@
+//! `RunningChunk`: the loop over the items of a chunk, and what ends it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::Collector;
+use super::source::Source;
+use super::worker::Worker;
+use crate::engine::unwind_flag::UnwindFlag;
+use crate::panic::Payload;
+use crate::run::{Failure, Kind, Reaction};
+use crate::sync::lock;
+use crate::token::CancelToken;
+
+/// How long a worker iterates over the items that it hands over, at most.
+const HAND_OVER_TIME: Duration = Duration::from_micros(50);
+
+/// How a loop over the items of a chunk has ended.
+pub(super) enum LoopEnd<I> {
+    /// Every item has run.
+    Complete,
+    /// The item at this index has failed, and the run goes on with the next one.
+    Tolerated(usize),
+    /// The rest of the chunk no longer counts.
+    Stopped,
+    /// The worker is cancelled or called. It has not begun this item.
+    Signalled(Option<I>),
+    /// These items are for other workers.
+    HandedOver(VecDeque<I>),
+}
+
+/// A chunk that is running, without its items and its collector.
+pub(super) struct RunningChunk<'c, 'w, 's, F, S: Source, C: Collector, E> {
+    pub(super) worker: &'c Worker<'w, 's, F, S, C, E>,
+    pub(super) token: &'c CancelToken,
+    /// The index of its first item, and the one after its last.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Since when its items run.
+    pub(super) began: Instant,
+    pub(super) failed: Vec<usize>,
+}
+
+impl<F, S, C, E> RunningChunk<'_, '_, '_, F, S, C, E>
+where
+    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
+    S: Source,
+    C: Collector,
+    E: Send,
+{
+    /// Runs fresh items, in a tight loop while nothing happens.
+    pub(super) fn run(
+        &mut self,
+        mut items: S::Items,
+        mut collector: C,
+    ) -> (LoopEnd<S::Item>, S::Items, C) {
+        let loop_end;
+        if self.worker.engine.run.policy.tolerates_errors() {
+            (loop_end, items, collector) = self.run_tolerant(items, collector);
+        } else {
+            loop_end = self.run_until_failure::<false>(&mut items, &mut collector);
+        }
+        match loop_end {
+            LoopEnd::Signalled(held) => self.run_signalled(held, items, collector),
+            loop_end => (loop_end, items, collector),
+        }
+    }
+
+    /// Goes on after a signal. As in `run_tolerant`, items and collector are moved here and not
+    /// borrowed, for the sake of the loop.
+    #[cold]
+    #[inline(never)]
+    fn run_signalled(
+        &mut self,
+        held: Option<S::Item>,
+        mut items: S::Items,
+        mut collector: C,
+    ) -> (LoopEnd<S::Item>, S::Items, C) {
+        let loop_end = self.run_carefully(held, &mut items, &mut collector);
+        (loop_end, items, collector)
+    }
+
+    /// Runs items until one fails, or the worker is signalled. `TOLERANT` makes a second copy of
+    /// the loop, as in the stealing engine; its value is not read.
+    #[expect(
+        clippy::inline_always,
+        reason = "the items must not leave their registers"
+    )]
+    #[inline(always)]
+    fn run_until_failure<const TOLERANT: bool>(
+        &mut self,
+        items: &mut S::Items,
+        collector: &mut C,
+    ) -> LoopEnd<S::Item> {
+        let (f, token, signal) = (self.worker.engine.f, self.token, self.token.node().signal());
+        let closure = UnwindFlag::default();
+        // Written only on the way out of the loop.
+        let (mut is_signalled, mut held, mut failed) = (false, None, None);
+        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
+        // that a second panic, from the drop of an item, does not abort the process.
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            collector.consume_iter(|| {
+                // Before the next item is taken, so that nothing has to be kept. But a sequential
+                // iterator is not read on if it was cancelled by its own `next`.
+                if S::IS_SPLIT && signal.is_raised() {
+                    is_signalled = true;
+                    return None;
+                }
+                let item = items.next()?;
+                if !S::IS_SPLIT && signal.is_raised() {
+                    (is_signalled, held) = (true, Some(item));
+                    return None;
+                }
+                match closure.run(|| f(token, item)) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        failed = Some(error);
+                        None
+                    }
+                }
+            });
+        }));
+        // Recorded at once, and not after the items are dropped, which may take long.
+        match unwound {
+            Ok(()) => match failed {
+                Some(error) => self.fail(&*items, collector, Kind::Error(error)),
+                None if is_signalled => LoopEnd::Signalled(held),
+                None => LoopEnd::Complete,
+            },
+            Err(payload) if closure.take() => self.fail(&*items, collector, Kind::Panic(payload)),
+            Err(payload) => self.stop(payload),
+        }
+    }
+
+    /// Goes on after each failure that the run tolerates. In a function of its own, for the sake of
+    /// the loop, as in the stealing engine.
+    #[inline(never)]
+    fn run_tolerant(
+        &mut self,
+        mut items: S::Items,
+        mut collector: C,
+    ) -> (LoopEnd<S::Item>, S::Items, C) {
+        loop {
+            match self.run_until_failure::<true>(&mut items, &mut collector) {
+                LoopEnd::Tolerated(index) => self.failed.push(index),
+                loop_end => return (loop_end, items, collector),
+            }
+        }
+    }
+
+    /// Runs items one by one, and looks before each whether other workers call for the rest. For
+    /// items that were handed over, and for the worker that is called.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn run_carefully(
+        &mut self,
+        held: Option<S::Item>,
+        rest: &mut dyn ExactSizeIterator<Item = S::Item>,
+        collector: &mut C,
+    ) -> LoopEnd<S::Item> {
+        let engine = self.worker.engine;
+        let (f, token, signal) = (engine.f, self.token, self.token.node().signal());
+        let closure = UnwindFlag::default();
+        let mut hands_over = true;
+        let mut items = Pending {
+            read: held.into_iter().collect(),
+            rest,
+        };
+        loop {
+            if hands_over && signal.is_call() && self.began.elapsed() >= engine.keep_time() {
+                // What has run is a chunk, and what is handed over is one, too. To hand over one
+                // item would gain nothing.
+                let min_chunk = engine.limits.min_chunk;
+                let count = min_chunk.max(2)..=(self.end - self.start).saturating_sub(min_chunk);
+                match catch_unwind(AssertUnwindSafe(|| {
+                    (count.contains(&items.len())).then(|| items.read_all())
+                })) {
+                    // Checked again, since an iterator may lie about its length: no more than there
+                    // is room for.
+                    Ok(Some(true))
+                        if count.contains(&items.read.len())
+                            && items.read.len() <= self.left(collector) =>
+                    {
+                        return LoopEnd::HandedOver(items.read);
+                    }
+                    Ok(Some(true)) => hands_over = false,
+                    // The rest is read after the next item.
+                    Ok(Some(false) | None) => {}
+                    Err(payload) => return self.give_up(items.read, payload),
+                }
+            }
+            let item = match catch_unwind(AssertUnwindSafe(|| items.next())) {
+                Ok(Some(item)) => item,
+                Ok(None) => return LoopEnd::Complete,
+                Err(payload) => return self.give_up(items.read, payload),
+            };
+            if signal.is_raised() && token.is_cancelled() {
+                engine.run.mark_incomplete();
+                items.read.push_front(item);
+                return self.drop_read(items.read);
+            }
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                let value = closure.run(|| f(token, item))?;
+                collector.consume(value);
+                Ok(())
+            }));
+            let loop_end = match ran {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => self.fail(&items, collector, Kind::Error(error)),
+                Err(payload) if closure.take() => {
+                    self.fail(&items, collector, Kind::Panic(payload))
+                }
+                Err(payload) => self.stop(payload),
+            };
+            match loop_end {
+                LoopEnd::Tolerated(index) => self.failed.push(index),
+                _ => return self.drop_read(items.read),
+            }
+        }
+    }
+
+    /// How many items have not begun, if the collector counts them. At most the whole chunk.
+    fn left(&self, collector: &C) -> usize {
+        let begun = collector
+            .count()
+            .map_or(0, |values| values + self.failed.len());
+        (self.end - self.start).saturating_sub(begun)
+    }
+
+    /// The source has panicked, so what comes after this is unknown.
+    #[cold]
+    fn stop(&self, payload: Payload) -> LoopEnd<S::Item> {
+        self.worker.engine.run.panicked(payload);
+        LoopEnd::Stopped
+    }
+
+    #[cold]
+    fn give_up(&self, read: VecDeque<S::Item>, payload: Payload) -> LoopEnd<S::Item> {
+        self.worker.engine.run.panicked(payload);
+        self.drop_read(read)
+    }
+
+    /// Drops items one by one: two panics of a list's drop would abort the process.
+    #[cold]
+    fn drop_read(&self, read: VecDeque<S::Item>) -> LoopEnd<S::Item> {
+        for item in read {
+            self.worker.engine.run.drop_value(item);
+        }
+        LoopEnd::Stopped
+    }
+
+    /// The item before `rest` has failed.
+    #[cold]
+    #[inline(never)]
+    fn fail<R>(&self, rest: &R, collector: &C, kind: Kind<E>) -> LoopEnd<S::Item>
+    where
+        R: ExactSizeIterator<Item = S::Item>,
+    {
+        // Without values nobody has counted the items. The length of the rest is user code, and may
+        // panic.
+        let index = catch_unwind(AssertUnwindSafe(|| match collector.count() {
+            Some(values) => self.start + values + self.failed.len(),
+            None => self.end.saturating_sub(rest.len().saturating_add(1)),
+        }));
+        match (index, kind) {
+            (Ok(index), kind) => self.fail_at(index, kind),
+            (Err(payload), Kind::Error(error)) => {
+                self.worker.engine.run.panicked(payload);
+                self.worker.engine.run.drop_value(error);
+                LoopEnd::Stopped
+            }
+            (Err(payload), Kind::Panic(first)) => {
+                self.worker.engine.run.panicked(first);
+                self.stop(payload)
+            }
+        }
+    }
+
+    /// Records a failure, and stops what no longer counts: if the error limit is reached,
+    /// everything after the bound. Everything before it runs to its end.
+    fn fail_at(&self, index: usize, kind: Kind<E>) -> LoopEnd<S::Item> {
+        let engine = self.worker.engine;
+        let (reaction, unwanted) = engine.run.record(Failure::new(Some(index), kind));
+        let later = lock(&engine.queue).narrow(self.worker.id, index, reaction);
+        engine.run.cancel_workers(&later);
+        engine.run.discard(unwanted);
+        match reaction {
+            Reaction::Continue => LoopEnd::Tolerated(index),
+            Reaction::StopAbove(bound) if index < bound => LoopEnd::Tolerated(index),
+            Reaction::StopAbove(_) | Reaction::Stop => LoopEnd::Stopped,
+        }
+    }
+}
+
+/// The items of a chunk that have not begun, of which the first were read.
+struct Pending<'c, I> {
+    read: VecDeque<I>,
+    rest: &'c mut dyn ExactSizeIterator<Item = I>,
+}
+
+impl<I> Pending<'_, I> {
+    /// Reads the items, to hand them over, but not for long. Whether these are all.
+    fn read_all(&mut self) -> bool {
+        let began = Instant::now();
+        for item in &mut *self.rest {
+            self.read.push_back(item);
+            if began.elapsed() > HAND_OVER_TIME {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl<I> Iterator for Pending<'_, I> {
+    type Item = I;
+
+    fn next(&mut self) -> Option<I> {
+        self.read.pop_front().or_else(|| self.rest.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.read.len().saturating_add(self.rest.len());
+        (left, Some(left))
+    }
+}
+
+impl<I> ExactSizeIterator for Pending<'_, I> {}
