@@ -18,8 +18,8 @@ use crate::with_group::WithGroup;
 ///
 /// # Order
 ///
-/// Each thread of the pool claims the next few items off the start of the input: items start in
-/// ascending order, and on one thread they run as in a loop. Of several failures the first in
+/// Each thread of the pool claims the next few items off the start of the input: items are claimed
+/// in ascending order, and on one thread they run as in a loop. Of several failures the first in
 /// iteration order is returned, the one with the lowest index: for a closure without side effects,
 /// that is the one that `for item in items { f(item)?; }` would end with. When an item fails, each
 /// thread starts at most one more of the later items, and all earlier items run to their end.

@@ -70,8 +70,8 @@ impl<E> Run<E> {
         }
     }
 
-    /// The sink of a stream wants no value after that of the item at `index`: the run has succeeded,
-    /// unless an item before has failed. What later items do no longer counts, except for a panic
+    /// The sink of a stream wants no value after that of the item at `index`: the run has
+    /// succeeded, unless an item before has failed. What later items do no longer counts, except for a panic
     /// that is not tolerated.
     pub(crate) fn succeed(&self, index: usize) {
         // Under the token's lock, if it is active, so that no failure is counted in between.

@@ -2,10 +2,9 @@
 //!
 //! As in OpenMP's `schedule(guided)`, a chunk is a share of what is left, so that all workers end
 //! together. Where items are quick, a chunk is limited to as many as fit into the target time: long
-//! enough that the cost of a claim does not count. Measured on two cores of an AMD EPYC by
-//! `cargo bench -p rayon-errgroup-benches --bench in_order claim`, with a chunk for each empty
-//! item: a worker alone needs 0.11 µs for a chunk, half of it for the clock, and two workers, which
-//! contend all the time, 0.4 µs.
+//! enough that the cost of a claim does not count. Measured on two cores of an AMD EPYC with a
+//! chunk for each empty item: a worker alone needs 0.2 µs for a chunk, a third of it for the clock,
+//! and two workers, which contend all the time, 0.4 µs.
 //!
 //! Many workers meet at one lock. If each of `n` workers claims once in the time `t`, the lock is
 //! busy for a part `p = n * 0.4 µs / t` of the time, and a claim waits for `0.4 µs * p / (2 - 2 *

@@ -18,8 +18,8 @@
 //! flight, or all items are in hand) parks itself: it ends, and is queued again by the worker or
 //! the sink that makes room. Only one, which watches a source that waits, sleeps now and then.
 //!
-//! A reader follows an item from [`for_each`] to [`worker`] (claims), [`chunk`] (begins and commits),
-//! [`running_chunk`] (the loop) and [`queue`] (what the workers share).
+//! A reader follows an item from [`for_each`] to [`worker`] (claims), [`chunk`] (begins and
+//! commits), [`running_chunk`] (the loop) and [`queue`] (what the workers share).
 
 #[expect(
     unsafe_code,
