@@ -90,9 +90,15 @@ impl<E> Run<E> {
         (self.token.node()).cancel(cause, &mut |_, payload| self.panicked(payload));
     }
 
-    /// Cancels workers of this run, because an item before theirs has failed.
+    /// Cancels workers of this run, because an item before theirs has failed. Their callbacks wait
+    /// for [`run_held_callbacks`](Run::run_held_callbacks).
     pub(crate) fn cancel_workers(&self, workers: &[CancelToken]) {
         let nodes = workers.iter().map(CancelToken::node);
-        Node::cancel_all(nodes, &Cause::Failed, &mut |payload| self.panicked(payload));
+        Node::cancel_holding(nodes, &Cause::Failed, &mut |payload| self.panicked(payload));
+    }
+
+    /// No item before the failure runs any more.
+    pub(crate) fn run_held_callbacks(&self) {
+        (self.token.node()).run_held(&mut |payload| self.panicked(payload));
     }
 }

@@ -5,8 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
 use crate::panic::Payload;
+use crate::sync::pool::{self, Yield};
 use crate::sync::thread::{self, ThreadId};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, backoff, lock, wait_at_most};
+
+/// A worker waits for a closure for about a millisecond before it runs other jobs: see [`backoff`].
+const FIRST_WAIT: u32 = 5;
 
 /// The closure and its progress. The lock is never held while the closure runs.
 pub(super) struct Callback {
@@ -63,14 +67,31 @@ impl Callback {
 
     /// Waits while another thread is running the closure. On the thread that runs it this returns
     /// at once, since that thread would wait for itself.
+    ///
+    /// A thread of a pool runs other jobs of the pool while it waits, if that takes longer: the
+    /// closure may have called rayon, and wait for this thread to run a job.
     pub(super) fn wait(&self) {
         let this_thread = thread::current().id();
+        let is_running =
+            |state: &State| matches!(*state, State::Running(thread) if thread != this_thread);
         let mut state = lock(&self.state);
-        while matches!(*state, State::Running(thread) if thread != this_thread) {
-            state = self
-                .ended
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        // Most closures are quick, and a job that runs on top of an item may take long.
+        let mut step = FIRST_WAIT;
+        while is_running(&state) {
+            if !pool::is_worker(None) {
+                let woken = self.ended.wait(state);
+                state = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state = wait_at_most(&self.state, &self.ended, state, backoff(step));
+            if is_running(&state) {
+                drop(state);
+                step = match pool::yield_now() {
+                    Some(Yield::Executed) => 0,
+                    _ => step + 1,
+                };
+                state = lock(&self.state);
+            }
         }
     }
 

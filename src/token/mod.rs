@@ -1,6 +1,7 @@
 //! `CancelToken`: a cancellation flag in a tree of such flags.
 
 mod callback;
+mod callback_threads;
 mod cancel_registration;
 mod cause;
 mod drop_guard;

@@ -261,7 +261,11 @@ fn a_deadline_and_a_cancellation() {
     explore("a deadline and a cancellation", || {
         let token = CancelToken::new();
         let child = token.child();
-        let timer = with(token.node(), |node: Arc<Node>| node.expire());
+        let timer = with(token.node(), |node: Arc<Node>| {
+            if let Some(callbacks) = node.expire() {
+                callbacks();
+            }
+        });
         let first = token.cancel();
         assert!(token.is_cancelled());
         timer.join().unwrap();
@@ -317,9 +321,75 @@ fn a_run_and_its_worker_are_cancelled_at_the_same_time() {
         let run = CancelToken::of_run(None);
         let worker = run.worker();
         let other = with(&run, |run| _ = run.cancel());
-        worker.node().cancel(&Cause::Failed, &mut |_, _| ());
+        Node::cancel_holding([worker.node()].into_iter(), &Cause::Failed, &mut |_| ());
         assert!(worker.is_cancelled());
         other.join().unwrap();
         assert_cancelled(&run);
+    });
+}
+
+/// A failure, a callback that is registered meanwhile, and the end of the items before the failure.
+#[test]
+fn a_callback_that_is_held_back_runs_once() {
+    explore("a callback that is held back", || {
+        let (run, calls) = (CancelToken::of_run(None), Calls::default());
+        let (worker, early) = (run.worker(), run.worker());
+        let failing = with(&run, move |run| {
+            Node::cancel_holding([worker.node()].into_iter(), &Cause::Failed, &mut |_| ());
+            assert!(worker.is_cancelled() && worker.done().is_closed());
+            run.node().run_held(&mut |_| ());
+        });
+        let registration = early.child().on_cancel(calls.call());
+        Node::cancel_holding([early.node()].into_iter(), &Cause::Failed, &mut |_| ());
+        let late = early.child();
+        assert!(late.is_cancelled());
+        let late = late.on_cancel(calls.call());
+        failing.join().unwrap();
+        run.node().run_held(&mut |_| ());
+        assert_eq!(calls.count(), 2);
+        drop((registration, late));
+    });
+}
+
+#[test]
+fn a_cancellation_of_the_run_does_not_hold_callbacks_back() {
+    explore("held back, and cancelled", || {
+        let (run, calls) = (CancelToken::of_run(None), Calls::default());
+        let worker = run.worker();
+        let registration = worker.on_cancel(calls.call());
+        let failing = with(&worker, |worker| {
+            Node::cancel_holding([worker.node()].into_iter(), &Cause::Failed, &mut |_| ());
+        });
+        assert!(run.cancel());
+        failing.join().unwrap();
+        assert_eq!(calls.count(), 1);
+        drop(registration);
+    });
+}
+
+/// A worker that sees the signal drops items. Who learns of that must see that the run is cancelled:
+/// otherwise a failure after these items would be the result.
+#[test]
+fn an_item_is_dropped_only_after_the_run_is_seen_to_be_cancelled() {
+    use loom::sync::Mutex;
+
+    explore("an item is dropped", || {
+        let run = CancelToken::of_run(None);
+        let worker = run.worker();
+        let dropped = Arc::new(Mutex::new(false));
+        let canceller = with(&run, |run| assert!(run.cancel()));
+        let by_worker = Arc::clone(&dropped);
+        let worker = with(&worker, move |worker| {
+            if worker.node().stops_worker() {
+                *by_worker.lock().unwrap() = true;
+            }
+        });
+        let sink = with(&run, move |run| {
+            let was_dropped = *dropped.lock().unwrap();
+            assert!(!was_dropped || run.is_cancelled());
+        });
+        canceller.join().unwrap();
+        worker.join().unwrap();
+        sink.join().unwrap();
     });
 }

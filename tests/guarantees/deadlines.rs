@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use crate::common::{cancelled, on_pool, on_pools, watched};
+use crate::common::{POOLS, cancelled, on_pool, on_pools, pool, watched};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -163,5 +164,78 @@ fn many_deadlines_in_any_order() {
         drop(kept);
         assert_eq!(early.load(SeqCst), 0, "fired before its time");
         assert_eq!(late.load(SeqCst), 0, "fired for a dropped token");
+    });
+}
+
+/// The callbacks of one deadline wait for another one, whose callbacks run meanwhile.
+#[test]
+fn a_callback_that_blocks_delays_no_deadline() {
+    watched(|| {
+        let (first, second) = (CancelToken::new(), CancelToken::new());
+        let (sender, receiver) = channel();
+        let _blocks = first.on_cancel({
+            let second = second.clone();
+            move || {
+                second.cancel_after(Duration::from_millis(1));
+                second.done().recv().unwrap_err();
+                receiver.recv().unwrap();
+            }
+        });
+        let _unblocks = second.on_cancel(move || sender.send(()).unwrap());
+        first.cancel_after(Duration::from_millis(1));
+        second.done().recv().unwrap_err();
+    });
+}
+
+/// The thread of the item drops the registration, and so waits for the callback, which waits for
+/// that thread.
+#[test]
+fn a_callback_may_call_rayon() {
+    for threads in POOLS {
+        watched(move || {
+            let pool = Arc::new(pool(threads));
+            let calls = Arc::new(AtomicUsize::new(0));
+            let group = ErrGroup::new().timeout(Duration::from_millis(1));
+            let result = pool.install(|| {
+                let items = (0..threads).into_par_iter().with_max_len(1);
+                items.with_group(&group).try_for_each(|token, _| {
+                    let (pool, calls) = (Arc::clone(&pool), Arc::clone(&calls));
+                    let (begins, begun) = channel();
+                    let _registration = token.on_cancel(move || {
+                        begins.send(()).unwrap();
+                        pool.install(|| (0..10).into_par_iter().for_each(|_| ()));
+                        let group = ErrGroup::new().timeout(HOUR);
+                        let items = (0..10).into_par_iter().with_group(&group);
+                        let result = pool.install(|| items.err_group(|_| Ok::<_, ()>(())));
+                        assert!(result.is_ok());
+                        calls.fetch_add(1, SeqCst);
+                    });
+                    begun.recv().unwrap();
+                    token.check()
+                })
+            });
+            assert!(matches!(cancelled(result), Cause::Deadline));
+            assert_eq!(calls.load(SeqCst), threads);
+        });
+    }
+}
+
+/// A run inside of a callback has deadlines, too.
+#[test]
+fn a_deadline_passes_inside_of_a_callback() {
+    watched(|| {
+        let (token, (sender, receiver)) = (CancelToken::new(), channel());
+        let _registration = token.on_cancel(move || {
+            let group = ErrGroup::new().timeout(Duration::from_millis(1));
+            let items = [0].par_iter().with_group(&group);
+            sender
+                .send(items.try_for_each(|token, _| token.sleep(HOUR)))
+                .unwrap();
+        });
+        token.cancel_after(Duration::from_millis(1));
+        assert!(matches!(
+            cancelled(receiver.recv().unwrap()),
+            Cause::Deadline
+        ));
     });
 }

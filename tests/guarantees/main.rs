@@ -8,7 +8,7 @@
 //! | 4. Isolation: down the tree, not up | `isolation.rs`, `tokens.rs`, `propagation.rs` |
 //! | 5. Panics outrank values | `panics.rs` |
 //! | 6. Promptness: few items begin afterwards | `promptness.rs`, `callbacks.rs`, `deadlines.rs` |
-//! | 7. In order: as in a loop | `in_order.rs`, `workers.rs`, `sources.rs`, `stream.rs` |
+//! | 7. In order: as in a loop | `in_order.rs`, `workers.rs`, `sources.rs`, `stream.rs`, `held_callbacks.rs` |
 //! | 8. No pool is blocked | `pools.rs`, `semaphore.rs`, `take_over.rs` |
 //! | 9. Nothing that was read waits | `take_over.rs` |
 //!
@@ -25,6 +25,7 @@ mod containment;
 mod deadlines;
 mod error_limit;
 mod errors;
+mod held_callbacks;
 mod in_order;
 mod in_order_guarantees;
 mod isolation;

@@ -145,6 +145,10 @@ where
         }
         queue.commit(self.id, start, result, rest);
         queue.refund(succeeded);
+        let runs_callbacks = queue.take_held_callbacks(self.id);
         self.release(queue);
+        if runs_callbacks {
+            run.run_held_callbacks();
+        }
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct ClaimQueue<S: Source, C: Collector> {
     handed_over: VecDeque<HandedOver<S::Item, C>>,
     /// Nothing after this index counts, because items have failed.
     bound: Option<usize>,
+    /// Workers after the bound are cancelled, and their callbacks held back.
+    callbacks_held: bool,
     pub(super) workers: Vec<WorkerState>,
     /// The workers that wait to be started again.
     parked: Vec<usize>,
@@ -75,6 +77,10 @@ pub(super) struct WorkerState {
     /// errors. The worker that has handed over items goes on with them, unless they come after the
     /// bound.
     pub(super) has_failed: bool,
+    /// It runs a chunk.
+    is_running: bool,
+    /// An item of the chunk that it runs has cancelled workers, or is about to.
+    cancels_workers: bool,
     /// It has several items in hand.
     has_several: bool,
     /// When it claimed its chunk, if it has several items and was not called.
@@ -88,6 +94,8 @@ impl WorkerState {
             token,
             sizer,
             has_failed: false,
+            is_running: false,
+            cancels_workers: false,
             has_several: false,
             callable_since: None,
         }
@@ -113,6 +121,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
             closed: workers == 0,
             handed_over: VecDeque::new(),
             bound: None,
+            callbacks_held: false,
             workers: Vec::new(),
             parked: Vec::new(),
             is_watched: false,
@@ -256,6 +265,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         self.running += 1;
         let state = &mut self.workers[worker];
         state.start = start;
+        state.is_running = true;
         if count >= self.limits.min_chunk.saturating_mul(2) && self.limits.workers > 1 {
             state.has_several = true;
             state.callable_since = Some(now);
@@ -311,6 +321,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         rest: Option<HandedOver<S::Item, C>>,
     ) {
         let state = &mut self.workers[worker];
+        state.is_running = false;
         if mem::take(&mut state.has_several) {
             self.have_several -= 1;
             if state.callable_since.take().is_some() {
@@ -435,8 +446,24 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         let Some(bound) = self.bound else {
             return Vec::new();
         };
+        self.workers[worker].cancels_workers = true;
         let later = self.workers.iter().filter(|worker| worker.start > bound);
         later.map(|worker| worker.token.clone()).collect()
+    }
+
+    /// Whether this worker, which has just committed its chunk, is to run the callbacks that are
+    /// held back: once nothing before the bound is left, and every worker that has cancelled others
+    /// has committed or will ask here.
+    pub(super) fn take_held_callbacks(&mut self, worker: usize) -> bool {
+        let Some(bound) = self.bound else {
+            return false;
+        };
+        self.callbacks_held |= mem::take(&mut self.workers[worker].cancels_workers);
+        let mut workers = self.workers.iter();
+        let is_earlier = workers.any(|worker| worker.is_running && worker.start <= bound);
+        let first = self.handed_over.front();
+        let is_left = is_earlier || first.is_some_and(|rest| rest.start <= bound);
+        !is_left && mem::take(&mut self.callbacks_held)
     }
 
     /// Whether the sequential loop would have stopped before `index`, when every item before

@@ -195,7 +195,7 @@ where
                 Ok(None) => return LoopEnd::Complete,
                 Err(payload) => return self.give_up(items.read, payload),
             };
-            if signal.is_raised() && token.is_cancelled() {
+            if token.node().stops_worker() {
                 engine.run.mark_incomplete();
                 items.read.push_front(item);
                 return self.drop_read(items.read);

@@ -4,16 +4,18 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::links::Held;
 use super::{ACTIVE, CANCELLED, Node, Owner, RELEASED};
 use crate::panic::{Payload, drop_payload};
 use crate::sync::channel::{Receiver, bounded};
 use crate::token::Cause;
 use crate::token::callback::Callback;
+use crate::token::callback_threads::Job;
 use crate::token::timer;
 
 /// The result of a registration.
 pub(in crate::token) enum Registered {
-    /// The callback waits under this key.
+    /// The callback waits under this key: the node is active, or holds its callbacks back.
     Waiting(u64),
     /// The node is cancelled, so the caller runs the callback.
     AlreadyCancelled,
@@ -46,7 +48,7 @@ impl Node {
     pub(in crate::token) fn register(&self, callback: &Arc<Callback>) -> Registered {
         let mut links = self.links();
         match self.state_locked(&links) {
-            ACTIVE => {
+            state if state == ACTIVE || links.held == Held(true) => {
                 let attached = links.get_or_insert();
                 let key = attached.new_key();
                 attached.callbacks.insert(key, Arc::clone(callback));
@@ -120,19 +122,26 @@ impl Node {
 }
 
 impl timer::Expire for Node {
-    /// Cancels the node for its deadline. The timer has no caller that a panic of a callback could
-    /// go to, so the panic is kept at the run where the callback was registered.
-    fn expire(self: Arc<Self>) {
-        self.cancel(&Cause::Deadline, &mut |node, payload| {
-            let mut next = Some(node);
-            while let Some(node) = next {
-                if node.owner == Owner::Run {
-                    return node.keep_orphaned_panic(payload);
+    /// Cancels the node for its deadline. The callbacks are returned, since they may take long. They
+    /// have no caller that a panic could go to, so it is kept at the run where the callback was
+    /// registered.
+    fn expire(self: Arc<Self>) -> Option<Job> {
+        let callbacks = self.lock_active()?.mark(&Cause::Deadline);
+        if callbacks.is_empty() {
+            return None;
+        }
+        Some(Box::new(move || {
+            callbacks.run(&mut |node, payload| {
+                let mut next = Some(node);
+                while let Some(node) = next {
+                    if node.owner == Owner::Run {
+                        return node.keep_orphaned_panic(payload);
+                    }
+                    next = node.parent();
                 }
-                next = node.parent();
-            }
-            drop_payload([payload]);
-        });
+                drop_payload([payload]);
+            });
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::LazyCell;
 use std::sync::Arc;
 
+use super::links::Held;
 use super::{ACTIVE, CANCELLED, Links, Node, Owner, RELEASED, STOP};
 use crate::panic::{Payload, drop_catching, first_panic};
 use crate::sync::MutexGuard;
@@ -28,20 +29,43 @@ impl<'n> Active<'n> {
     /// receives the payload of each callback that panics, and the node where that callback was
     /// registered, before the threads that wait for the callback continue.
     pub(crate) fn cancel(self, cause: &Cause, on_panic: &mut dyn FnMut(&Node, Payload)) {
-        self.mark_cancelled(cause.clone())
-            .propagate(cause, on_panic);
+        self.mark(cause).run(on_panic);
+    }
+
+    /// Cancels the node and everything below it, and leaves the callbacks to the caller.
+    pub(super) fn mark(self, cause: &Cause) -> Callbacks {
+        let node = self.mark_cancelled(cause.clone(), Held(false));
+        node.close_subtree(cause, Held(false))
     }
 
     /// Marks this node alone as cancelled, and releases the lock.
-    fn mark_cancelled(mut self, cause: Cause) -> &'n Arc<Node> {
+    fn mark_cancelled(mut self, cause: Cause, held: Held) -> &'n Arc<Node> {
         // The cause comes first, so that every cancelled node has one (invariant 1).
         self.links.cause = Some(cause);
+        self.links.held = held;
         // Before the state: whoever sees the node cancelled should see this, too. It is a hint, so
         // it is Relaxed, and if a call comes at the same time it does not matter which bit is lost.
         self.node.signal.store(STOP, Ordering::Relaxed);
         // Release pairs with the Acquire load in `Node::is_cancelled`.
         self.node.state.store(CANCELLED, Ordering::Release);
         self.node
+    }
+}
+
+/// The callbacks of nodes that were cancelled, for a thread to run without a lock.
+#[must_use]
+pub(super) struct Callbacks(Vec<(Arc<Node>, Arc<Callback>)>);
+
+impl Callbacks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// For `on_panic` see [`Active::cancel`].
+    pub(super) fn run(self, on_panic: &mut dyn FnMut(&Node, Payload)) {
+        for (node, callback) in self.0 {
+            callback.run(&mut |payload| on_panic(&node, payload));
+        }
     }
 }
 
@@ -67,29 +91,39 @@ impl Node {
         is_trigger
     }
 
-    /// Cancels those of these nodes that are active, and everything below them. All of them are
-    /// cancelled before the first callback runs, because a callback may take long.
-    pub(crate) fn cancel_all<'n>(
+    /// Cancels those of these nodes that are active, and everything below them, and holds their
+    /// callbacks back: they run at [`run_held`](Node::run_held), or when an ancestor is cancelled.
+    /// Callbacks that are registered meanwhile are held back, too.
+    pub(crate) fn cancel_holding<'n>(
         nodes: impl Iterator<Item = &'n Arc<Node>>,
         cause: &Cause,
         on_panic: &mut dyn FnMut(Payload),
     ) {
-        let mut callbacks = Vec::new();
+        // Of descendants that something else has cancelled, whose thread has not taken them yet.
+        let mut callbacks = Callbacks(Vec::new());
         for node in nodes {
             if let Some(active) = node.lock_active() {
-                let node = active.mark_cancelled(cause.clone());
-                callbacks.append(&mut node.close_subtree(cause));
+                let node = active.mark_cancelled(cause.clone(), Held(true));
+                (callbacks.0).append(&mut node.close_subtree(cause, Held(true)).0);
             }
         }
-        for (_, callback) in callbacks {
-            callback.run(on_panic);
-        }
+        callbacks.run(&mut |_, payload| on_panic(payload));
     }
 
-    /// Cancels everything below this node, which is cancelled already, and runs the callbacks.
-    fn propagate(self: &Arc<Self>, cause: &Cause, on_panic: &mut dyn FnMut(&Node, Payload)) {
-        for (node, callback) in self.close_subtree(cause) {
-            callback.run(&mut |payload| on_panic(&node, payload));
+    /// Runs the callbacks below this node that are held back.
+    #[cold]
+    pub(crate) fn run_held(self: &Arc<Self>, on_panic: &mut dyn FnMut(Payload)) {
+        let children: Vec<_> = (self.links().get())
+            .map(|attached| attached.live_children().collect())
+            .unwrap_or_default();
+        for child in children {
+            let links = child.links();
+            let cause = links.cause.clone().filter(|_| links.held == Held(true));
+            drop(links);
+            if let Some(cause) = cause {
+                let callbacks = child.close_subtree(&cause, Held(false));
+                callbacks.run(&mut |_, payload| on_panic(payload));
+            }
         }
     }
 
@@ -101,9 +135,9 @@ impl Node {
         }
     }
 
-    /// Marks everything below this node as cancelled, wakes the threads that wait for any of these
-    /// nodes or for this one, and returns the callbacks, for the caller to run.
-    fn close_subtree(self: &Arc<Self>, cause: &Cause) -> Vec<(Arc<Node>, Arc<Callback>)> {
+    /// Marks everything below this node, which is marked already, as cancelled. Wakes the threads
+    /// that wait for any of these nodes, and returns the callbacks that are not to be held back.
+    fn close_subtree(self: &Arc<Self>, cause: &Cause, held: Held) -> Callbacks {
         // Made on demand: most runs are cancelled without tokens below them.
         let inherited = LazyCell::new(|| cause.inherited());
         let (mut callbacks, mut pending) = (Vec::new(), Vec::new());
@@ -120,17 +154,21 @@ impl Node {
                     Owner::Worker => node.cause_of_run(),
                 };
                 if let (Some(cause), Some(active)) = (cause, node.lock_active()) {
-                    active.mark_cancelled(cause);
+                    active.mark_cancelled(cause, held);
                 }
             }
             let mut links = node.links();
             // Still true for a worker that its run is about to release: it keeps what hangs on it.
             let is_active = node.state_locked(&links) == ACTIVE;
+            if held == Held(false) {
+                links.held = held;
+            }
+            let is_held = links.held == Held(true);
             let closed = links.get().and_then(|attached| {
                 // Upgraded into a list that outlives the lock: the last reference to a child may be
                 // among these, and the drop of a node locks its parent.
                 pending.extend(attached.live_children());
-                (!is_active).then(|| attached.close())
+                (!is_active).then(|| attached.close(is_held))
             });
             drop(links);
             for callback in closed.unwrap_or_default().into_callbacks() {
@@ -138,9 +176,11 @@ impl Node {
             }
             next = pending.pop();
         }
-        // The whole subtree is marked, so no thread needs to reach it from above any more.
-        self.unlink_from_parent();
-        callbacks
+        if held == Held(false) {
+            // The whole subtree is marked, so no thread needs to reach it from above any more.
+            self.unlink_from_parent();
+        }
+        Callbacks(callbacks)
     }
 
     /// Releases the token of a run that has ended. Returns a panic that a callback left behind for
@@ -155,9 +195,8 @@ impl Node {
         // The thread that cancelled the run may not have reached every descendant yet. It is not
         // waited for: this thread does the rest, so that no token of the run is left active.
         if let Some(cause) = self.cause() {
-            self.propagate(&cause, &mut |_, payload| {
-                first_panic(&mut panic, Some(payload));
-            });
+            let callbacks = self.close_subtree(&cause, Held(false));
+            callbacks.run(&mut |_, payload| first_panic(&mut panic, Some(payload)));
         }
         while let Some(node) = pending.pop() {
             // The token of a run below is released at the end of that run.
@@ -183,7 +222,7 @@ impl Node {
         let mut panic = attached.orphaned_panic.take();
         if is_active {
             pending.extend(attached.live_children());
-            let closed = attached.close();
+            let closed = attached.close(false);
             // The closures are the user's data, which is never dropped under a lock.
             drop(links);
             for callback in closed.into_callbacks() {
@@ -206,7 +245,9 @@ mod tests {
         let parent = Node::root();
         let run = Node::of_run(Some(&parent));
         let worker = run.worker();
-        run.lock_active().unwrap().mark_cancelled(Cause::Deadline);
+        run.lock_active()
+            .unwrap()
+            .mark_cancelled(Cause::Deadline, Held(false));
         parent.cancel(&Cause::Requested(None), &mut |_, _| ());
         assert!(matches!(worker.cause(), Some(Cause::Deadline)));
     }

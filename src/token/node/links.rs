@@ -17,10 +17,17 @@ use crate::token::timer;
 pub(super) struct Links {
     /// Why the node is cancelled, once it is.
     pub(super) cause: Option<Cause>,
+    /// Whether the callbacks wait, although the node is cancelled.
+    pub(super) held: Held,
     /// Boxed and made on demand: nothing is ever attached to most tokens, and every run pays for
     /// the creation of its token.
     attached: Option<Box<Attached>>,
 }
+
+/// Whether callbacks are held back: those of later items, while an earlier item runs that has not
+/// failed, and that must not notice a failure after it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Held(pub(super) bool);
 
 #[derive(Default)]
 pub(super) struct Attached {
@@ -58,15 +65,19 @@ impl Attached {
         self.children.values().filter_map(Weak::upgrade)
     }
 
-    /// Closes the `done` channel, and takes the callbacks and the timer entry, which the caller
-    /// runs or drops without the lock. For a node that is no longer active; later calls find
-    /// nothing.
-    pub(super) fn close(&mut self) -> Closed {
+    /// Closes the `done` channel, and takes the timer entry and, unless they are held back, the
+    /// callbacks. The caller runs or drops them without the lock. For a node that is no longer
+    /// active; later calls find only what was registered since.
+    pub(super) fn close(&mut self, is_held: bool) -> Closed {
         // Under the lock, so that the next thread to take it finds the channel closed. It only
         // wakes threads: no user code runs.
         self.done = None;
         Closed {
-            callbacks: mem::take(&mut self.callbacks),
+            callbacks: if is_held {
+                BTreeMap::new()
+            } else {
+                mem::take(&mut self.callbacks)
+            },
             _timer: self.timer.take(),
         }
     }

@@ -16,7 +16,8 @@
 //!    middle of the tree cuts no descendant off, and dropping the last handle of a leaf frees the
 //!    path above it.
 //! 4. Callbacks, the `done` channel and the timer entry are taken by the first propagation that
-//!    reaches the node. So each callback runs at most once.
+//!    reaches the node. So each callback runs at most once. A propagation may hold the callbacks
+//!    back (`Links::held`): then a later one takes them, and until then the node stays listed.
 //!
 //! Lock order: the `links` of a node, then the record of the run or the queue of the timer. No
 //! thread holds the locks of two nodes. No lock is held while a callback runs or user data is
@@ -34,10 +35,10 @@ mod cancel;
 mod links;
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 pub(super) use self::attach::Registered;
-use self::links::Links;
+use self::links::{Held, Links};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::Receiver;
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -82,8 +83,9 @@ pub(crate) struct Signal<'n>(&'n AtomicU8);
 impl Signal<'_> {
     #[inline]
     pub(crate) fn is_raised(self) -> bool {
-        // Relaxed, so it pairs with no store: a caller that sees the signal drops an item, or
-        // looks at the state or at the claim queue, and reads nothing else that was written.
+        // Relaxed, so it pairs with no store. A worker that sees the signal looks at the state
+        // before it drops an item (`Node::stops_worker`). An item of the stealing engine is dropped
+        // at once: who learns of that has joined its job, and takes the lock of the node.
         self.0.load(Ordering::Relaxed) != 0
     }
 
@@ -105,6 +107,13 @@ impl Node {
             links: Mutex::new(Links::default()),
             done: OnceLock::new(),
         }
+    }
+
+    fn with_cause(mut self, cause: Option<Cause>, held: Held) -> Node {
+        let links = self.links.get_mut();
+        let links = links.unwrap_or_else(PoisonError::into_inner);
+        (links.cause, links.held) = (cause, held);
+        self
     }
 
     pub(super) fn root() -> Arc<Node> {
@@ -144,23 +153,23 @@ impl Node {
 
     fn new_child(self: &Arc<Self>, owner: Owner) -> Arc<Node> {
         let mut links = self.links();
-        let state = self.state_locked(&links);
-        if state == ACTIVE {
+        let (state, held) = (self.state_locked(&links), links.held);
+        let inherited = links.cause.as_ref().map(Cause::inherited);
+        if state == ACTIVE || held == Held(true) {
             // Listed under the lock, so that a propagation that starts later finds the child
             // (invariant 2).
             let attached = links.get_or_insert();
             let key = attached.new_key();
-            let child = Arc::new(Node::new(owner, ACTIVE, Some((Arc::clone(self), key))));
+            let child = Node::new(owner, state, Some((Arc::clone(self), key)));
+            let child = Arc::new(child.with_cause(inherited, held));
             attached.children.insert(key, Arc::downgrade(&child));
             return child;
         }
         // Otherwise the state of this node is final, and the child starts in it.
-        let inherited = links.cause.as_ref().map(Cause::inherited);
         drop(links);
         // Not listed, since no ancestor needs to reach it. Key 0 is never used in a list.
         let child = Node::new(owner, state, Some((Arc::clone(self), 0)));
-        child.links().cause = inherited;
-        Arc::new(child)
+        Arc::new(child.with_cause(inherited, held))
     }
 
     /// Removes this node from its parent's list of children.
@@ -215,6 +224,15 @@ impl Node {
     #[inline]
     pub(crate) fn signal(&self) -> Signal<'_> {
         Signal(&self.signal)
+    }
+
+    /// Whether the worker that has this token drops what it has not begun.
+    #[inline]
+    pub(crate) fn stops_worker(&self) -> bool {
+        // The state is asked too, for its Acquire: it pairs with the Release store of the thread that
+        // cancels the run. That thread has marked the run before, so whoever learns from this worker
+        // that an item was dropped sees that the run is cancelled.
+        self.signal().is_raised() && self.is_cancelled()
     }
 
     /// Asks the worker that has this token to hand over items that it has not begun.

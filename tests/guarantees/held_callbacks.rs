@@ -1,0 +1,223 @@
+//! Guarantee 7, by `on_cancel`: an item does not notice that a later item has failed, although
+//! callbacks of later items may stop what it uses.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
+use crate::common::{cancelled, on_pool, payload_of, shared};
+use rayon::prelude::*;
+use rayon_errgroup::{CancelRegistration, CancelToken, Cause, ErrGroup, GroupError, prelude::*};
+
+type Item<'f> = &'f (dyn Fn(&CancelToken) -> Result<(), &'static str> + Sync);
+
+/// Runs three items at the same time: in order, lazily, and as a stream.
+fn on_three_threads(body: fn(&dyn Fn([Item<'_>; 3]) -> Result<(), GroupError<&'static str>>)) {
+    for threads in [3, 8] {
+        on_pool(threads, move || {
+            let group = &ErrGroup::new();
+            body(&|items| {
+                let items = items.into_par_iter().in_order().with_group(group);
+                items.try_for_each(|token, item| item(token))
+            });
+            body(&|items| {
+                let items = items.into_iter().par_in_order().with_group(group);
+                items.try_for_each(|token, item| item(token))
+            });
+            body(&|items| {
+                let items = items.into_par_iter().in_order().with_group(group);
+                items.try_stream(|token, item| item(token), |()| Ok(()))
+            });
+        });
+    }
+}
+
+/// What items share, such as an HTTP client: the callback of one stops it for all.
+#[derive(Clone, Default)]
+struct Client(Arc<AtomicBool>);
+
+impl Client {
+    fn stop_on_cancel(&self, token: &CancelToken) -> CancelRegistration {
+        let client = self.clone();
+        token.on_cancel(move || client.0.store(true, SeqCst))
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.load(SeqCst)
+    }
+}
+
+#[test]
+fn a_failure_runs_no_callback_while_an_earlier_item_runs() {
+    on_three_threads(|run| {
+        let (client, kept) = (Client::default(), Mutex::new(Vec::new()));
+        let ((begun, begins), (woken, wakes)) = (shared(), shared());
+        let result = run([
+            &|_| {
+                wakes.lock().unwrap().recv().unwrap();
+                // A consequence of item 1, if its callback stopped the client.
+                let is_stopped = client.is_stopped();
+                if is_stopped { Err("stopped") } else { Ok(()) }
+            },
+            &|_| {
+                begins.lock().unwrap().recv().unwrap();
+                Err("the root")
+            },
+            &|token| {
+                let early = client.stop_on_cancel(token);
+                begun.lock().unwrap().send(()).unwrap();
+                // The token itself reacts at once.
+                token.done().recv().unwrap_err();
+                assert!(token.is_cancelled() && token.child().is_cancelled());
+                let late = client.stop_on_cancel(token);
+                let below = client.stop_on_cancel(&token.child());
+                kept.lock().unwrap().extend([early, late, below]);
+                woken.lock().unwrap().send(()).unwrap();
+                Err("a consequence")
+            },
+        ]);
+        assert_eq!(result.unwrap_err().into_error(), Some("the root"));
+        assert!(client.is_stopped(), "the callbacks run at the end");
+        for registration in kept.into_inner().unwrap() {
+            assert!(!registration.unregister(), "each of them has run");
+        }
+    });
+}
+
+#[test]
+fn a_callback_runs_once_no_earlier_item_is_left() {
+    on_three_threads(|run| {
+        let ((begun, begins), (unblock, blocked)) = (shared(), shared());
+        let result = run([
+            &|_| Ok(()),
+            &|_| {
+                begins.lock().unwrap().recv().unwrap();
+                Err("the root")
+            },
+            &|token| {
+                let unblock = unblock.lock().unwrap().clone();
+                let _registration = token.on_cancel(move || unblock.send(()).unwrap());
+                begun.lock().unwrap().send(()).unwrap();
+                blocked.lock().unwrap().recv().unwrap();
+                Err("a consequence")
+            },
+        ]);
+        assert_eq!(result.unwrap_err().into_error(), Some("the root"));
+    });
+}
+
+#[test]
+fn a_registration_that_is_dropped_meanwhile_never_runs() {
+    on_three_threads(|run| {
+        let (client, (begun, begins), (woken, wakes)) = (Client::default(), shared(), shared());
+        let result = run([
+            &|_| Ok(wakes.lock().unwrap().recv().unwrap()),
+            &|_| {
+                begins.lock().unwrap().recv().unwrap();
+                Err("the root")
+            },
+            &|token| {
+                let early = client.stop_on_cancel(token);
+                begun.lock().unwrap().send(()).unwrap();
+                token.done().recv().unwrap_err();
+                drop((early, client.stop_on_cancel(token)));
+                woken.lock().unwrap().send(()).unwrap();
+                Err("a consequence")
+            },
+        ]);
+        assert_eq!(result.unwrap_err().into_error(), Some("the root"));
+        assert!(!client.is_stopped());
+    });
+}
+
+/// Only a failure waits for the items before it.
+#[test]
+fn a_cancellation_from_outside_runs_callbacks_at_once() {
+    for threads in [3, 8] {
+        on_pool(threads, || {
+            let (client, kept, stop) = (Client::default(), Mutex::new(None), CancelToken::new());
+            let ((begun, begins), (woken, wakes)) = (shared(), shared());
+            let group = ErrGroup::new().token(&stop);
+            let items = (0..3).into_par_iter().in_order().with_group(&group);
+            let result = items.try_for_each(|token, item| match item {
+                0 => {
+                    wakes.lock().unwrap().recv().unwrap();
+                    assert!(!client.is_stopped());
+                    stop.cancel();
+                    assert!(client.is_stopped());
+                    Err("stopped")
+                }
+                1 => {
+                    begins.lock().unwrap().recv().unwrap();
+                    Err("a failure")
+                }
+                _ => {
+                    *kept.lock().unwrap() = Some(client.stop_on_cancel(token));
+                    begun.lock().unwrap().send(()).unwrap();
+                    token.done().recv().unwrap_err();
+                    woken.lock().unwrap().send(()).unwrap();
+                    Err("a consequence")
+                }
+            });
+            // Item 0 failed after the run was cancelled, and the failure of item 1 counted before.
+            assert_eq!(result.unwrap_err().into_error(), Some("a failure"));
+        });
+    }
+}
+
+#[test]
+fn a_callback_that_panics_is_the_result() {
+    on_three_threads(|run| {
+        let ((begun, begins), kept) = (shared(), Mutex::new(None));
+        let payload = payload_of(|| {
+            run([
+                &|_| Ok(()),
+                &|_| {
+                    begins.lock().unwrap().recv().unwrap();
+                    Err("the root")
+                },
+                &|token| {
+                    *kept.lock().unwrap() = Some(token.on_cancel(|| panic!("a callback")));
+                    begun.lock().unwrap().send(()).unwrap();
+                    token.done().recv().unwrap_err();
+                    Err("a consequence")
+                },
+            ])
+        });
+        assert_eq!(payload.downcast_ref(), Some(&"a callback"));
+    });
+}
+
+/// A run below an item that a failure has cancelled ends as usual, with its callbacks.
+#[test]
+fn a_run_below_a_cancelled_item_runs_its_callbacks() {
+    on_three_threads(|run| {
+        let ((begun, begins), (woken, wakes)) = (shared(), shared());
+        let (sender, receiver) = channel();
+        let sender = Mutex::new(sender);
+        let result = run([
+            &|_| Ok(wakes.lock().unwrap().recv().unwrap()),
+            &|_| {
+                begins.lock().unwrap().recv().unwrap();
+                Err("the root")
+            },
+            &|token| {
+                let group = ErrGroup::new().token(token);
+                let kept = Mutex::new(None);
+                let nested = group.scope(|s| {
+                    let sender = sender.lock().unwrap().clone();
+                    let registration = s.token().on_cancel(move || sender.send(()).unwrap());
+                    *kept.lock().unwrap() = Some(registration);
+                    begun.lock().unwrap().send(()).unwrap();
+                    s.token().done().recv().unwrap_err();
+                    Err::<(), _>("woken")
+                });
+                assert!(matches!(cancelled(nested).root(), Cause::Failed));
+                woken.lock().unwrap().send(()).unwrap();
+                Err("a consequence")
+            },
+        ]);
+        assert_eq!(result.unwrap_err().into_error(), Some("the root"));
+        assert_eq!(receiver.try_recv(), Ok(()));
+    });
+}
