@@ -1,12 +1,20 @@
 //! `GracePeriod`: whether the result of a run is decided, once its token is cancelled.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::run::Run;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, pool};
 
-/// How long a run that was cancelled from outside waits for proof that an item was left.
-const GRACE_PERIOD: Duration = Duration::from_millis(20);
+/// How long a thread of a run that was cancelled from outside waits for proof that an item was
+/// left: as long as a `filter` takes for some ten million items.
+const GRACE_PERIOD: Duration = Duration::from_millis(100);
+
+/// How many items a thread drops between two looks at the clock, at most.
+const MAX_STRIDE: u32 = 256;
+
+/// A thread looks at the clock about this often.
+const STRIDE_TIME: Duration = Duration::from_micros(20);
 
 /// A run on the stealing engine.
 ///
@@ -17,15 +25,25 @@ const GRACE_PERIOD: Duration = Duration::from_millis(20);
 /// after the grace period the run gives up without proof.
 pub(super) struct GracePeriod<'r, E> {
     run: &'r Run<E>,
-    /// Since when an item could have arrived.
-    since: Mutex<Option<Instant>>,
+    /// For each thread of the pool, made when the first thread sees the cancellation.
+    threads: OnceLock<Box<[Mutex<Option<Looks>>]>>,
+}
+
+/// What a thread that has seen the cancellation remembers.
+#[derive(Clone, Copy)]
+struct Looks {
+    /// Since when it waits for an item.
+    since: Instant,
+    last: Instant,
+    /// How many items it drops before it looks again.
+    stride: u32,
 }
 
 impl<'r, E> GracePeriod<'r, E> {
     pub(super) fn of(run: &'r Run<E>) -> Self {
         GracePeriod {
             run,
-            since: Mutex::new(None),
+            threads: OnceLock::new(),
         }
     }
 
@@ -34,23 +52,46 @@ impl<'r, E> GracePeriod<'r, E> {
         self.run
     }
 
-    /// Once the token is cancelled: whether rayon may stop producing items.
-    #[cold]
-    pub(super) fn is_decided(&self) -> bool {
-        if self.run.is_incomplete() {
-            return true;
-        }
-        let since = *lock(&self.since).get_or_insert_with(Instant::now);
-        let gives_up = since.elapsed() > GRACE_PERIOD;
-        if gives_up {
-            self.run.mark_incomplete();
-        }
-        gives_up
+    /// What this thread remembers. No other thread locks it.
+    fn this_thread(&self) -> &Mutex<Option<Looks>> {
+        let threads = self.threads.get_or_init(|| {
+            // And one for a caller outside of the pool.
+            let count = pool::current_num_threads() + 1;
+            (0..count).map(|_| Mutex::new(None)).collect()
+        });
+        let index = rayon::current_thread_index().map_or(0, |index| index + 1);
+        // Not out of range, as long as a run stays in its pool.
+        &threads[index.min(threads.len() - 1)]
     }
 
-    /// An item that began before the cancellation has ended, and the next may be the proof.
+    /// Looks at the clock. Returns how many items may come before the next look, or `None` if the
+    /// run gives up.
+    #[cold]
+    pub(super) fn look(&self) -> Option<u32> {
+        let now = Instant::now();
+        let mut looks = lock(self.this_thread());
+        let looks = looks.get_or_insert(Looks {
+            since: now,
+            last: now,
+            stride: 1,
+        });
+        if now - looks.since > GRACE_PERIOD {
+            self.run.mark_incomplete();
+            return None;
+        }
+        looks.stride = if now - looks.last < STRIDE_TIME {
+            (looks.stride * 2).min(MAX_STRIDE)
+        } else {
+            1
+        };
+        looks.last = now;
+        Some(looks.stride)
+    }
+
+    /// An item that began before the cancellation has ended on this thread, and the next one may be
+    /// the proof.
     #[cold]
     pub(super) fn restart(&self) {
-        *lock(&self.since) = Some(Instant::now());
+        *lock(self.this_thread()) = None;
     }
 }

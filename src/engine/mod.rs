@@ -7,6 +7,7 @@ pub(crate) mod user_code;
 mod collect;
 mod grace_period;
 mod panic_fuse;
+mod parts;
 #[expect(
     unsafe_code,
     reason = "values are written into place; each block has its argument"

@@ -19,8 +19,8 @@ pub(super) struct PanicFuse<'r, E> {
     grace_period: &'r GracePeriod<'r, E>,
     /// Whether a panic seen now is new. False until the work has begun.
     armed: Cell<bool>,
-    /// Whether this part of the input has seen that the run is cancelled.
-    saw_cancellation: Cell<bool>,
+    /// How many items may be dropped before the next look at the clock, once the run is cancelled.
+    looks_after: Cell<u32>,
 }
 
 impl<'r, E> PanicFuse<'r, E> {
@@ -28,7 +28,7 @@ impl<'r, E> PanicFuse<'r, E> {
         PanicFuse {
             grace_period,
             armed: Cell::new(false),
-            saw_cancellation: Cell::new(false),
+            looks_after: Cell::new(0),
         }
     }
 
@@ -37,8 +37,13 @@ impl<'r, E> PanicFuse<'r, E> {
         PanicFuse {
             grace_period: self.grace_period,
             armed: self.armed.clone(),
-            saw_cancellation: self.saw_cancellation.clone(),
+            looks_after: self.looks_after.clone(),
         }
+    }
+
+    /// For a part that waits, and may be dropped on any thread.
+    pub(super) fn unarmed(&self) -> Self {
+        PanicFuse::new(self.grace_period)
     }
 
     #[inline]
@@ -57,13 +62,32 @@ impl<'r, E> PanicFuse<'r, E> {
         self.run().token().is_cancelled() && self.is_decided()
     }
 
-    #[cold]
+    /// Asked for every item that a `filter` drops after the cancellation.
+    #[inline]
     fn is_decided(&self) -> bool {
-        if !self.saw_cancellation.replace(true) {
-            // The item that has just ended may have begun before the cancellation.
+        if self.run().is_incomplete() {
+            return true;
+        }
+        let left = self.looks_after.get();
+        if left > 0 {
+            self.looks_after.set(left - 1);
+            return false;
+        }
+        match self.grace_period.look() {
+            Some(stride) => {
+                self.looks_after.set(stride);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// An item has ended. If the run is cancelled, that may have happened meanwhile.
+    #[inline]
+    pub(super) fn item_ended(&self) {
+        if self.run().token().is_cancelled() && !self.run().is_incomplete() {
             self.grace_period.restart();
         }
-        self.grace_period.is_decided()
     }
 }
 

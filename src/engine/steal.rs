@@ -6,23 +6,28 @@
 //! cancelled, the item is dropped, which proves that the run is not complete. From then on the
 //! consumers are `full`, and rayon produces nothing more.
 //!
-//! The items of one leaf run one after another on one thread. How small leaves are is up to the
-//! iterator (`with_max_len`).
+//! The items of one leaf run one after another on one thread, but for those that are postponed
+//! ([`parts`](super::parts)). How small leaves are is up to the iterator (`with_max_len`).
 
 use std::marker::PhantomData;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
-use super::collect::{Collector, LeafCollector, PerLeaf, Unit, concatenate};
+use super::collect::{LeafCollector, PerLeaf, Unit, concatenate};
 use super::grace_period::GracePeriod;
 use super::panic_fuse::PanicFuse;
+use super::parts::{Part, Parts};
 use super::slots::Buffer;
 use super::unwind_flag::UnwindFlag;
-use super::user_code::UserCode;
+use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Failure, Kind, Reaction, Run};
 use crate::token::CancelToken;
+
+/// How many items of one leaf are postponed at most. A leaf may be endless.
+const MAX_POSTPONED: usize = 1000;
 
 /// Calls `f` for every item. `None` if the source panicked.
 pub(crate) fn for_each<I, F, E>(items: I, run: &Run<E>, f: &F) -> Option<()>
@@ -32,7 +37,7 @@ where
     E: Send,
 {
     let grace_period = GracePeriod::of(run);
-    run.drive(|| items.drive_unindexed(TryConsumer::new(&grace_period, f, Unit)))
+    run.drive(|| drive(items, &grace_period, f, Unit))
 }
 
 /// The values of `f` in the order of the items. `None`, or an incomplete vector, if the run does
@@ -48,14 +53,9 @@ where
     run.drive(|| {
         // Without a length, or with one too long for the memory: the run may still fail early.
         let Some(buffer) = items.opt_len().and_then(Buffer::new) else {
-            return concatenate(items.drive_unindexed(TryConsumer::new(
-                grace_period,
-                f,
-                PerLeaf::new(),
-            )));
+            return concatenate(drive(items, grace_period, f, PerLeaf::new()));
         };
-        let values = buffer
-            .fill(|slots| Some(items.drive_unindexed(TryConsumer::new(grace_period, f, slots))));
+        let values = buffer.fill(|slots| Some(drive(items, grace_period, f, slots)));
         values.unwrap_or_else(|| {
             assert!(
                 run.has_failure(),
@@ -66,33 +66,87 @@ where
     })
 }
 
-/// A part of the input: rayon's consumer while it may still be split, the folder afterwards.
-struct TryConsumer<'r, F, C, E> {
-    fuse: PanicFuse<'r, E>,
-    f: &'r F,
+/// Lets rayon run the items, and returns what they have collected.
+fn drive<I, F, C, E>(
+    items: I,
+    grace_period: &GracePeriod<'_, E>,
+    f: &F,
     collector: C,
+) -> C::Collected
+where
+    I: ParallelIterator,
+    F: Fn(&CancelToken, I::Item) -> Result<C::Value, E> + Sync,
+    C: LeafCollector,
+    E: Send,
+{
+    let parts = items.drive_unindexed(TryConsumer {
+        fuse: PanicFuse::new(grace_period),
+        f,
+        collector,
+        postponed: None,
+    });
+    parts.complete()
 }
 
-impl<'r, F, C, E> TryConsumer<'r, F, C, E> {
-    fn new(grace_period: &'r GracePeriod<'r, E>, f: &'r F, collector: C) -> Self {
-        TryConsumer {
-            fuse: PanicFuse::new(grace_period),
-            f,
-            collector,
-        }
-    }
+/// A part of the input: rayon's consumer while it may still be split, the folder afterwards.
+struct TryConsumer<'r, F, C: LeafCollector, E> {
+    fuse: PanicFuse<'r, E>,
+    f: &'r F,
+    /// For the items that come next.
+    collector: C,
+    /// What comes before them, if items were postponed. Boxed, as adaptors such as `filter` move
+    /// the folder through every item.
+    postponed: Option<Box<Vec<Part<'r, C>>>>,
+}
 
+impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
     /// For another part of the input.
     fn with(&self, collector: C) -> Self {
         TryConsumer {
             fuse: self.fuse.split(),
             f: self.f,
             collector,
+            postponed: None,
         }
+    }
+
+    fn run_id(&self) -> RunId {
+        RunId::of(self.fuse.run())
+    }
+
+    /// Whether the next item is postponed.
+    fn postpones(&self) -> bool {
+        let parts = (self.postponed.as_ref()).map_or(0, |parts| parts.len());
+        is_too_deep(self.run_id()) && parts < 2 * MAX_POSTPONED
+    }
+
+    /// Makes a job of an item, in the place of its value.
+    #[cold]
+    fn postpone<I>(&mut self, item: I)
+    where
+        I: Send + 'r,
+        F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
+        C: 'r,
+        E: Send,
+    {
+        let (its_own, rest) = self.collector.split_rest().split_at(1);
+        let before = mem::replace(&mut self.collector, rest);
+        let consumer = TryConsumer {
+            fuse: self.fuse.unarmed(),
+            f: self.f,
+            collector: its_own,
+            postponed: None,
+        };
+        let job = Box::new(move || {
+            let folder = Consumer::<I>::into_folder(consumer);
+            folder.consume(item).complete()
+        });
+        let parts = self.postponed.get_or_insert_default();
+        parts.extend([Part::Collected(before.complete()), Part::Job(job)]);
     }
 }
 
-impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
+impl<F, C: LeafCollector, E> TryConsumer<'_, F, C, E> {
     /// Runs items until one fails, and returns the run's reaction: whether to go on with the next
     /// item. At the end of the items it is `Stop`.
     ///
@@ -142,6 +196,22 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
         }
     }
 
+    /// As rayon's default: each item is looked at, and postponed if the stack is too deep.
+    #[cold]
+    #[inline(never)]
+    fn consume_one_by_one<I>(mut self, items: impl IntoIterator<Item = I>) -> Self
+    where
+        Self: Folder<I>,
+    {
+        for item in items {
+            self = self.consume(item);
+            if self.full() {
+                break;
+            }
+        }
+        self
+    }
+
     /// Goes on after each failure that the run tolerates.
     ///
     /// The items are moved here and not borrowed, and the function is not inlined: so the loop of a
@@ -156,23 +226,27 @@ impl<F, C: Collector, E> TryConsumer<'_, F, C, E> {
     }
 }
 
-impl<I, F, C, E> Consumer<I> for TryConsumer<'_, F, C, E>
+impl<'r, I, F, C, E> Consumer<I> for TryConsumer<'r, F, C, E>
 where
+    I: Send + 'r,
     F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
-    C: LeafCollector,
+    C: LeafCollector + 'r,
     E: Send,
 {
     type Folder = Self;
-    type Reducer = TryReducer<C>;
-    type Result = C::Collected;
+    type Reducer = TryReducer<'r, C>;
+    type Result = Parts<'r, C>;
 
-    fn split_at(self, mid: usize) -> (Self, Self, TryReducer<C>) {
-        let TryConsumer { fuse, f, collector } = self;
+    fn split_at(self, mid: usize) -> (Self, Self, TryReducer<'r, C>) {
+        let TryConsumer {
+            fuse, f, collector, ..
+        } = self;
         let (left, right) = collector.split_at(mid);
         let part = |collector| TryConsumer {
             fuse: fuse.split(),
             f,
             collector,
+            postponed: None,
         };
         (part(left), part(right), TryReducer(PhantomData))
     }
@@ -189,28 +263,30 @@ where
     }
 }
 
-impl<I, F, C, E> UnindexedConsumer<I> for TryConsumer<'_, F, C, E>
+impl<'r, I, F, C, E> UnindexedConsumer<I> for TryConsumer<'r, F, C, E>
 where
+    I: Send + 'r,
     F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
-    C: LeafCollector,
+    C: LeafCollector + 'r,
     E: Send,
 {
     fn split_off_left(&self) -> Self {
         self.with(self.collector.split_off_left())
     }
 
-    fn to_reducer(&self) -> TryReducer<C> {
+    fn to_reducer(&self) -> TryReducer<'r, C> {
         TryReducer(PhantomData)
     }
 }
 
-impl<I, F, C, E> Folder<I> for TryConsumer<'_, F, C, E>
+impl<'r, I, F, C, E> Folder<I> for TryConsumer<'r, F, C, E>
 where
+    I: Send + 'r,
     F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
-    C: LeafCollector,
+    C: LeafCollector + 'r,
     E: Send,
 {
-    type Result = C::Collected;
+    type Result = Parts<'r, C>;
 
     #[inline]
     fn consume(mut self, item: I) -> Self {
@@ -221,8 +297,12 @@ where
             drop(item);
             return self;
         }
+        if self.postpones() {
+            self.postpone(item);
+            return self;
+        }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let _user_code = UserCode::enter();
+            let _user_code = UserCode::enter(RunId::of(run));
             f(run.token(), item)
         }));
         match result {
@@ -230,6 +310,7 @@ where
             Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
             Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
         }
+        self.fuse.item_ended();
         self
     }
 
@@ -241,7 +322,11 @@ where
     where
         S: IntoIterator<Item = I>,
     {
-        let user_code = UserCode::enter();
+        if self.postpones() {
+            return self.consume_one_by_one(items);
+        }
+        let was_cancelled = self.fuse.run().token().is_cancelled();
+        let user_code = UserCode::enter(self.run_id());
         let mut items = items.into_iter();
         if self.fuse.run().policy.tolerates_errors() {
             (self, items) = self.run_tolerant(items);
@@ -251,11 +336,19 @@ where
         drop(user_code);
         // A panic is caught here: otherwise `self`, which has been moved out, would be lost.
         self.fuse.run().drop_value(items);
+        if !was_cancelled {
+            self.fuse.item_ended();
+        }
         self
     }
 
-    fn complete(self) -> C::Collected {
-        self.collector.complete()
+    #[inline]
+    fn complete(self) -> Parts<'r, C> {
+        let collected = self.collector.complete();
+        match self.postponed {
+            None => Parts::Complete(collected),
+            Some(parts) => Parts::Postponed(*parts).join(Parts::Complete(collected)),
+        }
     }
 
     #[inline]
@@ -265,10 +358,10 @@ where
 }
 
 /// Joins what neighbouring parts have collected.
-struct TryReducer<C>(PhantomData<C>);
+struct TryReducer<'r, C>(PhantomData<(&'r (), C)>);
 
-impl<C: LeafCollector> Reducer<C::Collected> for TryReducer<C> {
-    fn reduce(self, left: C::Collected, right: C::Collected) -> C::Collected {
-        C::reduce(left, right)
+impl<'r, C: LeafCollector> Reducer<Parts<'r, C>> for TryReducer<'r, C> {
+    fn reduce(self, left: Parts<'r, C>, right: Parts<'r, C>) -> Parts<'r, C> {
+        left.join(right)
     }
 }

@@ -1,52 +1,146 @@
-//! `UserCode`: whether this thread is running code of the user's.
+//! `UserCode`: what user code this thread is running.
 //!
 //! A thread that waits (for a nested run, or for a permit of a scope) runs other jobs of its pool
-//! meanwhile. A job that goes on for long asks here whether it runs on top of user code that waits,
-//! and then lets that code go on now and then; see [`claim::worker`](super::claim).
+//! meanwhile, on top of the code that waits. Two questions follow:
+//!
+//! - A job that goes on for long asks whether it runs on top of user code, and then lets that code
+//!   go on now and then; see [`claim::worker`](super::claim).
+//! - A job that starts an item asks whether the thread has too many open already
+//!   ([`is_too_deep`]). Each of them may wait, and have another one started on top of it, without
+//!   end: the stack would overflow. So the item is *postponed*, which is possible if an item of the
+//!   same run is open on this thread: when that ends, there is a place for another one.
 
+use std::array;
 use std::cell::Cell;
 
 use crate::sync::thread_local;
 
+/// How many frames of user code a thread may have before it postpones items. Each takes some
+/// hundred bytes of the stack, and what the user's code takes.
+#[cfg(not(all(test, model = "shuttle")))]
+pub(crate) const MAX_DEPTH: usize = 64;
+/// A model has few threads and few items.
+#[cfg(all(test, model = "shuttle"))]
+pub(crate) const MAX_DEPTH: usize = 2;
+
+/// How many frames a thread remembers the runs of. One that waits further below is forgotten, and an
+/// item of its run may start once more.
+const REMEMBERED: usize = 4 * MAX_DEPTH;
+
 thread_local! {
-    static IS_IN_USER_CODE: Cell<bool> = const { Cell::new(false) };
+    static FRAMES: Frames = Frames {
+        depth: Cell::new(0),
+        runs: array::from_fn(|_| Cell::new(0)),
+    };
+}
+
+/// The frames of user code on the stack of this thread.
+struct Frames {
+    depth: Cell<usize>,
+    /// The runs that the innermost frames belong to, of frame `n` at `n % REMEMBERED`.
+    runs: [Cell<usize>; REMEMBERED],
+}
+
+/// Identifies a run, as long as it lives.
+#[derive(Clone, Copy)]
+pub(crate) struct RunId(usize);
+
+impl RunId {
+    pub(crate) fn of<R>(run: &R) -> RunId {
+        RunId(std::ptr::from_ref(run).addr())
+    }
+
+    /// For a body, a source, a sink or a wait for a permit, of which a run has one at most.
+    pub(crate) const NONE: RunId = RunId(0);
 }
 
 /// An enter guard: while it lives, this thread runs an item, a task, a body, a source or a sink, or
 /// waits for a permit.
 pub(crate) struct UserCode {
-    was_in_user_code: bool,
+    /// The run of the frame `REMEMBERED` frames below this one.
+    covered: usize,
 }
 
 impl UserCode {
-    pub(crate) fn enter() -> Self {
-        UserCode {
-            was_in_user_code: IS_IN_USER_CODE.with(|is_in| is_in.replace(true)),
-        }
+    pub(crate) fn enter(run: RunId) -> Self {
+        FRAMES.with(|frames| {
+            let depth = frames.depth.get();
+            let covered = frames.runs[depth % REMEMBERED].replace(run.0);
+            frames.depth.set(depth + 1);
+            UserCode { covered }
+        })
     }
 }
 
 impl Drop for UserCode {
     fn drop(&mut self) {
-        IS_IN_USER_CODE.with(|is_in| is_in.set(self.was_in_user_code));
+        FRAMES.with(|frames| {
+            let depth = frames.depth.get() - 1;
+            frames.runs[depth % REMEMBERED].set(self.covered);
+            frames.depth.set(depth);
+        });
     }
 }
 
 pub(crate) fn is_in_user_code() -> bool {
-    IS_IN_USER_CODE.with(Cell::get)
+    FRAMES.with(|frames| frames.depth.get() > 0)
 }
 
-#[cfg(test)]
+/// Whether an item of this run must not start on this thread now.
+///
+/// Not if the run has no other item open here: it may be a run deep inside of others, all of which
+/// wait for it.
+#[inline]
+pub(crate) fn is_too_deep(run: RunId) -> bool {
+    FRAMES.with(|frames| {
+        let depth = frames.depth.get();
+        let remembered = &frames.runs[..depth.min(REMEMBERED)];
+        depth >= MAX_DEPTH && remembered.iter().any(|open| open.get() == run.0)
+    })
+}
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
 mod tests {
     use super::*;
 
     #[test]
     fn a_thread_is_in_user_code_until_the_outermost_guard_is_dropped() {
         assert!(!is_in_user_code());
-        let outer = UserCode::enter();
-        drop(UserCode::enter());
+        let outer = UserCode::enter(RunId::NONE);
+        drop(UserCode::enter(RunId::NONE));
         assert!(is_in_user_code());
         drop(outer);
         assert!(!is_in_user_code());
+    }
+
+    #[test]
+    fn an_item_is_postponed_on_a_deep_stack_with_an_item_of_its_run() {
+        let (run, other) = (RunId(1), RunId(2));
+        let mut open: Vec<_> = (1..MAX_DEPTH).map(|_| UserCode::enter(other)).collect();
+        assert!(!is_too_deep(other), "there is room for one more");
+        open.push(UserCode::enter(other));
+        assert!(is_too_deep(other) && !is_too_deep(run));
+        open.push(UserCode::enter(run));
+        assert!(is_too_deep(other) && is_too_deep(run));
+        drop(open.pop());
+        assert!(is_too_deep(other) && !is_too_deep(run));
+        drop(open.pop());
+        assert!(!is_too_deep(other));
+        while let Some(guard) = open.pop() {
+            drop(guard);
+        }
+    }
+
+    #[test]
+    fn only_the_innermost_frames_count() {
+        let (run, other) = (RunId(1), RunId(2));
+        let mut open = vec![UserCode::enter(run)];
+        open.extend((0..REMEMBERED).map(|_| UserCode::enter(other)));
+        assert!(!is_too_deep(run));
+        drop(open.pop());
+        assert!(is_too_deep(run), "it is one of the innermost again");
+        while let Some(guard) = open.pop() {
+            drop(guard);
+        }
     }
 }

@@ -13,7 +13,7 @@
 //!    made of.
 //! 2. What `shared` points to is borrowed by the caller of `in_place_scope`, which returns, or
 //!    unwinds, only after rayon has run every task. So it outlives all handles.
-//! 3. `shared` points to a `Shared<'_, E>` with the `E` of the handle.
+//! 3. `shared` points to a `Shared<'_, 'scope, E>` with the `'scope` and the `E` of the handle.
 //!
 //! The pointer to `Shared` has no type, because a job of rayon must outlive `'scope`, and with its
 //! type the job would need `E: 'scope`. Both pointers are `NonNull`: without that niche the
@@ -74,10 +74,10 @@ impl<'scope, E> Handle<'scope, E> {
         unsafe { self.rayon.as_ref() }
     }
 
-    pub(super) fn shared(&self) -> &Shared<'_, E> {
+    pub(super) fn shared(&self) -> &Shared<'_, 'scope, E> {
         // SAFETY: the type is right (invariant 3), and the borrow lasts longer than this handle
         // (invariant 2), so it may be shortened to that of `self`.
-        unsafe { self.shared.cast::<Shared<'_, E>>().as_ref() }
+        unsafe { self.shared.cast::<Shared<'_, 'scope, E>>().as_ref() }
     }
 
     /// Queues a task, which is given a scope of its own.
@@ -98,7 +98,7 @@ impl<'scope, E> Handle<'scope, E> {
 /// tasks run on `pool`, or on the current one.
 pub(super) fn in_place_scope<'scope, E, R>(
     pool: Option<&ThreadPool>,
-    shared: &Shared<'_, E>,
+    shared: &Shared<'_, 'scope, E>,
     body: impl FnOnce(&Scope<'scope, E>) -> R,
 ) -> R {
     let body = |rayon: &rayon::Scope<'scope>| {

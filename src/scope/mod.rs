@@ -8,6 +8,7 @@ mod erased;
 mod error;
 #[cfg(all(test, model = "shuttle"))]
 mod models;
+mod postponed;
 mod semaphore;
 
 use std::fmt;
@@ -18,8 +19,9 @@ use rayon::ThreadPool;
 
 use self::erased::{Handle, in_place_scope};
 pub use self::error::TrySpawnError;
+use self::postponed::Postponed;
 use self::semaphore::Semaphore;
-use crate::engine::user_code::UserCode;
+use crate::engine::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Failure, Kind, Run};
 use crate::token::CancelToken;
 
@@ -128,9 +130,10 @@ where
     let shared = Shared {
         run,
         semaphore: pool.map(Semaphore::new),
+        postponed: Postponed::new(),
     };
     let run_body = |scope: &Scope<'scope, E>| {
-        let _user_code = UserCode::enter();
+        let _user_code = UserCode::enter(RunId::NONE);
         // Caught here: rayon would wait for all tasks before it lets the panic go on, and the run
         // must be cancelled before that.
         match catch_unwind(AssertUnwindSafe(|| body(scope))) {
@@ -145,17 +148,18 @@ where
 }
 
 /// What the tasks of one scope share.
-struct Shared<'r, E> {
+struct Shared<'r, 'scope, E> {
     run: &'r Run<E>,
     /// Only where the group has a concurrency.
     semaphore: Option<Semaphore<'r>>,
+    postponed: Postponed<'scope, E>,
 }
 
 /// `Handle` relies on this, for every error type that is `Send`.
 const _: () = {
     const fn is_sync<T: Sync>() {}
     const fn shared_is_sync<E: Send>() {
-        is_sync::<Shared<'_, E>>();
+        is_sync::<Shared<'_, '_, E>>();
     }
     shared_is_sync::<()>();
     is_sync::<rayon::Scope<'_>>();
@@ -260,7 +264,7 @@ impl<'scope, E: Send> Scope<'scope, E> {
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
-        let Shared { run, semaphore } = self.handle.shared();
+        let Shared { run, semaphore, .. } = self.handle.shared();
         if run.token().is_cancelled() {
             return run.mark_incomplete();
         }
@@ -306,7 +310,7 @@ impl<'scope, E: Send> Scope<'scope, E> {
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
-        let Shared { run, semaphore } = self.handle.shared();
+        let Shared { run, semaphore, .. } = self.handle.shared();
         if run.token().is_cancelled() {
             return Err(TrySpawnError::Cancelled(f));
         }
@@ -325,18 +329,48 @@ impl<'scope, E: Send> Scope<'scope, E> {
         self.handle.spawn(move |scope| scope.run_task(f));
     }
 
+    /// Runs a task, unless it is postponed.
     fn run_task<F>(&self, f: F)
+    where
+        F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
+    {
+        let shared = self.handle.shared();
+        if is_too_deep(RunId::of(shared.run)) {
+            return shared.postponed.push(Box::new(f));
+        }
+        self.run_now(f);
+        self.resume();
+    }
+
+    /// Lets one of the tasks that are postponed run, if there are any, after a task has ended.
+    fn resume(&self) {
+        if self.handle.shared().postponed.is_empty() {
+            return;
+        }
+        self.handle.spawn(|scope| {
+            let shared = scope.handle.shared();
+            // Otherwise another task is open on this thread, and resumes one when it ends.
+            if !is_too_deep(RunId::of(shared.run))
+                && let Some(task) = shared.postponed.pop()
+            {
+                scope.run_now(task);
+                scope.resume();
+            }
+        });
+    }
+
+    fn run_now<F>(&self, f: F)
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<(), E>,
     {
-        let Shared { run, semaphore } = self.handle.shared();
+        let Shared { run, semaphore, .. } = self.handle.shared();
         let _permit = semaphore.as_ref().map(Semaphore::permit);
         if run.token().is_cancelled() {
             run.mark_incomplete();
             run.drop_value(f);
             return;
         }
-        let _user_code = UserCode::enter();
+        let _user_code = UserCode::enter(RunId::of(*run));
         match catch_unwind(AssertUnwindSafe(|| f(self))) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use rayon::{ThreadPool, Yield};
 
-use crate::engine::user_code::UserCode;
+use crate::engine::user_code::{RunId, UserCode};
 use crate::sync::channel::{Receiver, Sender, bounded, wait_for};
 use crate::sync::{Mutex, backoff, lock, thread_local};
 use crate::token::CancelToken;
@@ -57,7 +57,7 @@ impl<'p> Waiting<'p> {
         IS_WAITING.with(|is_waiting| is_waiting.set(true));
         Waiting {
             semaphore,
-            _user_code: UserCode::enter(),
+            _user_code: UserCode::enter(RunId::NONE),
         }
     }
 }

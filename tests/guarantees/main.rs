@@ -9,7 +9,7 @@
 //! | 5. Panics outrank values | `panics.rs` |
 //! | 6. Promptness: few items begin afterwards | `promptness.rs`, `callbacks.rs`, `deadlines.rs` |
 //! | 7. In order: as in a loop | `in_order.rs`, `workers.rs`, `sources.rs`, `stream.rs`, `held_callbacks.rs` |
-//! | 8. No pool is blocked | `pools.rs`, `semaphore.rs`, `take_over.rs` |
+//! | 8. No pool is blocked | `pools.rs`, `semaphore.rs`, `stack.rs`, `take_over.rs` |
 //! | 9. Nothing that was read waits | `take_over.rs` |
 //!
 //! `adaptors.rs` covers every adaptor of rayon, `scope.rs` has the guarantees for scopes, and
@@ -38,6 +38,7 @@ mod propagation;
 mod scope;
 mod semaphore;
 mod sources;
+mod stack;
 mod stream;
 #[cfg(panic = "unwind")]
 mod take_over;

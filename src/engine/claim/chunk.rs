@@ -9,7 +9,7 @@ use super::queue::HandedOver;
 use super::running_chunk::{LoopEnd, RunningChunk};
 use super::source::Source;
 use super::worker::Worker;
-use crate::engine::user_code::UserCode;
+use crate::engine::user_code::{RunId, UserCode};
 use crate::sync::lock;
 use crate::token::CancelToken;
 
@@ -76,7 +76,7 @@ where
             failed: Vec::new(),
         };
         let mut setup = Duration::ZERO;
-        let user_code = UserCode::enter();
+        let user_code = UserCode::enter(RunId::of(run));
         let (mut loop_end, mut loan) = (LoopEnd::Stopped, None);
         let took;
         match items {

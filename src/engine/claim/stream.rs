@@ -19,7 +19,7 @@ use super::source::{Ordered, Source, SourceCallback};
 use super::worker::{Next, OnEmpty, Worker};
 use super::{Engine, Limits, RunKind};
 use crate::engine::collect::PerChunk;
-use crate::engine::user_code::UserCode;
+use crate::engine::user_code::{RunId, UserCode};
 use crate::run::{Failure, Kind, Run};
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
 use crate::sync::{backoff, lock, thread};
@@ -221,7 +221,7 @@ where
         while let Some(results) = self.next_results(worker.as_ref()) {
             for result in results {
                 let mut values = result.collected.into_iter();
-                let user_code = UserCode::enter();
+                let user_code = UserCode::enter(RunId::NONE);
                 // The values stay outside, as the items do where they run: what a panic leaves of
                 // them is dropped after the unwinding.
                 let drained = catch_unwind(AssertUnwindSafe(|| {

@@ -27,7 +27,7 @@ use super::chunk_size::ChunkSizer;
 use super::queue::{ClaimQueue, HandedOver, WorkerState};
 use super::source::{Pulled, Source};
 use super::{Collector, Engine};
-use crate::engine::user_code::{UserCode, is_in_user_code};
+use crate::engine::user_code::{RunId, UserCode, is_in_user_code};
 use crate::sync::pool::{self, Scope};
 use crate::sync::{MutexGuard, lock, wait_at_most};
 use crate::token::CancelToken;
@@ -280,7 +280,7 @@ where
         let Worker { engine, id, .. } = *self;
         // A worker that is alone borrows the iterator, and no item has been read yet.
         let (run, has_items) = (engine.run, S::IS_SPLIT || writer.is_some());
-        let user_code = UserCode::enter();
+        let user_code = UserCode::enter(RunId::NONE);
         // Without the lock, since this is user code. If it panics, the source is put back all the
         // same: the other workers wait for it.
         let pulled = catch_unwind(AssertUnwindSafe(|| {

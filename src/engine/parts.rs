@@ -1,0 +1,93 @@
+//! `Parts`: what the leaves of a run have collected, some of whose items are postponed.
+//!
+//! A leaf that rayon starts on a stack that is too deep runs no item (see
+//! [`user_code`](super::user_code)). In place of a value it leaves a job, which runs the item, and
+//! the caller of the run starts these jobs when rayon has ended all leaves. On the caller's own
+//! stack there is room, since no item of the run is open there any more.
+
+use super::collect::LeafCollector;
+use crate::sync::pool;
+
+/// What neighbouring leaves have collected, in the order of the items.
+pub(super) enum Parts<'r, C: LeafCollector> {
+    Complete(C::Collected),
+    Postponed(Vec<Part<'r, C>>),
+}
+
+pub(super) enum Part<'r, C: LeafCollector> {
+    Collected(C::Collected),
+    /// Runs an item, or postpones it once more.
+    Job(Box<dyn FnOnce() -> Parts<'r, C> + Send + 'r>),
+}
+
+impl<'r, C: LeafCollector> Parts<'r, C> {
+    /// Joins what two neighbours have collected.
+    #[inline]
+    pub(super) fn join(self, right: Self) -> Self {
+        match (self, right) {
+            (Parts::Complete(left), Parts::Complete(right)) => {
+                Parts::Complete(C::reduce(left, right))
+            }
+            (left, right) => left.append(right),
+        }
+    }
+
+    #[cold]
+    fn append(self, right: Self) -> Self {
+        let mut parts = self.into_vec();
+        for part in right.into_vec() {
+            match (parts.pop(), part) {
+                (Some(Part::Collected(left)), Part::Collected(right)) => {
+                    parts.push(Part::Collected(C::reduce(left, right)));
+                }
+                (last, part) => parts.extend(last.into_iter().chain([part])),
+            }
+        }
+        Parts::Postponed(parts)
+    }
+
+    fn into_vec(self) -> Vec<Part<'r, C>> {
+        match self {
+            Parts::Complete(collected) => vec![Part::Collected(collected)],
+            Parts::Postponed(parts) => parts,
+        }
+    }
+
+    /// Runs what is postponed, and returns what all parts have collected.
+    #[inline]
+    pub(super) fn complete(self) -> C::Collected {
+        match self {
+            Parts::Complete(collected) => collected,
+            Parts::Postponed(parts) => Self::run(parts),
+        }
+    }
+
+    /// Each round runs at least one item, since the first job starts on the stack of the caller.
+    #[cold]
+    fn run(mut parts: Vec<Part<'r, C>>) -> C::Collected {
+        loop {
+            let mut results: Vec<_> = parts.into_iter().map(Parts::of).collect();
+            pool::scope(|scope| {
+                for result in &mut results {
+                    if let Parts::Postponed(parts) = result
+                        && let Some(Part::Job(job)) = parts.pop()
+                    {
+                        scope.spawn(move |_| *result = job());
+                    }
+                }
+            });
+            let joined = results.into_iter().reduce(Parts::join);
+            match joined.unwrap_or_else(|| Parts::Postponed(Vec::new())) {
+                Parts::Complete(collected) => return collected,
+                Parts::Postponed(rest) => parts = rest,
+            }
+        }
+    }
+
+    fn of(part: Part<'r, C>) -> Self {
+        match part {
+            Part::Collected(collected) => Parts::Complete(collected),
+            part => Parts::Postponed(vec![part]),
+        }
+    }
+}
