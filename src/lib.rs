@@ -220,6 +220,7 @@ mod panic;
 mod run;
 mod scope;
 mod sync;
+mod time;
 mod token;
 mod with_group;
 

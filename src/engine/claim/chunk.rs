@@ -1,7 +1,7 @@
 //! `Chunk`: some consecutive items. How a worker begins with them, and commits the result.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::vec;
 
 use super::Collector;
@@ -11,6 +11,7 @@ use super::source::Source;
 use super::worker::Worker;
 use crate::engine::user_code::{RunId, UserCode};
 use crate::sync::lock;
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// A worker that is called goes on with its chunk, if it has had the chunk for less than this: the
@@ -58,7 +59,7 @@ where
     E: Send,
 {
     /// Runs a chunk, which was claimed at `claimed`, and commits its result.
-    pub(super) fn run(&self, chunk: Chunk<S, C>, claimed: Instant) {
+    pub(super) fn run(&self, chunk: Chunk<S, C>, claimed: Moment) {
         let Chunk {
             start,
             mut count,
@@ -86,7 +87,7 @@ where
                 match catch_unwind(AssertUnwindSafe(|| S::iterate(chunk))) {
                     Ok(mut items) => {
                         // Not `claimed`: the worker may have waited for these items.
-                        running.began = Instant::now();
+                        running.began = Moment::now();
                         if S::IS_SPLIT {
                             setup = running.began - claimed;
                         }
@@ -105,7 +106,7 @@ where
                 }
             }
             ChunkItems::HandedOver(mut items) => {
-                running.began = Instant::now();
+                running.began = Moment::now();
                 loop_end = running.run_carefully(None, &mut items, &mut collector);
                 took = running.began.elapsed();
                 run.drop_value(items);

@@ -1,9 +1,10 @@
 //! `Lazy`: a sequential iterator as a source, which is read and not split.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::block::{self, Reader, Writer};
 use super::source::{Buffer, Pulled, Source};
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// How many items of a sequential iterator are read at once, at most.
@@ -94,7 +95,7 @@ where
             };
             return Pulled::Chunk(items, max_len);
         };
-        let (began, cancelled) = (Instant::now(), token.node().signal());
+        let (began, cancelled) = (Moment::now(), token.node().signal());
         let (mut asked, mut next_look) = (0, 0);
         let count = writer.fill(|| {
             if asked == max_len || asked > 0 && cancelled.is_raised() {
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn a_slow_iterator_is_read_one_by_one() {
         let slow = (0..20).inspect(|_| {
-            let began = Instant::now();
+            let began = Moment::now();
             while began.elapsed() <= SLOW_NEXT {}
         });
         let read = lengths(&mut Lazy::new(slow), &[4, 100], &CancelToken::new());

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::budget::Budget;
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
@@ -11,6 +11,7 @@ use super::reorder::ReorderBuffer;
 use super::source::{Buffer, Source};
 use super::{Collector, Limits, RunKind};
 use crate::run::{Reaction, Run};
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// The rest of the input, from which workers claim chunks, and the results of the claimed ones.
@@ -84,7 +85,7 @@ pub(super) struct WorkerState {
     /// It has several items in hand.
     has_several: bool,
     /// When it claimed its chunk, if it has several items and was not called.
-    callable_since: Option<Instant>,
+    callable_since: Option<Moment>,
 }
 
 impl WorkerState {
@@ -174,7 +175,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     }
 
     /// Claims the next items that are in the buffer.
-    pub(super) fn claim_buffered(&mut self, worker: usize, now: Instant) -> Option<Chunk<S, C>> {
+    pub(super) fn claim_buffered(&mut self, worker: usize, now: Moment) -> Option<Chunk<S, C>> {
         let read = self.read();
         let left = self.max_left.map(|left| left.saturating_add(read));
         let fitting = self.workers[worker]
@@ -192,7 +193,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     pub(super) fn claim(
         &mut self,
         worker: usize,
-        now: Instant,
+        now: Moment,
         items: ChunkItems<S>,
         count: usize,
     ) -> Chunk<S, C> {
@@ -216,7 +217,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     pub(super) fn claim_handed_over(
         &mut self,
         worker: usize,
-        now: Instant,
+        now: Moment,
         new_token: impl FnOnce() -> CancelToken,
     ) -> Option<Chunk<S, C>> {
         let HandedOver {
@@ -256,7 +257,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     fn begin(
         &mut self,
         worker: usize,
-        now: Instant,
+        now: Moment,
         start: usize,
         count: usize,
         items: ChunkItems<S>,
@@ -588,7 +589,7 @@ mod tests {
     }
 
     fn claim(queue: &mut Queue, worker: usize, count: usize) -> usize {
-        let chunk = queue.claim(worker, Instant::now(), ChunkItems::Fresh(()), count);
+        let chunk = queue.claim(worker, Moment::now(), ChunkItems::Fresh(()), count);
         assert_eq!(chunk.count, count);
         chunk.start
     }
@@ -620,7 +621,7 @@ mod tests {
 
     /// The first index and the items of a chunk.
     fn claim_handed_over(queue: &mut Queue, worker: usize) -> Option<(usize, Vec<usize>)> {
-        let chunk = queue.claim_handed_over(worker, Instant::now(), CancelToken::new)?;
+        let chunk = queue.claim_handed_over(worker, Moment::now(), CancelToken::new)?;
         let ChunkItems::HandedOver(items) = chunk.items else {
             panic!("it was handed over")
         };

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Collector;
 use super::source::Source;
@@ -11,6 +11,7 @@ use crate::engine::unwind_flag::UnwindFlag;
 use crate::panic::Payload;
 use crate::run::{Failure, Kind, Reaction};
 use crate::sync::lock;
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// How long a worker iterates over the items that it hands over, at most.
@@ -38,7 +39,7 @@ pub(super) struct RunningChunk<'c, 'w, 's, F, S: Source, C: Collector, E> {
     pub(super) start: usize,
     pub(super) end: usize,
     /// Since when its items run.
-    pub(super) began: Instant,
+    pub(super) began: Moment,
     pub(super) failed: Vec<usize>,
 }
 
@@ -302,7 +303,7 @@ struct Pending<'c, I> {
 impl<I> Pending<'_, I> {
     /// Reads the items, to hand them over, but not for long. Whether these are all.
     fn read_all(&mut self) -> bool {
-        let began = Instant::now();
+        let began = Moment::now();
         for item in &mut *self.rest {
             self.read.push_back(item);
             if began.elapsed() > HAND_OVER_TIME {

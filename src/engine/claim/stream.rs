@@ -23,6 +23,7 @@ use crate::engine::user_code::{RunId, UserCode};
 use crate::run::{Failure, Kind, Run};
 use crate::sync::pool::{self, Scope, ThreadPool, Yield};
 use crate::sync::{backoff, lock, thread};
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// What a sink returns for a value: `()`, or whether it wants more.
@@ -154,8 +155,9 @@ where
 /// How far ahead so many workers may go, with values of this type.
 fn limits<T>(workers: usize, is_lazy: bool) -> Limits {
     let max_in_flight = CHUNKS_AHEAD.saturating_mul(workers);
-    let max_chunk = if is_lazy && workers == 1 {
+    let max_chunk = if is_lazy && workers == 1 || !Moment::PASSES {
         // A worker that is alone reads while its chunk runs, and the sink must not wait for that.
+        // Nor for many items, if nothing tells whether they are slow.
         1
     } else {
         (MAX_CHUNK_BYTES / size_of::<T>().max(1)).clamp(1, MAX_CHUNK)

@@ -20,7 +20,7 @@
 use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
@@ -30,6 +30,7 @@ use super::{Collector, Engine};
 use crate::engine::user_code::{RunId, UserCode, is_in_user_code};
 use crate::sync::pool::{self, Scope};
 use crate::sync::{MutexGuard, lock, wait_at_most};
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// How often a worker spins between two looks whether the source is back, before it gives up for
@@ -190,7 +191,7 @@ where
 
     /// Claims a chunk and runs it, if there is one to be claimed now.
     pub(super) fn run_next(&self, on_empty: OnEmpty) -> Next {
-        let claimed = Instant::now();
+        let claimed = Moment::now();
         match self.claim(claimed, on_empty) {
             Ok(chunk) => {
                 self.run(chunk, claimed);
@@ -202,7 +203,7 @@ where
 
     /// Claims a chunk: what was handed over comes first, since it precedes what is left of the
     /// input; then what was read; then the source.
-    fn claim(&self, now: Instant, on_empty: OnEmpty) -> Result<Chunk<S, C>, Next> {
+    fn claim(&self, now: Moment, on_empty: OnEmpty) -> Result<Chunk<S, C>, Next> {
         let Worker { engine, id, .. } = *self;
         let mut spins_left = SPINS.into_iter();
         // While the source is read, items are left in the buffer until they are enough for a chunk.
@@ -273,7 +274,7 @@ where
         &self,
         mut source: S,
         writer: Option<S::Writer>,
-        now: Instant,
+        now: Moment,
         token: &CancelToken,
         max_len: impl FnOnce(&S) -> usize,
     ) -> Option<Chunk<S, C>> {
