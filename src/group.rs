@@ -96,7 +96,8 @@ impl ErrGroup {
     /// # Panics
     ///
     /// The call that starts a run panics if the timer thread cannot be started. The process has one
-    /// timer thread, which is started by the first deadline.
+    /// timer thread, which is started by the first deadline. On wasm32-unknown-unknown, which has
+    /// no clock, that call always panics.
     ///
     /// # Examples
     ///
@@ -121,7 +122,8 @@ impl ErrGroup {
     ///
     /// # Panics
     ///
-    /// As with a [`timeout`](ErrGroup::timeout).
+    /// As with a [`timeout`](ErrGroup::timeout). On wasm32-unknown-unknown there is no clock:
+    /// `Instant::now` panics, so there is no `at`.
     ///
     /// # Examples
     ///

@@ -206,6 +206,14 @@
 //! - Nested `rayon` calls that are not given the token are not cancelled.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.
+//!
+//! # Platforms
+//!
+//! On wasm32-unknown-unknown there is one thread and no clock. rayon runs everything on the calling
+//! thread there, and so does this crate: runs of every kind, streams, scopes, cancellation and
+//! callbacks work. [`concurrency`](ErrGroup::concurrency) needs threads, and panics. Deadlines,
+//! timeouts and [`sleep`](CancelToken::sleep) need a clock, and panic as `Instant::now` does. Any
+//! panic ends the program there, as with `panic = "abort"`.
 
 mod engine;
 mod error;

@@ -202,7 +202,8 @@ impl CancelToken {
     /// # Panics
     ///
     /// If the timer thread cannot be started. If `at` has passed, as
-    /// [`cancel`](CancelToken::cancel).
+    /// [`cancel`](CancelToken::cancel). On wasm32-unknown-unknown there is no clock: `Instant::now`
+    /// panics, so there is no `at`.
     ///
     /// # Examples
     ///
@@ -228,7 +229,7 @@ impl CancelToken {
     ///
     /// # Panics
     ///
-    /// As [`cancel_at`](CancelToken::cancel_at).
+    /// As [`cancel_at`](CancelToken::cancel_at). Always on wasm32-unknown-unknown, which has no clock.
     ///
     /// # Examples
     ///
@@ -438,6 +439,10 @@ impl CancelToken {
     }
 
     /// Sleeps for this time, but wakes at once when this token is cancelled.
+    ///
+    /// # Panics
+    ///
+    /// Always on wasm32-unknown-unknown, which has no clock.
     ///
     /// # Errors
     ///
