@@ -149,7 +149,9 @@
 //! | no errors at all | rayon's `for_each` and `collect` |
 //!
 //! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go),
-//! from [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio).
+//! from [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio). Its
+//! [recipes](guide::recipes) are for child processes, channels, signals, timeouts for each item and
+//! other jobs where the obvious code hangs or loses data.
 //!
 //! # Guarantees
 //!
@@ -200,7 +202,8 @@
 //! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
 //!   `.with_max_len(1)` before items that block. In order they are claimed by chunks, of one item
 //!   where items are slow.
-//! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run.
+//! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run. Nor is
+//!   a [sink](guide::recipes#a-sink-that-may-block).
 //! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
 //!   that wait for each other may wait forever on a small pool.
 //! - Nested `rayon` calls that are not given the token are not cancelled.
