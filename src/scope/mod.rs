@@ -38,9 +38,11 @@ use crate::token::CancelToken;
 /// Tasks start in any order. Of several errors the earliest in time is returned, whether it is a
 /// task's or the body's own.
 ///
-/// A task's values are dropped before its error is recorded. So where tasks talk over a channel,
-/// let both ends live outside of the tasks: otherwise the end of one task may make its neighbour
-/// fail first.
+/// A task's values are dropped before its error is recorded. So where tasks talk over a channel, a
+/// failed `send` or a channel that ends may be the first that a task sees of its neighbour's
+/// failure: return `Ok` then, and let the neighbour's error be the result. Do not keep both ends
+/// outside of the tasks: a `send` that waits for a consumer that has failed never returns. See
+/// [the recipe](crate::guide::recipes#a-channel-between-tasks).
 ///
 /// # Cancellation
 ///
@@ -242,6 +244,8 @@ impl<'scope, E: Send> Scope<'scope, E> {
     /// A body that runs on a thread of another pool runs that pool's jobs while it waits. A `spawn`
     /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten
     /// microseconds for each wake-up.
+    ///
+    /// Tasks that talk over a channel: [recipe](crate::guide::recipes#a-channel-between-tasks).
     ///
     /// # Examples
     ///
