@@ -93,6 +93,8 @@ impl ErrGroup {
     /// With a limit of zero no item starts. A time too far away to be represented is no limit. If
     /// there is a [`deadline`](ErrGroup::deadline) too, the earlier one counts.
     ///
+    /// A limit for each item: [recipe](crate::guide::recipes#a-timeout-for-each-item).
+    ///
     /// # Panics
     ///
     /// The call that starts a run panics if the timer thread cannot be started. The process has one
@@ -147,13 +149,17 @@ impl ErrGroup {
     /// Runs up to `n` items at once, on `n` threads of the group's own.
     ///
     /// Choose more than there are cores for work that blocks (requests, files), and fewer for work
-    /// that needs much memory. The threads are started here and end with the last clone of the
-    /// group; runs of clones that overlap share them. A closure's own nested rayon calls run on
-    /// them too. While a closure waits in such a call, its thread may start another one on top
-    /// of it, as everywhere in rayon: the one that waits does not count as running.
+    /// that needs much memory. The threads are started here. The drop of the last clone of the
+    /// group tells them to end and does not wait for them; see the recipe for [buffered
+    /// writers](crate::guide::recipes#buffered-writers). Runs of clones that overlap share them. A
+    /// closure's own nested rayon calls run on them too. While a closure waits in such a call, its
+    /// thread may start another one on top of it, as everywhere in rayon: the one that waits does
+    /// not count as running.
     ///
     /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`.
+    ///
+    /// A larger stack: [recipe](crate::guide::recipes#a-larger-stack-names-of-threads).
     ///
     /// # Panics
     ///
@@ -299,6 +305,9 @@ impl ErrGroup {
     ///
     /// The same as [`max_errors`](ErrGroup::max_errors) with a number that is never reached. The
     /// token, the deadline, and panics that are not caught still stop the run.
+    ///
+    /// The run never ends over a source that [fails
+    /// forever](crate::guide::recipes#a-source-that-fails-forever).
     ///
     /// # Examples
     ///
