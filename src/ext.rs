@@ -202,8 +202,9 @@ pub trait ErrGroupExt: ParallelIterator {
 
 impl<I: ParallelIterator> ErrGroupExt for I {}
 
-/// The sequential loop's answer, for rayon's indexed iterators: slices, vectors, ranges, and what
-/// `map`, `enumerate`, `zip` and `chunks` make of them.
+/// The sequential loop's answer, for rayon's indexed iterators: slices, vectors, ranges such as
+/// `0..n`, and what `map`, `enumerate`, `zip` and `chunks` make of them. Not `1..=n`, and no hash
+/// maps: see [sources that do not compile](crate::guide::recipes#sources-that-do-not-compile).
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -256,6 +257,9 @@ pub trait IteratorErrGroupExt: Iterator {
     ///
     /// Unlike rayon's `par_bridge` it keeps the order, and returns the first failure in iteration
     /// order.
+    ///
+    /// The iterator must be `Send`, and `stdin().lines()` is not: see
+    /// [sources that do not compile](crate::guide::recipes#sources-that-do-not-compile).
     ///
     /// # Order
     ///

@@ -53,7 +53,8 @@ use crate::with_group::WithGroup;
 /// times as long as it takes to make one, so the states cost at most a ninth of the time.
 ///
 /// A progress bar belongs into the closure or the sink. Adaptors that count items as they are read,
-/// such as indicatif's `progress_with`, see the end of every chunk as the end of the input.
+/// such as indicatif's `progress_with`, see the end of every chunk as the end of the input:
+/// [recipe](crate::guide::recipes#a-progress-bar).
 ///
 /// # When not to use it
 ///
@@ -250,7 +251,8 @@ impl<S: Ordered> InOrder<S> {
     /// # Cancellation
     ///
     /// As [`try_for_each`](InOrder::try_for_each). After a cancellation from outside the sink is
-    /// not called again, and the values that it has not had are dropped.
+    /// not called again, and the values that it has not had are dropped. A sink that waits is not
+    /// interrupted: [recipe](crate::guide::recipes#a-sink-that-may-block).
     ///
     /// # Panics
     ///

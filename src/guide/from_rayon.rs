@@ -514,7 +514,8 @@
 //! - No item can fail, and the run is never cancelled: `for_each`, `collect`.
 //! - `try_fold`, `try_reduce`: this crate has no counterpart. If the values are few, use
 //!   `try_map_group` and a loop.
-//! - `find_any`, `find_map_any`, `any`, `all`: a match is not a failure.
+//! - `find_any`, `find_map_any`, `any`, `all`: a match is not a failure. (If it should cancel the
+//!   other items: [recipe](crate::guide::recipes#the-first-success-wins).)
 //! - Closures that return an `Option` or a `ControlFlow`: `try_for_each` takes them.
 //! - Two tasks whose results are both needed: `join`, then `?` on each result.
 //! - `spawn` without a scope, for work that outlives its caller; `broadcast`.

@@ -83,6 +83,8 @@ impl CancelToken {
     /// A child of a cancelled token is cancelled from the start. Children outlive the handles of
     /// their parent: a token cancels its grandchildren even if the child between them was dropped.
     ///
+    /// A timeout for each item: [recipe](crate::guide::recipes#a-timeout-for-each-item).
+    ///
     /// ```
     /// use rayon_errgroup::CancelToken;
     ///
@@ -126,6 +128,9 @@ impl CancelToken {
     /// running because it cancels an ancestor or a descendant at the same time. When it returns
     /// `false`, this token was cancelled before, and the thread that did so may still be running
     /// callbacks; or it is [released](CancelToken).
+    ///
+    /// Not async-signal-safe: see the recipe for
+    /// [signals](crate::guide::recipes#ctrl-c-and-sigterm).
     ///
     /// # Panics
     ///
@@ -404,6 +409,8 @@ impl CancelToken {
     ///
     /// If items share what `f` stops, such as an HTTP client, each item registers its own callback
     /// for as long as it uses it. Then stopping it more than once must be harmless.
+    ///
+    /// A child process: [recipe](crate::guide::recipes#a-child-process).
     ///
     /// # Panics
     ///
