@@ -159,7 +159,7 @@
 //!    that is itself a consequence of the cancellation.
 //! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`. A
 //!    cancellation that comes too late to skip anything is no error, and empty input is always
-//!    `Ok`. One exception: if a `filter` holds back all items for 20 ms after a run was cancelled
+//!    `Ok`. One exception: if a `filter` holds back all items for 100 ms after a run was cancelled
 //!    from outside, it is unknown whether one is left, and the run ends as cancelled.
 //! 3. **Containment.** The call returns when every item that started has ended, and every other
 //!    item was dropped, each once. Closures borrow what they like.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::thread;
 
-use super::grace_period::GracePeriod;
+use super::grace_period::{Countdown, GracePeriod};
 use crate::run::Run;
 
 /// A part of the input holds one; rayon drops it while a panic unwinds.
@@ -19,8 +19,10 @@ pub(super) struct PanicFuse<'r, E> {
     grace_period: &'r GracePeriod<'r, E>,
     /// Whether a panic seen now is new. False until the work has begun.
     armed: Cell<bool>,
-    /// How many items may be dropped before the next look at the clock, once the run is cancelled.
-    looks_after: Cell<u32>,
+    /// How many items this thread may drop before its next look at the clock, once the run is
+    /// cancelled. Not in the fuse itself, which adaptors move through every item: it would be stored
+    /// in part and loaded as a whole, which is slow.
+    countdown: Cell<Option<&'r Countdown>>,
 }
 
 impl<'r, E> PanicFuse<'r, E> {
@@ -28,7 +30,7 @@ impl<'r, E> PanicFuse<'r, E> {
         PanicFuse {
             grace_period,
             armed: Cell::new(false),
-            looks_after: Cell::new(0),
+            countdown: Cell::new(None),
         }
     }
 
@@ -37,7 +39,7 @@ impl<'r, E> PanicFuse<'r, E> {
         PanicFuse {
             grace_period: self.grace_period,
             armed: self.armed.clone(),
-            looks_after: self.looks_after.clone(),
+            countdown: Cell::new(None),
         }
     }
 
@@ -54,32 +56,26 @@ impl<'r, E> PanicFuse<'r, E> {
     /// From now on a panic of the current thread cancels the run.
     pub(super) fn arm(&self) {
         self.armed.set(!thread::panicking());
+        // Work on this part may begin on another thread than the one that asked last.
+        self.countdown.set(None);
     }
 
-    /// Whether rayon may stop producing items.
+    /// Whether rayon may stop producing items. Asked after every item that a `filter` drops.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.run().token().is_cancelled() && self.is_decided()
-    }
-
-    /// Asked for every item that a `filter` drops after the cancellation.
-    #[inline]
-    fn is_decided(&self) -> bool {
-        if self.run().is_incomplete() {
-            return true;
-        }
-        let left = self.looks_after.get();
-        if left > 0 {
-            self.looks_after.set(left - 1);
+        if let Some(countdown) = self.countdown.get()
+            && countdown.count()
+        {
             return false;
         }
-        match self.grace_period.look() {
-            Some(stride) => {
-                self.looks_after.set(stride);
-                false
-            }
-            None => true,
-        }
+        self.run().token().is_cancelled() && self.look()
+    }
+
+    #[cold]
+    fn look(&self) -> bool {
+        let countdown = self.grace_period.look();
+        self.countdown.set(countdown);
+        countdown.is_none()
     }
 
     /// An item has ended. If the run is cancelled, that may have happened meanwhile.
