@@ -2,7 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::{slice, vec};
+
+use crate::by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
 
 /// The errors of several items, with their indices, in ascending order.
 ///
@@ -26,11 +27,11 @@ use std::{slice, vec};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures<E> {
     /// At least two.
-    errors: Vec<(usize, E)>,
+    errors: ByIndex<E>,
 }
 
 impl<E> Failures<E> {
-    pub(crate) fn new(errors: Vec<(usize, E)>) -> Self {
+    pub(crate) fn new(errors: ByIndex<E>) -> Self {
         debug_assert!(errors.len() > 1);
         Failures { errors }
     }
@@ -50,11 +51,11 @@ impl<E> Failures<E> {
     /// ```
     #[must_use]
     pub fn first(&self) -> &(usize, E) {
-        &self.errors[0]
+        self.errors.first().unwrap_or_else(|| unreachable!())
     }
 
-    pub(crate) fn into_first(mut self) -> E {
-        self.errors.swap_remove(0).1
+    pub(crate) fn into_first(self) -> E {
+        self.errors.into_first().1
     }
 
     /// All errors, the lowest index first. There are at least two.
@@ -68,14 +69,14 @@ impl<E> Failures<E> {
     /// let Err(GroupError::Several(failures)) = result else { unreachable!() };
     /// assert_eq!(failures.iter().collect::<Vec<_>>(), [&(0, "x"), &(1, "y")]);
     /// ```
-    pub fn iter(&self) -> slice::Iter<'_, (usize, E)> {
+    pub fn iter(&self) -> ByIndexIter<'_, E> {
         self.errors.iter()
     }
 }
 
 impl<E> IntoIterator for Failures<E> {
     type Item = (usize, E);
-    type IntoIter = vec::IntoIter<(usize, E)>;
+    type IntoIter = ByIndexIntoIter<E>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.errors.into_iter()
@@ -84,7 +85,7 @@ impl<E> IntoIterator for Failures<E> {
 
 impl<'f, E> IntoIterator for &'f Failures<E> {
     type Item = &'f (usize, E);
-    type IntoIter = slice::Iter<'f, (usize, E)>;
+    type IntoIter = ByIndexIter<'f, E>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

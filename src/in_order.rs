@@ -318,8 +318,8 @@ impl<S: Ordered> InOrder<S> {
     /// use rayon_errgroup::prelude::*;
     ///
     /// let outcome = ["1", "x", "3"].par_iter().in_order().outcome(|_, word| word.parse::<u8>());
-    /// assert_eq!(outcome.values()[0], (0, 1));
-    /// assert_eq!(outcome.errors()[0].0, 1);
+    /// assert_eq!(outcome.values().get(0), Some(&1));
+    /// assert!(outcome.errors().get(1).is_some());
     /// assert_eq!(outcome.into_result().unwrap_err().to_string(), "item 1 failed");
     /// ```
     pub fn outcome<F, T, E>(self, f: F) -> Outcome<T, E>

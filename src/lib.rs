@@ -218,6 +218,7 @@
 //! timeouts and [`sleep`](CancelToken::sleep) need a clock, and panic as `Instant::now` does. Any
 //! panic ends the program there, as with `panic = "abort"`.
 
+mod by_index;
 mod engine;
 mod error;
 mod ext;
@@ -235,6 +236,7 @@ mod time;
 mod token;
 mod with_group;
 
+pub use by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
 /// The crate of the channel that [`CancelToken::done`] returns, for its `select!`.
 pub use crossbeam_channel;
 pub use engine::claim::source::{Ordered, Sequential};

@@ -1,5 +1,6 @@
 //! How much a run allocates does not depend on the number of its items, or hardly so for runs in
-//! order. The memory it holds at once, except for values, never depends on it.
+//! order. The memory it holds at once, except for values, never depends on it, and `outcome` holds
+//! hardly more than its result.
 #![expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -15,6 +16,9 @@ use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
 /// A run over the given number of items.
 type Run<'g> = Box<dyn Fn(u64) + Sync + 'g>;
 
+/// A name, a policy, and which items fail.
+type Shape<'g> = (&'g str, &'g ErrGroup, fn(usize) -> bool);
+
 struct CountingAllocator;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -22,11 +26,16 @@ static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 /// How many bytes are allocated and not yet freed.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call is passed on to the system allocator unchanged.
+/// The most that was held at once.
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system allocator unchanged. The default `realloc` calls
+// `alloc` and `dealloc`, so it counts as old and new memory, both held.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Relaxed);
-        HELD.fetch_add(layout.size(), Relaxed);
+        let held = HELD.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(held, Relaxed);
         // SAFETY: as promised by the caller.
         unsafe { System.alloc(layout) }
     }
@@ -85,6 +94,54 @@ fn no_item_allocates_and_none_leaves_memory_behind() {
     no_item_leaves_memory_behind();
     no_chunk_allocates_for_all_its_values_in_advance();
     no_item_allocates();
+    an_outcome_needs_little_more_than_its_result();
+}
+
+/// The values and the errors of an outcome, each with its index, are its result. Nothing is copied
+/// as a whole, and no list grows as a whole.
+fn an_outcome_needs_little_more_than_its_result() {
+    const ITEMS: usize = 100_000;
+    const RESULT: usize = ITEMS * size_of::<(usize, usize)>();
+    let (keep_going, until_failure) = (ErrGroup::new().keep_going(), ErrGroup::new());
+    let shapes: [Shape<'_>; 5] = [
+        ("all fail", &keep_going, |_| true),
+        ("every other fails", &keep_going, |n| n % 2 == 0),
+        ("the second half fails", &keep_going, |n| n >= ITEMS / 2),
+        ("none fails", &keep_going, |_| false),
+        ("none may fail", &until_failure, |_| false),
+    ];
+    for threads in [1, 2, 8] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            for (shape, group, fails) in shapes {
+                for is_lazy in [false, true] {
+                    let each = |n: usize| if fails(n) { Err(n) } else { Ok(n) };
+                    let before = HELD.load(Relaxed);
+                    PEAK.store(before, Relaxed);
+                    let outcome = if is_lazy {
+                        let items = (0..ITEMS).par_in_order().with_group(group);
+                        items.outcome(|_, n| each(n))
+                    } else {
+                        let items = (0..ITEMS).into_par_iter().in_order();
+                        items.with_group(group).outcome(|_, n| each(n))
+                    };
+                    let peak = PEAK.load(Relaxed) - before;
+                    let held = HELD.load(Relaxed) - before;
+                    let shape = format!("{shape} on {threads} threads, lazy: {is_lazy}");
+                    println!("{shape}: {peak} bytes at most, {held} at the end, {RESULT} needed");
+                    assert_eq!(outcome.values().len() + outcome.errors().len(), ITEMS);
+                    assert!(
+                        peak <= RESULT * 3 / 2,
+                        "{shape}: {peak} bytes, {RESULT} needed"
+                    );
+                    assert!(
+                        held <= RESULT * 5 / 4,
+                        "{shape}: {held} bytes, {RESULT} needed"
+                    );
+                }
+            }
+        });
+    }
 }
 
 /// The first item may fail, so a chunk must not allocate for all its values in advance.

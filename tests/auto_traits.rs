@@ -8,9 +8,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use rayon_errgroup::crossbeam_channel::Receiver;
 use rayon_errgroup::{
-    CancelRegistration, CancelToken, Cancelled, Cause, ConcurrencyError, DropGuard, ErrGroup,
-    Failures, GroupError, InOrder, Outcome, OutcomeIntoIter, OutcomeIter, Panicked, Scope,
-    Sequential, TrySpawnError, WithGroup,
+    ByIndex, ByIndexIntoIter, ByIndexIter, CancelRegistration, CancelToken, Cancelled, Cause,
+    ConcurrencyError, DropGuard, ErrGroup, Failures, GroupError, InOrder, Outcome, OutcomeIntoIter,
+    OutcomeIter, Panicked, Scope, Sequential, TrySpawnError, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -40,6 +40,16 @@ assert_impl_all!(
 assert_impl_all!(
     OutcomeIntoIter<u8, std::io::Error>:
         Send, Sync, Debug, ExactSizeIterator, std::iter::FusedIterator
+);
+assert_impl_all!(ByIndex<Cell<u8>>: Send, Clone, Default, Debug, Eq, IntoIterator);
+assert_impl_all!(ByIndex<u8>: Send, Sync);
+assert_impl_all!(
+    ByIndexIter<'static, u8>:
+        Send, Sync, Clone, Debug, ExactSizeIterator, DoubleEndedIterator, std::iter::FusedIterator
+);
+assert_impl_all!(
+    ByIndexIntoIter<u8>:
+        Send, Sync, Debug, ExactSizeIterator, DoubleEndedIterator, std::iter::FusedIterator
 );
 // A scope is `Sync` for every error type that is `Send`.
 assert_impl_all!(Scope<'static, Cell<u8>>: Send, Sync, Debug);

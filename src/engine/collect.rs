@@ -28,7 +28,15 @@ pub(super) trait Collector: Send + Sized {
         let mut value = Some(value);
         self.consume_iter(|| value.take());
     }
+    /// Takes the values after so many: those of an iterator that gave more items than its length.
+    fn take_excess(&mut self, _most: usize) -> Vec<Self::Value> {
+        Vec::new()
+    }
     fn complete(self) -> Self::Collected;
+    /// The same for a part that begins at `start`, and in which the items at `failed` have no value.
+    fn complete_chunk(self, _start: usize, _failed: &[usize]) -> Self::Collected {
+        self.complete()
+    }
 }
 
 /// A collector for an input that rayon splits by halves.
@@ -187,6 +195,69 @@ impl<T: Send> Collector for PerChunk<T> {
     }
 }
 
+/// A vector for each chunk, in which each value has the index of its item.
+///
+/// The indices are added when the chunk has ended, so the loop over the items does not write them.
+/// And then the length is known, so no memory is held that is not used.
+pub(super) struct WithIndices<T>(PerChunk<T>);
+
+impl<T> WithIndices<T> {
+    pub(super) fn new() -> Self {
+        WithIndices(PerChunk::new())
+    }
+}
+
+impl<T: Send> Collector for WithIndices<T> {
+    type Value = T;
+    type Collected = Vec<(usize, T)>;
+
+    fn split_at(self, mid: usize) -> (Self, Self) {
+        let (left, right) = self.0.split_at(mid);
+        (WithIndices(left), WithIndices(right))
+    }
+
+    fn count(&self) -> Option<usize> {
+        self.0.count()
+    }
+
+    fn split_rest(&mut self) -> Self {
+        WithIndices(self.0.split_rest())
+    }
+
+    #[inline]
+    fn consume_iter(&mut self, next: impl FnMut() -> Option<T>) {
+        self.0.consume_iter(next);
+    }
+
+    fn take_excess(&mut self, most: usize) -> Vec<T> {
+        let values = &mut self.0.0;
+        values.split_off(most.min(values.len()))
+    }
+
+    fn complete(self) -> Vec<(usize, T)> {
+        self.complete_chunk(0, &[])
+    }
+
+    fn complete_chunk(self, start: usize, failed: &[usize]) -> Vec<(usize, T)> {
+        let values = self.0.complete();
+        let mut all = Vec::with_capacity(values.len());
+        if failed.is_empty() {
+            all.extend((start..start + values.len()).zip(values));
+            return all;
+        }
+        let mut failed = failed.iter().peekable();
+        let indices = (start..).filter(|index| failed.next_if_eq(&index).is_none());
+        // The values first: behind the last one there is no index to look for.
+        all.extend(
+            values
+                .into_iter()
+                .zip(indices)
+                .map(|(value, index)| (index, value)),
+        );
+        all
+    }
+}
+
 /// Joins the vectors into one.
 pub(super) fn concatenate<T>(parts: Vec<Vec<T>>) -> Vec<T> {
     let mut values = Vec::with_capacity(parts.iter().map(Vec::len).sum());
@@ -199,6 +270,23 @@ pub(super) fn concatenate<T>(parts: Vec<Vec<T>>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_has_the_index_of_its_item() {
+        let collected = |excess: usize, failed: &[usize]| {
+            let (mut chunk, _) = WithIndices::new().split_at(100);
+            let mut values = 'a'..='d';
+            chunk.consume_iter(|| values.next());
+            let taken = chunk.take_excess(4 - excess);
+            (chunk.complete_chunk(7, failed), taken.len())
+        };
+        let all = [(7, 'a'), (8, 'b'), (9, 'c'), (10, 'd')];
+        assert_eq!(collected(0, &[]), (all.to_vec(), 0));
+        assert_eq!(collected(2, &[]), (all[..2].to_vec(), 2));
+        let holes = vec![(8, 'a'), (9, 'b'), (12, 'c'), (13, 'd')];
+        assert_eq!(collected(0, &[7, 10, 11, 14]), (holes, 0));
+        assert_eq!(WithIndices::<u8>::new().complete().capacity(), 0);
+    }
 
     #[test]
     fn a_chunk_reserves_little_memory() {

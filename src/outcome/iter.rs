@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::iter::{FusedIterator, Map, Peekable};
-use std::{slice, vec};
+
+use crate::by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
 
 /// Values and errors that are sorted by index, merged.
 struct Merge<V: Iterator, R: Iterator> {
@@ -65,9 +66,9 @@ where
     }
 }
 
-type ByRef<'o, X> = Map<slice::Iter<'o, (usize, X)>, fn(&'o (usize, X)) -> (usize, &'o X)>;
+type ByRef<'o, X> = Map<ByIndexIter<'o, X>, fn(&'o (usize, X)) -> (usize, &'o X)>;
 
-fn by_ref<X>(list: &[(usize, X)]) -> ByRef<'_, X> {
+fn by_ref<X>(list: &ByIndex<X>) -> ByRef<'_, X> {
     list.iter().map(|(index, x)| (*index, x))
 }
 
@@ -85,9 +86,9 @@ pub struct OutcomeIter<'o, T, E>(Merge<ByRef<'o, T>, ByRef<'o, E>>);
 
 impl<'o, T, E> OutcomeIter<'o, T, E> {
     pub(super) fn new(
-        values: &'o [(usize, T)],
-        errors: &'o [(usize, E)],
-        late_errors: &'o [(usize, E)],
+        values: &'o ByIndex<T>,
+        errors: &'o ByIndex<E>,
+        late_errors: &'o ByIndex<E>,
     ) -> Self {
         OutcomeIter(Merge::new(
             by_ref(values),
@@ -133,16 +134,10 @@ impl<T, E> FusedIterator for OutcomeIter<'_, T, E> {}
 /// assert_eq!(outcome.into_iter().last(), Some((1, Ok(4))));
 /// ```
 #[must_use = "iterators are lazy"]
-pub struct OutcomeIntoIter<T, E>(Merge<ByValue<T>, ByValue<E>>);
-
-type ByValue<X> = vec::IntoIter<(usize, X)>;
+pub struct OutcomeIntoIter<T, E>(Merge<ByIndexIntoIter<T>, ByIndexIntoIter<E>>);
 
 impl<T, E> OutcomeIntoIter<T, E> {
-    pub(super) fn new(
-        values: Vec<(usize, T)>,
-        errors: Vec<(usize, E)>,
-        late_errors: Vec<(usize, E)>,
-    ) -> Self {
+    pub(super) fn new(values: ByIndex<T>, errors: ByIndex<E>, late_errors: ByIndex<E>) -> Self {
         OutcomeIntoIter(Merge::new(
             values.into_iter(),
             errors.into_iter(),

@@ -3,14 +3,16 @@
 mod iter;
 
 use std::fmt;
+use std::mem;
 use std::panic::resume_unwind;
 
 pub use self::iter::{OutcomeIntoIter, OutcomeIter};
-use crate::engine::claim::outcome::Values;
+use crate::by_index::ByIndex;
+use crate::engine::claim::outcome::Results;
 use crate::error::GroupError;
 use crate::failures::Failures;
-use crate::panic::Panicked;
-use crate::run::{Failure, Kind, Report, Standing, Verdict};
+use crate::panic::{Panicked, drop_catching, drop_payload};
+use crate::run::{Failure, Kind, Report, Verdict};
 use crate::token::{Cancelled, Cause};
 
 /// All that came of a run: the values, the errors, and how many items never ran.
@@ -45,9 +47,9 @@ use crate::token::{Cancelled, Cause};
 #[must_use = "the errors are in it"]
 pub struct Outcome<T, E> {
     /// Each list is sorted by index.
-    values: Vec<(usize, T)>,
-    errors: Vec<(usize, E)>,
-    late_errors: Vec<(usize, E)>,
+    values: ByIndex<T>,
+    errors: ByIndex<E>,
+    late_errors: ByIndex<E>,
     panics: Vec<(Option<usize>, Panicked)>,
     /// How many of the late errors were returned after their item had been cancelled.
     cancelled: usize,
@@ -59,41 +61,39 @@ pub struct Outcome<T, E> {
 }
 
 impl<T, E> Outcome<T, E> {
-    pub(crate) fn new(mut report: Report<Values<T>, E>, catches_panics: bool) -> Self {
+    pub(crate) fn new(mut report: Report<Results<T, E>, E>, catches_panics: bool) -> Self {
         let verdict = report.verdict;
         if verdict == Verdict::Panicked && !catches_panics {
+            // One by one: two panics of a vector's drop would abort the process.
+            let errors = report.result.as_mut().map(|all| mem::take(&mut all.errors));
+            for error in errors.into_iter().flatten() {
+                drop_payload(drop_catching(error));
+            }
             if let Err(GroupError::Panicked(panicked)) = report.into_result() {
                 resume_unwind(panicked.into_payload());
             }
             unreachable!("a run that has panicked ends with a payload");
         }
-        let failures = report.take_failures();
-        let (values, items) = report
-            .result
-            .map_or((Vec::new(), 0), |result| (result.values, result.items));
-        let (mut errors, mut late_errors) = (Vec::new(), Vec::new());
+        let (bound, failures) = (report.bound(), report.take_failures());
+        let (values, mut errors, items) = report.result.map_or_else(Default::default, |result| {
+            (result.values, result.errors, result.items)
+        });
+        // The sequential loop would have stopped before these.
+        let mut late_errors = bound.map_or_else(Vec::new, |bound| errors.split_off_after(bound));
         let (mut panics, mut cancelled) = (Vec::new(), 0);
-        for Failure {
-            index,
-            standing,
-            kind,
-        } in failures
-        {
+        for Failure { index, kind, .. } in failures {
             match (kind, index) {
-                (Kind::Panic(payload), index) => panics.push((index, Panicked::new(payload))),
-                (Kind::Error(error), Some(index)) => match standing {
-                    Standing::Tolerable | Standing::Fatal => errors.push((index, error)),
-                    Standing::Unreached => late_errors.push((index, error)),
-                    Standing::Late => {
-                        late_errors.push((index, error));
-                        cancelled += 1;
-                    }
-                },
+                (Kind::Panic(payload), index) => {
+                    panics.push((index, Panicked::new(payload)));
+                }
+                (Kind::Error(error), Some(index)) => {
+                    late_errors.push((index, error));
+                    cancelled += 1;
+                }
                 (Kind::Error(_), None) => unreachable!("in order every error has an index"),
             }
         }
-        errors.sort_by_key(|(index, _)| *index);
-        late_errors.sort_by_key(|(index, _)| *index);
+        let late_errors = ByIndex::from_unsorted(late_errors);
         // If the run ended with a panic, that one came first.
         let ending = panics.first().map(|(index, _)| *index);
         panics.sort_by_key(|(index, _)| *index);
@@ -122,7 +122,7 @@ impl<T, E> Outcome<T, E> {
     /// assert_eq!(outcome.values(), [(0, 1), (1, 2)]);
     /// ```
     #[must_use]
-    pub fn values(&self) -> &[(usize, T)] {
+    pub fn values(&self) -> &ByIndex<T> {
         &self.values
     }
 
@@ -137,7 +137,7 @@ impl<T, E> Outcome<T, E> {
     /// assert_eq!(outcome.errors(), [(1, "x")]);
     /// ```
     #[must_use]
-    pub fn errors(&self) -> &[(usize, E)] {
+    pub fn errors(&self) -> &ByIndex<E> {
         &self.errors
     }
 
@@ -163,7 +163,7 @@ impl<T, E> Outcome<T, E> {
     /// assert_eq!(outcome.late_errors(), [(1, "a consequence")]);
     /// ```
     #[must_use]
-    pub fn late_errors(&self) -> &[(usize, E)] {
+    pub fn late_errors(&self) -> &ByIndex<E> {
         &self.late_errors
     }
 
@@ -283,13 +283,13 @@ impl<T, E> Outcome<T, E> {
     /// ```
     pub fn into_result(mut self) -> Result<Vec<T>, GroupError<E>> {
         match (self.verdict, self.errors.len()) {
-            (Verdict::Ok, _) => Ok(self.values.into_iter().map(|(_, value)| value).collect()),
+            (Verdict::Ok, _) => Ok(self.values.into_items()),
             (Verdict::Panicked, _) => {
                 let (_, panicked) = self.panics.swap_remove(self.first_panic);
                 Err(GroupError::Panicked(panicked))
             }
             (Verdict::Failed, 1) => {
-                let (index, error) = self.errors.remove(0);
+                let (index, error) = self.errors.into_first();
                 let index = Some(index);
                 Err(GroupError::Failed { index, error })
             }
@@ -310,7 +310,7 @@ impl<T, E> Outcome<T, E> {
     /// assert_eq!(outcome.into_values(), [(0, 1)]);
     /// ```
     #[must_use]
-    pub fn into_values(self) -> Vec<(usize, T)> {
+    pub fn into_values(self) -> ByIndex<T> {
         self.values
     }
 
@@ -325,11 +325,12 @@ impl<T, E> Outcome<T, E> {
     /// assert_eq!(outcome.into_errors(), [(0, "x"), (2, "y")]);
     /// ```
     #[must_use]
-    pub fn into_errors(self) -> Vec<(usize, E)> {
-        let (mut errors, late_errors) = (self.errors, self.late_errors);
-        errors.extend(late_errors);
-        // Two sorted runs, which the sort merges.
-        errors.sort_by_key(|(index, _)| *index);
+    pub fn into_errors(self) -> ByIndex<E> {
+        let mut errors = self.errors;
+        // They are few: each worker has one at most.
+        for (index, error) in self.late_errors {
+            errors.insert(index, error);
+        }
         errors
     }
 

@@ -24,8 +24,6 @@ pub(crate) enum Standing {
     Fatal,
     /// It came after its item had been cancelled, and may be a consequence of that.
     Late,
-    /// It was counted, but the sequential loop would have stopped before it.
-    Unreached,
 }
 
 impl<E> Failure<E> {

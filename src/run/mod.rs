@@ -9,7 +9,7 @@ mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub(crate) use self::failure::{Failure, Kind, Reaction, Standing};
+pub(crate) use self::failure::{Failure, Kind, Reaction};
 use self::record::Record;
 pub(crate) use self::report::{Report, Verdict};
 use crate::failure_policy::FailurePolicy;

@@ -15,7 +15,8 @@ impl<E> Run<E> {
     /// of a run enters here.
     ///
     /// Returns the failure that is not kept, if there is one. The caller first stops what the
-    /// reaction says, and then calls [`discard`](Run::discard): a drop may be slow.
+    /// reaction says, and then calls [`give_back`](Run::give_back) or [`discard`](Run::discard): a
+    /// drop may be slow.
     #[cold]
     pub(crate) fn record(&self, mut failure: Failure<E>) -> (Reaction, Option<Failure<E>>) {
         if failure.is_panic() && !self.policy.tolerates_panics() {
@@ -85,6 +86,21 @@ impl<E> Run<E> {
         }
     }
 
+    /// What becomes of a failure that is not kept here: if the run keeps all, the caller keeps the
+    /// error, and otherwise it is dropped.
+    pub(crate) fn give_back(&self, unwanted: Option<Failure<E>>) -> Option<E> {
+        match unwanted {
+            Some(Failure {
+                kind: Kind::Error(error),
+                ..
+            }) if self.policy.keep_all => Some(error),
+            unwanted => {
+                self.discard(unwanted);
+                None
+            }
+        }
+    }
+
     /// Drops a failure that is not kept.
     pub(crate) fn discard(&self, unwanted: Option<Failure<E>>) {
         match unwanted.map(|failure| (failure.kind, failure.standing)) {
@@ -103,6 +119,26 @@ impl<E> Run<E> {
     }
 }
 
+/// The failure that a run ended with.
+pub(super) enum Ending<E> {
+    Failure(Failure<E>),
+    /// An error that counts. The record does not have it: see [`Run::give_back`].
+    Error,
+}
+
+impl<E> Ending<E> {
+    pub(super) fn is_panic(&self) -> bool {
+        matches!(self, Ending::Failure(failure) if failure.is_panic())
+    }
+
+    pub(super) fn into_failure(self) -> Option<Failure<E>> {
+        match self {
+            Ending::Failure(failure) => Some(failure),
+            Ending::Error => None,
+        }
+    }
+}
+
 /// The failures of a run.
 ///
 /// Guarded by the run's lock, which is taken inside that of the active token.
@@ -113,8 +149,13 @@ pub(super) struct Record<E> {
     /// In order: the lowest indices that failed, at most as many as the error limit.
     lowest: BinaryHeap<usize>,
     /// Of each kind (error or panic, counted or not) the first: in time, or in iteration order
-    /// where there is an index. All of them with `keep_all`, as they came.
+    /// where there is an index. With `keep_all`, all of them, as they came, but not the errors that
+    /// count.
     failures: Vec<Failure<E>>,
+    /// With `keep_all`: the lowest index of an error that counts. The chunk of its item keeps it, as
+    /// all such errors, which may be many: here each would need a lock, and at the end all of them
+    /// would be sorted.
+    lowest_error: Option<usize>,
     /// The sink of a stream has had enough.
     pub(super) has_succeeded: bool,
     /// A panic is unwinding through rayon, and is the first that is not counted.
@@ -128,6 +169,7 @@ impl<E> Record<E> {
             count: 0,
             lowest: BinaryHeap::new(),
             failures: Vec::new(),
+            lowest_error: None,
             has_succeeded: false,
             panic_in_flight: false,
         }
@@ -169,9 +211,15 @@ impl<E> Record<E> {
         (reaction, self.keep(failure))
     }
 
-    /// Keeps a failure, or returns the one that is to be dropped instead, without a lock.
+    /// Keeps a failure, or returns one: with `keep_all` the error is the caller's to keep, and
+    /// otherwise it is to be dropped, without a lock.
     pub(super) fn keep(&mut self, mut new: Failure<E>) -> Option<Failure<E>> {
         if self.policy.keep_all {
+            if let Some(index) = new.index.filter(|_| new.is_counted_error()) {
+                let lowest = self.lowest_error.unwrap_or(index);
+                self.lowest_error = Some(lowest.min(index));
+                return Some(new);
+            }
             self.failures.push(new);
             return None;
         }
@@ -230,7 +278,7 @@ impl<E> Record<E> {
     /// Takes the failure that the run ended with, if it did not end with something else. The run is
     /// incomplete if something cancelled it before every item had ended.
     #[inline]
-    pub(super) fn take_ending(&mut self, incomplete: bool) -> Option<Failure<E>> {
+    pub(super) fn take_ending(&mut self, incomplete: bool) -> Option<Ending<E>> {
         let is_failed = self.limit_reached() || !incomplete;
         let rank = |failure: &Failure<E>| match (failure.is_panic(), failure.is_counted()) {
             // In time the counted panics came first, since any other one cancels the run.
@@ -244,8 +292,13 @@ impl<E> Record<E> {
             _ => None,
         };
         let ranks = self.failures.iter().map(rank).enumerate();
-        let ranks = ranks.filter_map(|(number, rank)| Some((rank?, number)));
-        ranks.min().map(|(_, number)| self.failures.remove(number))
+        let ranks = ranks.filter_map(|(number, rank)| Some((rank?, Some(number))));
+        let lowest_error = self.lowest_error.filter(|_| is_failed);
+        let ranks = ranks.chain(lowest_error.map(|index| ((3, Some(index)), None)));
+        let (_, number) = ranks.min()?;
+        Some(number.map_or(Ending::Error, |number| {
+            Ending::Failure(self.failures.remove(number))
+        }))
     }
 
     pub(super) fn has_uncounted_panic(&self) -> bool {
@@ -262,19 +315,19 @@ impl<E> Record<E> {
             // in the meantime came later, except for a panic that outranks the failure.
             Some(Cause::Panicked) if self.has_uncounted_panic() => cause,
             _ if self.failures.iter().any(is_error) => Some(Cause::Failed),
+            _ if self
+                .lowest_error
+                .is_some_and(|index| self.is_reached(Some(index))) =>
+            {
+                Some(Cause::Failed)
+            }
             _ => Some(Cause::Panicked),
         }
     }
 
     /// Takes all failures that are left, in the order in which they came.
     pub(super) fn take_all(&mut self) -> Vec<Failure<E>> {
-        let mut failures = mem::take(&mut self.failures);
-        for failure in &mut failures {
-            if failure.is_counted() && !self.is_reached(failure.index) {
-                failure.standing = Standing::Unreached;
-            }
-        }
-        failures
+        mem::take(&mut self.failures)
     }
 }
 
@@ -298,15 +351,18 @@ mod tests {
         record
     }
 
-    fn error(failure: Option<Failure<usize>>) -> Option<usize> {
-        match failure?.kind {
+    fn error(ending: Option<Ending<usize>>) -> Option<usize> {
+        match ending?.into_failure()?.kind {
             Kind::Error(error) => Some(error),
             Kind::Panic(_) => None,
         }
     }
 
-    fn message(failure: Option<Failure<usize>>) -> &'static str {
-        match failure.map(|failure| failure.kind) {
+    fn message(ending: Option<Ending<usize>>) -> &'static str {
+        match ending
+            .and_then(Ending::into_failure)
+            .map(|failure| failure.kind)
+        {
             Some(Kind::Panic(payload)) => payload.downcast_ref::<&str>().unwrap(),
             _ => panic!("a panic was expected"),
         }
@@ -326,30 +382,31 @@ mod tests {
 
     #[test]
     fn no_number_of_errors_reaches_the_limit_of_a_run_that_keeps_going() {
-        let mut record = failing_at(&[3, 1, 2], policy(usize::MAX, true));
-        assert_eq!((record.bound(), record.limit_reached()), (None, false));
-        assert!(record.lowest.is_empty(), "nothing is kept for a bound");
-        assert!(record.take_ending(true).is_none(), "it was cancelled");
-        assert_eq!(error(record.take_ending(false)), Some(1));
-        let all = record.take_all().into_iter();
-        let errors = all.map(|failure| error(Some(failure)).unwrap());
-        assert_eq!(errors.collect::<Vec<_>>(), [3, 2]);
+        for keep_all in [false, true] {
+            let mut record = failing_at(&[3, 1, 2], policy(usize::MAX, keep_all));
+            assert_eq!((record.bound(), record.limit_reached()), (None, false));
+            assert!(record.lowest.is_empty(), "nothing is kept for a bound");
+            assert!(record.take_ending(true).is_none(), "it was cancelled");
+            let ending = record.take_ending(false);
+            assert!(ending.as_ref().is_some_and(|ending| !ending.is_panic()));
+            assert_eq!(error(ending), (!keep_all).then_some(1));
+            assert!(record.take_all().is_empty());
+        }
     }
 
     #[test]
-    fn an_error_after_the_bound_is_late_or_unreached() {
-        let mut record = failing_at(&[4, 2, 9], policy(1, true));
+    fn an_error_is_returned_if_all_are_kept_unless_it_is_late() {
+        let mut record = Record::new(policy(1, true));
+        for (index, is_late) in [(4, false), (2, false), (9, true)] {
+            let (_, returned) = record.count(Failure::new(Some(index), Kind::Error(index)));
+            assert_eq!(returned.is_none(), is_late, "{index}");
+        }
         assert_eq!((record.bound(), record.count), (Some(2), 2));
+        assert_eq!(record.lowest_error, Some(2));
+        assert!(matches!(record.cause(None), Some(Cause::Failed)));
         let all = record.take_all().into_iter();
-        let standings = all.map(|failure| (failure.index.unwrap(), failure.standing));
-        let [
-            (4, Standing::Unreached),
-            (2, Standing::Tolerable),
-            (9, Standing::Late),
-        ] = standings.collect::<Vec<_>>()[..]
-        else {
-            panic!("only the item that was cancelled before it failed is late")
-        };
+        let late = all.map(|failure| (failure.index, failure.standing == Standing::Late));
+        assert_eq!(late.collect::<Vec<_>>(), [(Some(9), true)]);
     }
 
     #[test]
@@ -359,7 +416,7 @@ mod tests {
         assert_eq!(reaction, Reaction::StopAbove(2));
         let two = record.take_ending(true).unwrap();
         assert!(two.is_panic());
-        record.failures.push(two);
+        record.failures.extend(two.into_failure());
         let (reaction, _) = record.count(Failure::new(Some(0), Kind::Error(0)));
         assert_eq!(reaction, Reaction::StopAbove(1));
         assert!(matches!(record.cause(None), Some(Cause::Failed)));
@@ -403,7 +460,7 @@ mod tests {
         let mut record = failing_at(&[3], policy(9, false));
         let (reaction, replaced) = record.count(Failure::fatal(Some(7), Kind::Error(7)));
         assert_eq!(reaction, Reaction::Stop);
-        assert_eq!(error(replaced), Some(3));
+        assert_eq!(error(replaced.map(Ending::Failure)), Some(3));
         assert_eq!(record.bound(), Some(7));
         record.count = 0;
         assert!(record.take_ending(true).is_none(), "it was taken back");

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use super::Run;
 use super::failure::{Failure, Kind};
-use super::record::Record;
+use super::record::{Ending, Record};
 use crate::error::GroupError;
 use crate::panic::{Panicked, drop_catching, drop_payload, first_panic};
 use crate::sync::atomic::Ordering;
@@ -28,7 +28,8 @@ pub(crate) struct Report<R, E> {
     /// What cancelled the run, if anything did.
     pub(crate) cause: Option<Cause>,
     pub(crate) verdict: Verdict,
-    /// The failure that the run ended with, if it ended with one.
+    /// The failure that the run ended with, if it ended with one. Not an error that was
+    /// [given back](Run::give_back).
     ending: Option<Failure<E>>,
     record: Record<E>,
 }
@@ -53,7 +54,7 @@ impl<E> Run<E> {
         let incomplete = self.incomplete.load(Ordering::Relaxed) && !record.has_succeeded;
         let cause = record.cause(self.token.cause());
         let ending = record.take_ending(incomplete);
-        let verdict = match ending.as_ref().map(Failure::is_panic) {
+        let verdict = match ending.as_ref().map(Ending::is_panic) {
             Some(true) => Verdict::Panicked,
             Some(false) => Verdict::Failed,
             None if incomplete => Verdict::Cancelled,
@@ -63,7 +64,7 @@ impl<E> Run<E> {
             result,
             cause,
             verdict,
-            ending,
+            ending: ending.and_then(Ending::into_failure),
             record,
         };
         // It may be the last owner of its parent, and so of a reason whose drop panics.
@@ -121,7 +122,7 @@ impl<R, E> Report<R, E> {
     /// returned an error, that is the result.
     pub(crate) fn into_bare(mut self) -> Result<R, E> {
         if self.verdict == Verdict::Cancelled {
-            self.ending = self.record.take_ending(false);
+            self.ending = (self.record.take_ending(false)).and_then(Ending::into_failure);
         }
         match self.into_result() {
             Ok(result) => Ok(result),
@@ -140,7 +141,13 @@ impl<R, E> Report<R, E> {
         }
     }
 
-    /// Takes all failures. The one that the run ended with comes first.
+    /// The index at which the sequential loop would have stopped, if the error limit was reached.
+    pub(crate) fn bound(&self) -> Option<usize> {
+        self.record.bound()
+    }
+
+    /// Takes all failures, except for the errors that were [given back](Run::give_back). A panic
+    /// that the run ended with comes first.
     pub(crate) fn take_failures(&mut self) -> impl Iterator<Item = Failure<E>> + use<R, E> {
         self.ending.take().into_iter().chain(self.record.take_all())
     }

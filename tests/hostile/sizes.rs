@@ -96,7 +96,7 @@ fn fails_early<I: IndexedParallelIterator<Item = usize>>(
     assert_eq!(in_order().try_map(|_, n| early(n)), Err(AT));
     assert_eq!(in_order().try_map(|_, n| early(n).map(drop)), Err(AT));
     let outcome = in_order().with_group(&group).outcome(|_, n| early(n));
-    assert_eq!(outcome.errors()[0], (AT, AT));
+    assert_eq!(outcome.errors().first(), Some(&(AT, AT)));
     let sum = returned(&outcome) + outcome.skipped();
     assert_eq!(sum, MAX, "every item is accounted for");
     let mut sunk = 0;

@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use std::vec;
 
-use super::Collector;
 use super::queue::HandedOver;
 use super::running_chunk::{LoopEnd, RunningChunk};
 use super::source::Source;
 use super::worker::Worker;
+use super::{Collector, RunKind};
 use crate::engine::user_code::{RunId, UserCode};
 use crate::sync::lock;
 use crate::time::Moment;
@@ -40,13 +40,12 @@ pub(super) enum ChunkItems<S: Source> {
 }
 
 /// What came of a chunk.
-pub(super) struct ChunkResult<T> {
-    /// The index of its first item, and the one after its last.
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(super) struct ChunkResult<T, E> {
     pub(super) collected: T,
-    /// The indices of the items whose failure was tolerated: they have no value.
+    /// Of a stream: the indices of the items whose failure was tolerated. They have no value.
     pub(super) failed: Vec<usize>,
+    /// The errors of a run that keeps all of them.
+    pub(super) errors: Vec<(usize, E)>,
     /// Whether every item ran to its end.
     pub(super) complete: bool,
 }
@@ -74,7 +73,9 @@ where
             start,
             end: start + count,
             began: claimed,
+            failures: 0,
             failed: Vec::new(),
+            errors: Vec::new(),
         };
         let mut setup = Duration::ZERO;
         let user_code = UserCode::enter(RunId::of(run));
@@ -113,7 +114,12 @@ where
             }
         }
         drop(user_code);
-        let failed = running.failed;
+        let RunningChunk {
+            failures,
+            failed,
+            mut errors,
+            ..
+        } = running;
         let complete = !matches!(loop_end, LoopEnd::Stopped);
         let rest = match loop_end {
             LoopEnd::HandedOver(items) => {
@@ -129,12 +135,20 @@ where
         };
         // An iterator that gives more items than its length may have more failures than items.
         let attempted = if rest.is_some() { count } else { reserved };
-        let succeeded = attempted.saturating_sub(failed.len());
+        let succeeded = attempted.saturating_sub(failures);
+        for value in collector.take_excess(count.saturating_sub(failures)) {
+            run.drop_value(value);
+        }
+        // The memory that is not used would be held until the run ends.
+        errors.shrink_to_fit();
         let result = ChunkResult {
-            start,
-            end: start + count,
-            collected: collector.complete(),
-            failed: self.engine.keep_failed(failed),
+            collected: collector.complete_chunk(start, &failed),
+            failed: if self.engine.limits.kind == RunKind::Stream {
+                failed
+            } else {
+                Vec::new()
+            },
+            errors,
             complete,
         };
         // Commit: the result takes its place among the others, what the chunk had reserved is

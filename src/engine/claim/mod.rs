@@ -128,7 +128,7 @@ where
 /// What the chunks, in order, and the rest that no worker claimed have collected.
 fn end<S: Source, C: Collector, E>(
     run: &Run<E>,
-    queue: ClaimQueue<S, C>,
+    queue: ClaimQueue<S, C, E>,
 ) -> impl Iterator<Item = C::Collected> {
     let (results, collector, leftover) = queue.into_parts();
     leftover.drop_in(run);
@@ -145,7 +145,7 @@ struct Engine<'r, F, S: Source, C: Collector, E> {
     run: &'r Run<E>,
     f: &'r F,
     limits: Limits,
-    queue: Mutex<ClaimQueue<S, C>>,
+    queue: Mutex<ClaimQueue<S, C, E>>,
     /// The sink's thread, which waits for results, has what it waits for.
     changed: Condvar,
     /// The worker that watches the buffer need not any more.
@@ -249,13 +249,9 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
         KEEP_TIME.saturating_add(KEEP_TIME_PER_WORKER.saturating_mul(workers))
     }
 
-    /// The failed items of a chunk, as far as anybody asks for them.
-    fn keep_failed(&self, failed: Vec<usize>) -> Vec<usize> {
-        if self.run.policy.keep_all || self.limits.kind == RunKind::Stream {
-            failed
-        } else {
-            Vec::new()
-        }
+    /// Whether it matters which items have no value.
+    fn asks_for_failed(&self) -> bool {
+        self.run.policy.keep_all || self.limits.kind == RunKind::Stream
     }
 }
 

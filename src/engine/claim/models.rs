@@ -124,16 +124,12 @@ fn a_chunk_with_failures_is_taken_over() {
             ..FailurePolicy::default()
         };
         let run = Run::new(None, policy);
-        let values = outcome::outcome((0..6_usize).into_par_iter(), &run, &each);
-        let mut report = run.finish(values);
-        let mut failed: Vec<_> = report
-            .take_failures()
-            .map(|failure| failure.index)
-            .collect();
-        failed.sort_unstable();
-        assert_eq!(failed, [Some(1), Some(4)]);
-        let values = report.result.unwrap().values;
-        assert_eq!(values, [(0, 0), (2, 2), (3, 3), (5, 5)]);
+        let results = outcome::outcome((0..6_usize).into_par_iter(), &run, &each);
+        let mut report = run.finish(results);
+        assert_eq!(report.take_failures().count(), 0);
+        let results = report.result.unwrap();
+        assert_eq!(results.errors, [(1, 1), (4, 4)]);
+        assert_eq!(results.values, [(0, 0), (2, 2), (3, 3), (5, 5)]);
         assert_ran(&ran, 6);
     });
 }
@@ -148,8 +144,9 @@ fn no_worker_has_two_errors() {
             ..FailurePolicy::default()
         };
         let run = Run::new(None, policy);
-        let values = outcome::outcome((0..6_usize).into_par_iter(), &run, &each);
-        let failed = run.finish(values).take_failures().count();
+        let results = outcome::outcome((0..6_usize).into_par_iter(), &run, &each);
+        let mut report = run.finish(results);
+        let failed = report.take_failures().count() + report.result.unwrap().errors.len();
         let workers = WORKERS.load(Ordering::Relaxed);
         assert!((1..=workers).contains(&failed), "{failed}");
         assert_ran(&ran, 2);
@@ -295,12 +292,13 @@ fn tolerated_failures_stop_where_the_loop_would() {
             ..FailurePolicy::default()
         };
         let run = Run::new(None, policy);
-        let values = outcome::outcome((0..12_usize).into_par_iter(), &run, &each);
-        let mut report = run.finish(values);
-        let failed = report.take_failures().count();
-        let result = report.result.unwrap();
-        assert_eq!(result.values.len() + failed, lock(&ran).len());
-        assert_eq!(result.items, 12);
+        let results = outcome::outcome((0..12_usize).into_par_iter(), &run, &each);
+        let mut report = run.finish(results);
+        let late = report.take_failures().count();
+        let results = report.result.unwrap();
+        let failed = results.errors.len() + late;
+        assert_eq!(results.values.len() + failed, lock(&ran).len());
+        assert_eq!(results.items, 12);
         let workers = WORKERS.load(Ordering::Relaxed);
         assert!((3..3 + workers).contains(&failed), "{failed}");
         assert_ran(&ran, 10);

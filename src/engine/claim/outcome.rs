@@ -1,32 +1,34 @@
-//! All that comes of a run: values with their indices, whatever fails.
+//! All that comes of a run: values and errors with their indices, whatever fails.
 
 use super::Engine;
 use super::source::{Ordered, Source, SourceCallback};
-use crate::engine::collect::PerChunk;
+use crate::by_index::ByIndex;
+use crate::engine::collect::WithIndices;
 use crate::run::Run;
 use crate::token::CancelToken;
 
-/// The values of a run, sorted by index, and how many items there were, as far as is known.
-pub(crate) struct Values<T> {
-    pub(crate) values: Vec<(usize, T)>,
+/// The values of a run and the errors that count, and how many items there were, as far as is known.
+pub(crate) struct Results<T, E> {
+    pub(crate) values: ByIndex<T>,
+    pub(crate) errors: ByIndex<E>,
     pub(crate) items: usize,
 }
 
-/// The values of `f`. `None` if the source panicked before all items had ended.
-pub(crate) fn outcome<O, F, T, E>(items: O, run: &Run<E>, f: &F) -> Option<Values<T>>
+/// The results of `f`. `None` if the source panicked before all items had ended.
+pub(crate) fn outcome<O, F, T, E>(items: O, run: &Run<E>, f: &F) -> Option<Results<T, E>>
 where
     O: Ordered,
     F: Fn(&CancelToken, O::Item) -> Result<T, E> + Sync,
     T: Send,
     E: Send,
 {
-    struct AllValues<'r, F, T, E> {
+    struct AllResults<'r, F, T, E> {
         run: &'r Run<E>,
         f: &'r F,
-        values: &'r mut Option<Values<T>>,
+        all: &'r mut Option<Results<T, E>>,
     }
 
-    impl<I, F, T, E> SourceCallback<I> for AllValues<'_, F, T, E>
+    impl<I, F, T, E> SourceCallback<I> for AllResults<'_, F, T, E>
     where
         F: Fn(&CancelToken, I) -> Result<T, E> + Sync,
         T: Send,
@@ -35,32 +37,35 @@ where
         type Output = ();
 
         fn callback<S: Source<Item = I>>(self, source: S) {
-            let AllValues { run, f, values } = self;
-            let queue = Engine::of(run, f, source, PerChunk::new()).join();
+            let AllResults { run, f, all } = self;
+            let queue = Engine::of(run, f, source, WithIndices::new()).join();
             let items = queue.items();
             let (results, _, leftover) = queue.into_parts();
-            let mut all = Vec::with_capacity(results.iter().map(|r| r.collected.len()).sum());
+            // The chunks are in order, and so are the items of each. Nothing is copied.
+            let (mut values, mut errors) = (ByIndex::new(), ByIndex::new());
             for result in results {
-                let mut failed = result.failed.into_iter().peekable();
-                let indices =
-                    (result.start..result.end).filter(|index| failed.next_if_eq(index).is_none());
-                all.extend(indices.zip(result.collected));
+                values.push_part(result.collected);
+                errors.push_part(result.errors);
             }
-            let is_short = all.len() < items && !run.has_failure();
+            let is_short = values.len() < items && !run.has_failure();
             // Before anything is dropped: no value is lost if a drop panics.
-            *values = Some(Values { values: all, items });
+            *all = Some(Results {
+                values,
+                errors,
+                items,
+            });
             leftover.drop_in(run);
             assert!(!is_short, "an iterator gave fewer items than its length");
         }
     }
 
-    let mut values = None;
+    let mut all = None;
     run.drive(|| {
-        items.with_source(AllValues {
+        items.with_source(AllResults {
             run,
             f,
-            values: &mut values,
+            all: &mut all,
         });
     });
-    values
+    all
 }

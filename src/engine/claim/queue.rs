@@ -33,7 +33,7 @@ use crate::token::CancelToken;
 /// 5. While the source is out and may wait for its next item, one worker watches the buffer, or is
 ///    about to look at it: the one that runs a chunk, or has just been started.
 /// 6. A worker is called, by the signal in its token, only while it has several items in hand.
-pub(super) struct ClaimQueue<S: Source, C: Collector> {
+pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
     pub(super) source: Option<S>,
     /// For the values of everything that is not claimed.
     collector: Option<C>,
@@ -62,12 +62,15 @@ pub(super) struct ClaimQueue<S: Source, C: Collector> {
     callable: usize,
     /// How many chunks are running.
     running: usize,
-    pub(super) results: ReorderBuffer<ChunkResult<C::Collected>>,
+    pub(super) results: ReorderBuffer<Committed<C, E>>,
     limits: Limits,
     /// The sink's thread waits until so many results are ready.
     pub(super) wake_at: Option<usize>,
     budget: Option<Budget>,
 }
+
+/// What came of a chunk whose values this collector has collected.
+type Committed<C, E> = ChunkResult<<C as Collector>::Collected, E>;
 
 pub(super) struct WorkerState {
     /// See invariant 3.
@@ -110,7 +113,7 @@ pub(super) struct HandedOver<I, C> {
     pub(super) collector: C,
 }
 
-impl<S: Source, C: Collector> ClaimQueue<S, C> {
+impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     pub(super) fn new(source: S, collector: C, limits: Limits, error_limit: Option<usize>) -> Self {
         let workers = limits.workers;
         ClaimQueue {
@@ -318,7 +321,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
         &mut self,
         worker: usize,
         start: usize,
-        result: ChunkResult<C::Collected>,
+        result: Committed<C, E>,
         rest: Option<HandedOver<S::Item, C>>,
     ) {
         let state = &mut self.workers[worker];
@@ -344,7 +347,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
     }
 
     /// A chunk that was begun at this index, or given up, has this result.
-    pub(super) fn complete(&mut self, start: usize, result: ChunkResult<C::Collected>) {
+    pub(super) fn complete(&mut self, start: usize, result: Committed<C, E>) {
         self.running -= 1;
         if self.limits.kind == RunKind::Count {
             return;
@@ -481,7 +484,7 @@ impl<S: Source, C: Collector> ClaimQueue<S, C> {
 
     /// Ends the queue of a run that is over: the results, room for the values of everything that
     /// no worker claimed, and the input, as far as it is left.
-    pub(super) fn into_parts(self) -> (Vec<ChunkResult<C::Collected>>, Option<C>, Leftover<S>) {
+    pub(super) fn into_parts(self) -> (Vec<Committed<C, E>>, Option<C>, Leftover<S>) {
         let mut results = self.results;
         let leftover = Leftover {
             source: self.source,
@@ -569,7 +572,7 @@ mod tests {
         }
     }
 
-    type Queue = ClaimQueue<Numbers, PerChunk<usize>>;
+    type Queue = ClaimQueue<Numbers, PerChunk<usize>, ()>;
 
     fn queue(max_in_flight: usize, error_limit: Option<usize>, workers: usize) -> Queue {
         let limits = Limits {
@@ -594,12 +597,12 @@ mod tests {
         chunk.start
     }
 
-    fn result(start: usize) -> ChunkResult<Vec<usize>> {
+    /// Of a chunk that has collected the index of its first item.
+    fn result(start: usize) -> ChunkResult<Vec<usize>, ()> {
         ChunkResult {
-            start,
-            end: start,
-            collected: Vec::new(),
+            collected: vec![start],
             failed: Vec::new(),
+            errors: Vec::new(),
             complete: true,
         }
     }
@@ -787,7 +790,7 @@ mod tests {
             queue.complete(start, result(start));
         }
         let ready = queue.results.take_ready().into_iter();
-        let starts: Vec<_> = ready.map(|result| result.start).collect();
+        let starts: Vec<_> = ready.flat_map(|result| result.collected).collect();
         assert_eq!(starts, [0, 8, 9, 10, 12]);
     }
 

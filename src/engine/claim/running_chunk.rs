@@ -40,7 +40,12 @@ pub(super) struct RunningChunk<'c, 'w, 's, F, S: Source, C: Collector, E> {
     pub(super) end: usize,
     /// Since when its items run.
     pub(super) began: Moment,
+    /// How many failures were tolerated.
+    pub(super) failures: usize,
+    /// Their indices, if anybody asks for them.
     pub(super) failed: Vec<usize>,
+    /// The errors that count, if the run keeps all of them.
+    pub(super) errors: Vec<(usize, E)>,
 }
 
 impl<F, S, C, E> RunningChunk<'_, '_, '_, F, S, C, E>
@@ -144,7 +149,7 @@ where
     ) -> (LoopEnd<S::Item>, S::Items, C) {
         loop {
             match self.run_until_failure::<true>(&mut items, &mut collector) {
-                LoopEnd::Tolerated(index) => self.failed.push(index),
+                LoopEnd::Tolerated(index) => self.tolerate(index),
                 loop_end => return (loop_end, items, collector),
             }
         }
@@ -215,17 +220,24 @@ where
                 Err(payload) => self.stop(payload),
             };
             match loop_end {
-                LoopEnd::Tolerated(index) => self.failed.push(index),
+                LoopEnd::Tolerated(index) => self.tolerate(index),
                 _ => return self.drop_read(items.read),
             }
         }
     }
 
+    /// The item at this index has failed, and has no value.
+    fn tolerate(&mut self, index: usize) {
+        self.failures += 1;
+        // Otherwise the list would grow with the number of failures, and for nothing.
+        if self.worker.engine.asks_for_failed() {
+            self.failed.push(index);
+        }
+    }
+
     /// How many items have not begun, if the collector counts them. At most the whole chunk.
     fn left(&self, collector: &C) -> usize {
-        let begun = collector
-            .count()
-            .map_or(0, |values| values + self.failed.len());
+        let begun = collector.count().map_or(0, |values| values + self.failures);
         (self.end - self.start).saturating_sub(begun)
     }
 
@@ -254,14 +266,14 @@ where
     /// The item before `rest` has failed.
     #[cold]
     #[inline(never)]
-    fn fail<R>(&self, rest: &R, collector: &C, kind: Kind<E>) -> LoopEnd<S::Item>
+    fn fail<R>(&mut self, rest: &R, collector: &C, kind: Kind<E>) -> LoopEnd<S::Item>
     where
         R: ExactSizeIterator<Item = S::Item>,
     {
         // Without values nobody has counted the items. The length of the rest is user code, and may
         // panic.
         let index = catch_unwind(AssertUnwindSafe(|| match collector.count() {
-            Some(values) => self.start + values + self.failed.len(),
+            Some(values) => self.start + values + self.failures,
             None => self.end.saturating_sub(rest.len().saturating_add(1)),
         }));
         match (index, kind) {
@@ -280,12 +292,14 @@ where
 
     /// Records a failure, and stops what no longer counts: if the error limit is reached,
     /// everything after the bound. Everything before it runs to its end.
-    fn fail_at(&self, index: usize, kind: Kind<E>) -> LoopEnd<S::Item> {
+    fn fail_at(&mut self, index: usize, kind: Kind<E>) -> LoopEnd<S::Item> {
         let engine = self.worker.engine;
         let (reaction, unwanted) = engine.run.record(Failure::new(Some(index), kind));
         let later = lock(&engine.queue).narrow(self.worker.id, index, reaction);
         engine.run.cancel_workers(&later);
-        engine.run.discard(unwanted);
+        if let Some(error) = engine.run.give_back(unwanted) {
+            self.errors.push((index, error));
+        }
         match reaction {
             Reaction::Continue => LoopEnd::Tolerated(index),
             Reaction::StopAbove(bound) if index < bound => LoopEnd::Tolerated(index),

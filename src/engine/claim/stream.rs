@@ -297,7 +297,7 @@ where
     fn next_results(
         &self,
         worker: Option<&Worker<'_, '_, F, S, PerChunk<T>, E>>,
-    ) -> Option<Vec<ChunkResult<Vec<T>>>> {
+    ) -> Option<Vec<ChunkResult<Vec<T>, E>>> {
         let mut idle = 0_u32;
         loop {
             let mut queue = lock(&self.queue);

@@ -84,7 +84,7 @@ where
     E: Send,
 {
     /// Runs all workers on the current pool. Returns what is left when the input has ended.
-    pub(super) fn join(self) -> ClaimQueue<S, C> {
+    pub(super) fn join(self) -> ClaimQueue<S, C, E> {
         if self.limits.workers < pool::current_num_threads().min(2) {
             // A single item is no work for another thread, as in rayon.
             pool::in_place_scope(|scope| self.run_first(scope));
@@ -328,7 +328,7 @@ where
 
     /// While another worker reads, and may wait for the next item: waits until there is something
     /// to do. `false` if that takes long, so that the thread should run other jobs of the pool.
-    fn watch(&self, mut queue: MutexGuard<'s, ClaimQueue<S, C>>) -> bool {
+    fn watch(&self, mut queue: MutexGuard<'s, ClaimQueue<S, C, E>>) -> bool {
         let engine = self.engine;
         queue.is_watched = true;
         let (mut read, mut is_worth_it) = (queue.read(), false);
@@ -359,10 +359,9 @@ where
             engine.run.drop_value(item);
         }
         let result = ChunkResult {
-            start: rest.start,
-            end: rest.start,
-            collected: rest.collector.complete(),
+            collected: rest.collector.complete_chunk(rest.start, &[]),
             failed: Vec::new(),
+            errors: Vec::new(),
             complete: false,
         };
         let mut queue = lock(&engine.queue);
@@ -371,7 +370,7 @@ where
     }
 
     /// Unlocks the queue after a change, and starts those who wait for it.
-    pub(super) fn release(&self, mut queue: MutexGuard<'_, ClaimQueue<S, C>>) {
+    pub(super) fn release(&self, mut queue: MutexGuard<'_, ClaimQueue<S, C, E>>) {
         let parked = queue.unpark();
         // To notify is a system call, even if no thread waits.
         let wakes_sink = queue.take_waiter();

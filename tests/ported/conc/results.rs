@@ -99,8 +99,9 @@ fn of_two_errors_the_first_in_order_is_returned() {
         let group = ErrGroup::new();
         let fail = |_: &CancelToken, n| if n == 3 || n == 7 { Err(n) } else { Ok(n) };
         for outcome in outcomes(&group, 1000, fail) {
-            assert_eq!(outcome.values()[..3], [(0, 0), (1, 1), (2, 2)]);
-            assert_eq!(outcome.errors()[0], (3, 3));
+            let first = outcome.values().iter().take(3);
+            assert!(first.eq(&[(0, 0), (1, 1), (2, 2)]));
+            assert_eq!(outcome.errors().first(), Some(&(3, 3)));
             assert!(!outcome.is_complete());
         }
         let result = (0..1000).into_par_iter().in_order().try_map(fail);
