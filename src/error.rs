@@ -49,7 +49,8 @@ pub enum GroupError<E> {
     /// The run was cancelled before every item had returned `Ok`.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// An item panicked, under [`catch_panics`](crate::ErrGroup::catch_panics).
+    /// An item panicked, under [`catch_panics`](crate::ErrGroup::catch_panics), or something else
+    /// that the run calls. In order, [`Panicked::index`] is the index of the item.
     #[error(transparent)]
     Panicked(#[from] Panicked),
 }
@@ -67,7 +68,8 @@ impl fmt::Display for Subject {
 }
 
 impl<E> GroupError<E> {
-    /// The index of the item that failed, if it is known; of several items the lowest.
+    /// The index of the item that failed or panicked, if it is known; of several items that failed
+    /// the lowest.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, GroupError};
@@ -82,7 +84,8 @@ impl<E> GroupError<E> {
         match self {
             GroupError::Failed { index, .. } => *index,
             GroupError::Several(failures) => Some(failures.first().0),
-            GroupError::Cancelled(_) | GroupError::Panicked(_) => None,
+            GroupError::Panicked(panicked) => panicked.index(),
+            GroupError::Cancelled(_) => None,
         }
     }
 

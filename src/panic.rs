@@ -34,22 +34,45 @@ pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 /// assert!(panicked.into_payload().is::<String>());
 /// ```
 pub struct Panicked {
+    index: Option<usize>,
     message: Option<Box<str>>,
     /// Behind a lock only to make the error `Sync`, which error boxes require.
     payload: Mutex<Payload>,
 }
 
 impl Panicked {
-    pub(crate) fn new(payload: Payload) -> Self {
+    pub(crate) fn new(payload: Payload, index: Option<usize>) -> Self {
         let message = payload
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .map(Box::from);
         Panicked {
+            index,
             message,
             payload: Mutex::new(payload),
         }
+    }
+
+    /// The index of the item that panicked, in a run in order.
+    ///
+    /// `None` where there is no order, and where it was not the item's closure that panicked, but
+    /// the iterator, a sink, a callback or the drop of something.
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
+    ///
+    /// let group = ErrGroup::new().catch_panics();
+    /// let items = [1, 0].par_iter().in_order().with_group(&group);
+    /// let result = items.try_map(|_, n| Ok::<_, ()>(10 / n));
+    /// let Err(GroupError::Panicked(panicked)) = result else { unreachable!() };
+    /// assert_eq!(panicked.index(), Some(1));
+    /// assert_eq!(panicked.to_string(), "item 1 panicked: attempt to divide by zero");
+    /// ```
+    #[must_use]
+    pub fn index(&self) -> Option<usize> {
+        self.index
     }
 
     /// The message given to `panic!`, or `None` where the payload is not a string.
@@ -88,6 +111,7 @@ impl Panicked {
 impl fmt::Debug for Panicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Panicked")
+            .field("index", &self.index)
             .field("message", &self.message)
             .finish_non_exhaustive()
     }
@@ -95,9 +119,13 @@ impl fmt::Debug for Panicked {
 
 impl fmt::Display for Panicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(index) = self.index {
+            write!(f, "item {index} ")?;
+        }
+        f.write_str("panicked")?;
         match self.message() {
-            Some(message) => write!(f, "panicked: {message}"),
-            None => f.write_str("panicked"),
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
         }
     }
 }
@@ -173,8 +201,27 @@ mod tests {
     }
 
     #[test]
+    fn a_caught_panic_names_its_item() {
+        let text = |index, payload: Payload| {
+            let panicked = Panicked::new(payload, index);
+            let debug = format!("{panicked:?}");
+            (panicked.to_string(), debug)
+        };
+        assert_eq!(text(None, Box::new(7)).0, "panicked");
+        assert_eq!(text(Some(3), Box::new(7)).0, "item 3 panicked");
+        let (display, debug) = text(Some(3), Box::new("lost"));
+        assert_eq!(display, "item 3 panicked: lost");
+        assert_eq!(
+            debug,
+            r#"Panicked { index: Some(3), message: Some("lost"), .. }"#
+        );
+        let error = GroupError::<()>::from(Panicked::new(Box::new("lost"), Some(3)));
+        assert_eq!((error.index(), error.to_string()), (Some(3), display));
+    }
+
+    #[test]
     fn a_caught_panic_converts_into_other_errors() {
-        let panicked = || Panicked::new(Box::new("lost"));
+        let panicked = || Panicked::new(Box::new("lost"), None);
         let error = io::Error::from(panicked());
         assert_eq!(error.kind(), io::ErrorKind::Other);
         assert_eq!(error.to_string(), "panicked: lost");

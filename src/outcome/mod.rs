@@ -84,7 +84,7 @@ impl<T, E> Outcome<T, E> {
         for Failure { index, kind, .. } in failures {
             match (kind, index) {
                 (Kind::Panic(payload), index) => {
-                    panics.push((index, Panicked::new(payload)));
+                    panics.push((index, Panicked::new(payload, index)));
                 }
                 (Kind::Error(error), Some(index)) => {
                     late_errors.push((index, error));
@@ -170,7 +170,7 @@ impl<T, E> Outcome<T, E> {
     /// The panics, under [`catch_panics`](crate::ErrGroup::catch_panics), in ascending order.
     ///
     /// A panic without an index was not an item's own: the iterator panicked, or the drop of an
-    /// item, or a callback.
+    /// item, or a callback. The index is that of [`Panicked::index`], too.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, prelude::*};

@@ -213,7 +213,7 @@ impl<E> Record<E> {
 
     /// Keeps a failure, or returns one: with `keep_all` the error is the caller's to keep, and
     /// otherwise it is to be dropped, without a lock.
-    pub(super) fn keep(&mut self, mut new: Failure<E>) -> Option<Failure<E>> {
+    pub(super) fn keep(&mut self, new: Failure<E>) -> Option<Failure<E>> {
         if self.policy.keep_all {
             if let Some(index) = new.index.filter(|_| new.is_counted_error()) {
                 let lowest = self.lowest_error.unwrap_or(index);
@@ -223,12 +223,8 @@ impl<E> Record<E> {
             self.failures.push(new);
             return None;
         }
-        if !new.is_counted() {
-            // The first in time.
-            new.index = None;
-            if new.is_panic() && self.panic_in_flight {
-                return Some(new);
-            }
+        if new.is_panic() && !new.is_counted() && self.panic_in_flight {
+            return Some(new);
         }
         let kind = |failure: &Failure<E>| (failure.is_panic(), failure.is_counted());
         let first = self.failures.iter_mut().find(|old| kind(old) == kind(&new));
@@ -237,8 +233,10 @@ impl<E> Record<E> {
                 self.failures.push(new);
                 None
             }
-            // Without an index, the one that is there came first in time.
-            Some(first) if new.index < first.index => Some(mem::replace(first, new)),
+            // Without an index, or if it does not count, the one that is there came first in time.
+            Some(first) if new.is_counted() && new.index < first.index => {
+                Some(mem::replace(first, new))
+            }
             Some(_) => Some(new),
         }
     }

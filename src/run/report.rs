@@ -89,10 +89,12 @@ impl<R, E> Report<R, E> {
 
     #[cold]
     fn into_error(mut self, incomplete: Option<R>) -> GroupError<E> {
-        let (mut failed, mut panic) = (None, None);
+        let (mut failed, mut panic, mut panicked_at) = (None, None, None);
         match self.ending.map(|ending| (ending.index, ending.kind)) {
             Some((index, Kind::Error(error))) => failed = Some((index, error)),
-            Some((_, Kind::Panic(payload))) => panic = Some(payload),
+            Some((index, Kind::Panic(payload))) => {
+                (panic, panicked_at) = (Some(payload), index);
+            }
             None => {}
         }
         first_panic(&mut panic, drop_catching(incomplete));
@@ -106,7 +108,7 @@ impl<R, E> Report<R, E> {
         let result = match (panic, failed) {
             (Some(payload), failed) => {
                 drop_payload(drop_catching(failed));
-                GroupError::Panicked(Panicked::new(payload))
+                GroupError::Panicked(Panicked::new(payload, panicked_at))
             }
             (None, Some((index, error))) => GroupError::Failed { index, error },
             (None, None) => {

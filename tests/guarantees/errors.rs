@@ -92,7 +92,7 @@ fn messages_and_sources() {
     assert_eq!(panicked.to_string(), "panicked: lost");
     assert_eq!(
         format!("{panicked:?}"),
-        "Panicked { message: Some(\"lost\"), .. }"
+        "Panicked { index: None, message: Some(\"lost\"), .. }"
     );
 }
 

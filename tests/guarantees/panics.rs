@@ -1,5 +1,6 @@
 //! Guarantee 5: a panic cancels the run at once, and its payload reaches the caller.
 
+use std::fmt::Debug;
 use std::panic::panic_any;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -544,5 +545,163 @@ fn values_are_dropped_although_the_drop_of_another_leaf_panics() {
         for n in (0..3).chain(5..10) {
             assert_eq!(values.of(n), 1, "value {n}");
         }
+    });
+}
+
+/// A group that catches panics, and one that also tolerates failures.
+fn catching() -> [ErrGroup; 2] {
+    let group = ErrGroup::new().catch_panics();
+    [group.clone(), group.keep_going()]
+}
+
+#[track_caller]
+fn assert_panicked<T: Debug>(result: Result<T, GroupError<usize>>, index: Option<usize>) {
+    let error = result.expect_err("it panicked");
+    assert_eq!(error.index(), index);
+    let subject = index.map_or_else(String::new, |index| format!("item {index} "));
+    assert_eq!(error.to_string(), format!("{subject}panicked: bang"));
+    let GroupError::Panicked(panicked) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(panicked.index(), index);
+    assert!(format!("{panicked:?}").contains(&format!("index: {index:?}")));
+    assert_eq!(panicked.into_payload().downcast_ref(), Some(&"bang"));
+}
+
+/// Runs `f` for a hundred items, by every call in order.
+fn results_in_order(
+    group: &ErrGroup,
+    f: &(dyn Fn(&CancelToken, usize) -> Result<usize, usize> + Sync),
+) -> [Result<(), GroupError<usize>>; 8] {
+    let indexed = || (0..100_usize).into_par_iter().in_order().with_group(group);
+    let lazy = || (0..100_usize).par_in_order().with_group(group);
+    let unit = |token: &CancelToken, n| f(token, n).map(drop);
+    [
+        indexed().try_for_each(unit),
+        indexed().try_map(f).map(drop),
+        indexed().try_stream(f, |_| Ok(())),
+        indexed().outcome(f).into_result().map(drop),
+        lazy().try_for_each(unit),
+        lazy().try_map(f).map(drop),
+        lazy().try_stream(f, |_| Ok(())),
+        lazy().outcome(f).into_result().map(drop),
+    ]
+}
+
+#[test]
+fn a_caught_panic_of_an_item_in_order_has_its_index() {
+    on_pools(|_| {
+        for group in catching() {
+            for at in [0, 1, 50, 99] {
+                let bang = |_: &CancelToken, n| if n == at { panic!("bang") } else { Ok(n) };
+                for result in results_in_order(&group, &bang) {
+                    assert_panicked(result, Some(at));
+                }
+            }
+        }
+        let group = ErrGroup::new().catch_panics();
+        let items = (0..100).into_par_iter().in_order().with_group(&group);
+        let result = items.err_group(|n| if n == 7 { panic!("bang") } else { Ok(()) });
+        assert_panicked(result, Some(7));
+    });
+}
+
+/// Errors come before the panic and after it.
+#[test]
+fn of_several_tolerated_panics_the_one_with_the_lowest_index_is_returned() {
+    on_pools(|_| {
+        let [_, group] = catching();
+        let each = |_: &CancelToken, n| match n % 10 {
+            7 => panic!("bang"),
+            3 => Err(n),
+            _ => Ok(n),
+        };
+        for result in results_in_order(&group, &each) {
+            assert_panicked(result, Some(7));
+        }
+        let items = (0..100).into_par_iter().in_order().with_group(&group);
+        let panics = items.outcome(each).into_panics();
+        let indices = panics
+            .iter()
+            .map(|(index, panicked)| (*index, panicked.index()));
+        assert!(indices.eq((7..100).step_by(10).map(|index| (Some(index), Some(index)))));
+    });
+}
+
+/// The second comes in time before the first is returned, and each waits for the other.
+#[test]
+fn of_several_panics_that_stop_the_run_the_index_is_that_of_the_payload() {
+    on_pool(2, || {
+        let group = ErrGroup::new().catch_panics();
+        for _ in 0..20 {
+            let both = Barrier::new(2);
+            let items = (0..2_usize).into_par_iter().in_order().with_group(&group);
+            let result = items.try_map(|_, n| -> Result<(), ()> {
+                both.wait();
+                panic_any(n)
+            });
+            let Err(GroupError::Panicked(panicked)) = result else {
+                panic!("{result:?}")
+            };
+            let index = panicked.index();
+            let payload = panicked.into_payload();
+            assert_eq!(payload.downcast_ref().copied(), index);
+        }
+    });
+}
+
+/// One is tolerated, and the next failure is an error that stops the run.
+#[test]
+fn a_tolerated_panic_before_the_error_that_stops_the_run_has_its_index() {
+    on_pools(|_| {
+        let group = ErrGroup::new().catch_panics().max_errors(1);
+        let each = |_: &CancelToken, n| match n {
+            3 => panic!("bang"),
+            60 => Err(n),
+            _ => Ok(n),
+        };
+        for result in results_in_order(&group, &each) {
+            assert_panicked(result, Some(3));
+        }
+    });
+}
+
+#[test]
+fn a_caught_panic_of_something_else_has_no_index() {
+    on_pools(|_| {
+        for group in catching() {
+            let ok = |_: &CancelToken, n: usize| Ok::<_, usize>(n);
+            let bang = |n| if n == 5 { panic!("bang") } else { n };
+            let source = || (0..10_usize).map(bang).par_in_order().with_group(&group);
+            assert_panicked(source().try_map(ok), None);
+            assert_panicked(source().try_stream(ok, |_| Ok(())), None);
+            let outcome = source().outcome(ok);
+            assert_eq!(outcome.panics()[0].0, None);
+            assert_panicked(outcome.into_result(), None);
+
+            let items = || (0..10_usize).into_par_iter();
+            let mapped = items().map(bang).in_order().with_group(&group);
+            assert_panicked(mapped.try_map(ok), None);
+            let sink = |n| if n == 5 { panic!("bang") } else { Ok(()) };
+            let stream = items().in_order().with_group(&group);
+            assert_panicked(stream.try_stream(ok, sink), None);
+
+            // Without an order.
+            let stealing = items().with_group(&group);
+            assert_panicked(stealing.try_map(|_, n| Ok(bang(n))), None);
+            let task = group.scope(|s| {
+                s.spawn(|_| panic!("bang"));
+                Ok(())
+            });
+            assert_panicked(task, None);
+        }
+        // The run cancels the token of the item, whose callback is still registered.
+        let [group, _] = catching();
+        let items = (0..1_usize).into_par_iter().in_order().with_group(&group);
+        let result = items.try_map(|token, n| {
+            std::mem::forget(token.on_cancel(|| panic!("bang")));
+            Err::<(), _>(n)
+        });
+        assert_panicked(result, None);
     });
 }
