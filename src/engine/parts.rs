@@ -87,7 +87,7 @@ impl<'r, C: LeafCollector> Parts<'r, C> {
     fn of(part: Part<'r, C>) -> Self {
         match part {
             Part::Collected(collected) => Parts::Complete(collected),
-            part => Parts::Postponed(vec![part]),
+            job @ Part::Job(_) => Parts::Postponed(vec![job]),
         }
     }
 }

@@ -89,13 +89,16 @@ where
 }
 
 /// A part of the input: rayon's consumer while it may still be split, the folder afterwards.
+#[expect(
+    clippy::box_collection,
+    reason = "it is moved more often than it is used"
+)]
 struct TryConsumer<'r, F, C: LeafCollector, E> {
     fuse: PanicFuse<'r, E>,
     f: &'r F,
     /// For the items that come next.
     collector: C,
-    /// What comes before them, if items were postponed. Boxed, as adaptors such as `filter` move
-    /// the folder through every item.
+    /// What comes before them, if items were postponed.
     postponed: Option<Box<Vec<Part<'r, C>>>>,
 }
 

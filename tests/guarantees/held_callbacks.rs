@@ -11,8 +11,10 @@ use rayon_errgroup::{CancelRegistration, CancelToken, Cause, ErrGroup, GroupErro
 
 type Item<'f> = &'f (dyn Fn(&CancelToken) -> Result<(), &'static str> + Sync);
 
+type Run<'f> = dyn Fn([Item<'_>; 3]) -> Result<(), GroupError<&'static str>> + 'f;
+
 /// Runs three items at the same time: in order, lazily, and as a stream.
-fn on_three_threads(body: fn(&dyn Fn([Item<'_>; 3]) -> Result<(), GroupError<&'static str>>)) {
+fn on_three_threads(body: fn(&Run<'_>)) {
     for threads in [3, 8] {
         on_pool(threads, move || {
             let group = &ErrGroup::new();
@@ -111,7 +113,7 @@ fn a_registration_that_is_dropped_meanwhile_never_runs() {
     on_three_threads(|run| {
         let (client, (begun, begins), (woken, wakes)) = (Client::default(), shared(), shared());
         let result = run([
-            &|_| Ok(wakes.lock().unwrap().recv().unwrap()),
+            &|_| wakes.lock().unwrap().recv().map_err(|_| "lost"),
             &|_| {
                 begins.lock().unwrap().recv().unwrap();
                 Err("the root")
@@ -196,7 +198,7 @@ fn a_run_below_a_cancelled_item_runs_its_callbacks() {
         let (sender, receiver) = channel();
         let sender = Mutex::new(sender);
         let result = run([
-            &|_| Ok(wakes.lock().unwrap().recv().unwrap()),
+            &|_| wakes.lock().unwrap().recv().map_err(|_| "lost"),
             &|_| {
                 begins.lock().unwrap().recv().unwrap();
                 Err("the root")

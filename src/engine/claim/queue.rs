@@ -85,10 +85,18 @@ pub(super) struct WorkerState {
     is_running: bool,
     /// An item of the chunk that it runs has cancelled workers, or is about to.
     cancels_workers: bool,
-    /// It has several items in hand.
-    has_several: bool,
-    /// When it claimed its chunk, if it has several items and was not called.
-    callable_since: Option<Moment>,
+    in_hand: InHand,
+}
+
+/// How many items a worker has in hand.
+#[derive(Clone, Copy)]
+enum InHand {
+    /// Too few to hand any over, or none.
+    Few,
+    /// Several, since this moment.
+    Several(Moment),
+    /// Several, and it was called.
+    Called,
 }
 
 impl WorkerState {
@@ -100,8 +108,7 @@ impl WorkerState {
             has_failed: false,
             is_running: false,
             cancels_workers: false,
-            has_several: false,
-            callable_since: None,
+            in_hand: InHand::Few,
         }
     }
 }
@@ -271,8 +278,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         state.start = start;
         state.is_running = true;
         if count >= self.limits.min_chunk.saturating_mul(2) && self.limits.workers > 1 {
-            state.has_several = true;
-            state.callable_since = Some(now);
+            state.in_hand = InHand::Several(now);
             self.have_several += 1;
             self.callable += 1;
         }
@@ -326,11 +332,14 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     ) {
         let state = &mut self.workers[worker];
         state.is_running = false;
-        if mem::take(&mut state.has_several) {
-            self.have_several -= 1;
-            if state.callable_since.take().is_some() {
+        match mem::replace(&mut state.in_hand, InHand::Few) {
+            InHand::Few => {}
+            InHand::Several(_) => {
+                self.have_several -= 1;
                 self.callable -= 1;
-            } else {
+            }
+            InHand::Called => {
+                self.have_several -= 1;
                 state.token.node().end_call();
             }
         }
@@ -376,10 +385,10 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             return;
         }
         for state in &mut self.workers {
-            let is_called = state
-                .callable_since
-                .take_if(|since| for_at_least.is_none_or(|duration| since.elapsed() >= duration));
-            if is_called.is_some() {
+            if let InHand::Several(since) = state.in_hand
+                && for_at_least.is_none_or(|duration| since.elapsed() >= duration)
+            {
+                state.in_hand = InHand::Called;
                 state.token.node().call();
                 self.callable -= 1;
             }
