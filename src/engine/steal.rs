@@ -118,9 +118,15 @@ impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
     }
 
     /// Whether the next item is postponed.
+    #[inline]
     fn postpones(&self) -> bool {
+        is_too_deep(self.run_id()) && self.may_postpone()
+    }
+
+    #[cold]
+    fn may_postpone(&self) -> bool {
         let parts = (self.postponed.as_ref()).map_or(0, |parts| parts.len());
-        is_too_deep(self.run_id()) && parts < 2 * MAX_POSTPONED
+        parts < 2 * MAX_POSTPONED
     }
 
     /// Makes a job of an item, in the place of its value.

@@ -10,7 +10,6 @@
 //!   end: the stack would overflow. So the item is *postponed*, which is possible if an item of the
 //!   same run is open on this thread: when that ends, there is a place for another one.
 
-use std::array;
 use std::cell::Cell;
 
 use crate::sync::thread_local;
@@ -23,21 +22,22 @@ pub(crate) const MAX_DEPTH: usize = 64;
 #[cfg(all(test, model = "shuttle"))]
 pub(crate) const MAX_DEPTH: usize = 2;
 
-/// How many frames a thread remembers the runs of. One that waits further below is forgotten, and an
-/// item of its run may start once more.
+/// Of how many frames a thread remembers the runs, from the outermost one on.
 const REMEMBERED: usize = 4 * MAX_DEPTH;
 
 thread_local! {
-    static FRAMES: Frames = Frames {
-        depth: Cell::new(0),
-        runs: array::from_fn(|_| Cell::new(0)),
+    static FRAMES: Frames = const {
+        Frames {
+            depth: Cell::new(0),
+            runs: [const { Cell::new(0) }; REMEMBERED],
+        }
     };
 }
 
 /// The frames of user code on the stack of this thread.
 struct Frames {
     depth: Cell<usize>,
-    /// The runs that the innermost frames belong to, of frame `n` at `n % REMEMBERED`.
+    /// The runs of the outermost frames. What is not below `depth` is out of date.
     runs: [Cell<usize>; REMEMBERED],
 }
 
@@ -50,35 +50,37 @@ impl RunId {
         RunId(std::ptr::from_ref(run).addr())
     }
 
+    #[cfg(all(test, model = "shuttle"))]
+    pub(crate) const fn of_model(number: usize) -> RunId {
+        RunId(number)
+    }
+
     /// For a body, a source, a sink or a wait for a permit, of which a run has one at most.
     pub(crate) const NONE: RunId = RunId(0);
 }
 
 /// An enter guard: while it lives, this thread runs an item, a task, a body, a source or a sink, or
 /// waits for a permit.
-pub(crate) struct UserCode {
-    /// The run of the frame `REMEMBERED` frames below this one.
-    covered: usize,
-}
+pub(crate) struct UserCode(());
 
 impl UserCode {
+    #[inline]
     pub(crate) fn enter(run: RunId) -> Self {
         FRAMES.with(|frames| {
             let depth = frames.depth.get();
-            let covered = frames.runs[depth % REMEMBERED].replace(run.0);
+            if let Some(frame) = frames.runs.get(depth) {
+                frame.set(run.0);
+            }
             frames.depth.set(depth + 1);
-            UserCode { covered }
-        })
+        });
+        UserCode(())
     }
 }
 
 impl Drop for UserCode {
+    #[inline]
     fn drop(&mut self) {
-        FRAMES.with(|frames| {
-            let depth = frames.depth.get() - 1;
-            frames.runs[depth % REMEMBERED].set(self.covered);
-            frames.depth.set(depth);
-        });
+        FRAMES.with(|frames| frames.depth.set(frames.depth.get() - 1));
     }
 }
 
@@ -92,11 +94,15 @@ pub(crate) fn is_in_user_code() -> bool {
 /// wait for it.
 #[inline]
 pub(crate) fn is_too_deep(run: RunId) -> bool {
-    FRAMES.with(|frames| {
-        let depth = frames.depth.get();
-        let remembered = &frames.runs[..depth.min(REMEMBERED)];
-        depth >= MAX_DEPTH && remembered.iter().any(|open| open.get() == run.0)
-    })
+    FRAMES.with(|frames| frames.depth.get() >= MAX_DEPTH && frames.has_open(run))
+}
+
+impl Frames {
+    #[cold]
+    fn has_open(&self, run: RunId) -> bool {
+        let remembered = &self.runs[..self.depth.get().min(REMEMBERED)];
+        remembered.iter().any(|open| open.get() == run.0)
+    }
 }
 
 #[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
@@ -132,15 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_innermost_frames_count() {
+    fn what_has_ended_is_not_open() {
         let (run, other) = (RunId(1), RunId(2));
-        let mut open = vec![UserCode::enter(run)];
-        open.extend((0..REMEMBERED).map(|_| UserCode::enter(other)));
-        assert!(!is_too_deep(run));
-        drop(open.pop());
-        assert!(is_too_deep(run), "it is one of the innermost again");
-        while let Some(guard) = open.pop() {
-            drop(guard);
-        }
+        let open: Vec<_> = (0..MAX_DEPTH).map(|_| UserCode::enter(other)).collect();
+        drop(UserCode::enter(run));
+        assert!(!is_too_deep(run) && is_too_deep(other));
+        let more: Vec<_> = (0..REMEMBERED).map(|_| UserCode::enter(run)).collect();
+        assert!(is_too_deep(run) && is_too_deep(other));
+        drop(more);
+        assert!(!is_too_deep(run) && is_too_deep(other));
+        drop(open);
+        assert!(!is_in_user_code());
     }
 }

@@ -149,12 +149,15 @@ where
         .flatten()
 }
 
+/// A task that is postponed.
+type Task<'scope, E> = Box<dyn FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope>;
+
 /// What the tasks of one scope share.
 struct Shared<'r, 'scope, E> {
     run: &'r Run<E>,
     /// Only where the group has a concurrency.
     semaphore: Option<Semaphore<'r>>,
-    postponed: Postponed<'scope, E>,
+    postponed: Postponed<Task<'scope, E>>,
 }
 
 /// `Handle` relies on this, for every error type that is `Send`.
@@ -346,17 +349,14 @@ impl<'scope, E: Send> Scope<'scope, E> {
         self.resume();
     }
 
-    /// Lets one of the tasks that are postponed run, if there are any, after a task has ended.
+    /// After a task has ended: lets one of those that are postponed run, if there are any.
     fn resume(&self) {
-        if self.handle.shared().postponed.is_empty() {
+        if !self.handle.shared().postponed.has_some() {
             return;
         }
         self.handle.spawn(|scope| {
             let shared = scope.handle.shared();
-            // Otherwise another task is open on this thread, and resumes one when it ends.
-            if !is_too_deep(RunId::of(shared.run))
-                && let Some(task) = shared.postponed.pop()
-            {
+            if let Some(task) = shared.postponed.pop(RunId::of(shared.run)) {
                 scope.run_now(task);
                 scope.resume();
             }

@@ -7,20 +7,17 @@
 
 use std::collections::VecDeque;
 
-use super::Scope;
+use crate::engine::user_code::{RunId, is_too_deep};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 
-pub(super) type Task<'scope, E> =
-    Box<dyn FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope>;
-
-pub(super) struct Postponed<'scope, E> {
-    tasks: Mutex<VecDeque<Task<'scope, E>>>,
+pub(super) struct Postponed<T> {
+    tasks: Mutex<VecDeque<T>>,
     /// How many there are: most scopes never take the lock.
     count: AtomicUsize,
 }
 
-impl<'scope, E> Postponed<'scope, E> {
+impl<T> Postponed<T> {
     pub(super) fn new() -> Self {
         Postponed {
             tasks: Mutex::new(VecDeque::new()),
@@ -29,19 +26,25 @@ impl<'scope, E> Postponed<'scope, E> {
     }
 
     #[cold]
-    pub(super) fn push(&self, task: Task<'scope, E>) {
+    pub(super) fn push(&self, task: T) {
         let mut tasks = lock(&self.tasks);
         tasks.push_back(task);
         // Relaxed, as all of these: the task that must see it runs on this thread.
         self.count.store(tasks.len(), Ordering::Relaxed);
     }
 
+    /// For a task that has ended: whether to spawn a job, which calls `pop`.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Relaxed) == 0
+    pub(super) fn has_some(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
     }
 
-    pub(super) fn pop(&self) -> Option<Task<'scope, E>> {
+    /// A task to run now, on this thread. If the stack is too deep there is none: the task of this
+    /// scope that is open here spawns another job.
+    pub(super) fn pop(&self, run: RunId) -> Option<T> {
+        if is_too_deep(run) {
+            return None;
+        }
         let mut tasks = lock(&self.tasks);
         let task = tasks.pop_front();
         self.count.store(tasks.len(), Ordering::Relaxed);
