@@ -10,6 +10,7 @@ use crate::interpret::{Frame, perform};
 use crate::log::{Kind, Thing};
 use crate::program::{Call, Item, OrderedCall, OrderedSource, Source, Work};
 use crate::seen::Actor;
+use crate::steps::{SHORT_WAIT, wait_until};
 
 /// An input item of a run.
 struct Input<'p> {
@@ -162,6 +163,17 @@ impl<'p> Frame<'p> {
             }
             OrderedSource::LazyEndless if self.is_bounded => {
                 self.ordered((0..).map(self.maker()).par_in_order(), call, group)
+            }
+            OrderedSource::Bursts => {
+                let maker = self.maker();
+                let items = (0..count).map(move |index| {
+                    if index % 5 == 4 {
+                        // Not for long: one of them may be below, on the stack of this thread.
+                        wait_until(SHORT_WAIT, || self.ended.load(SeqCst) >= index);
+                    }
+                    maker(index)
+                });
+                self.ordered(items.par_in_order(), call, group)
             }
             OrderedSource::Lazy | OrderedSource::LazyEndless => {
                 self.ordered((0..count).map(self.maker()).par_in_order(), call, group)

@@ -217,7 +217,11 @@ impl<'p> Doing<'_, '_, 'p> {
                 let cancelled = self.sleep(|token| token.sleep(limit).is_err());
                 self.give_up_if(cancelled)?;
             }
-            Step::OnCancel { keep } => self.register(*keep),
+            Step::OnCancel { keep, calls_rayon } => self.register(*keep, *calls_rayon),
+            Step::Unrelated(microseconds) => {
+                let microseconds = *microseconds;
+                rayon::spawn(move || work(microseconds));
+            }
             Step::Nested(run, passes_on) => {
                 let caller = Caller {
                     frame,

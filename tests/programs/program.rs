@@ -91,6 +91,8 @@ pub(crate) enum OrderedSource {
     Single,
     Range,
     Lazy,
+    /// Its `next` waits now and then, for items that it has given.
+    Bursts,
     LazyEndless,
 }
 
@@ -141,10 +143,13 @@ pub(crate) enum Step {
     /// Waits for the cancellation if it is certain to come; otherwise does what `Linger` does.
     Await,
     /// Registers a callback until the end of the run if `keep`, otherwise until the end of the
-    /// item.
+    /// item. The callback may call rayon.
     OnCancel {
         keep: bool,
+        calls_rayon: bool,
     },
+    /// Queues a job of the pool that is not part of the run, and takes this many microseconds.
+    Unrelated(u64),
     /// A nested run, and whether the item returns its error or ignores it.
     Nested(Box<Run>, bool),
     Spawn(Item),
@@ -165,7 +170,11 @@ impl Item {
         let is_pure = |step: &Step| {
             matches!(
                 step,
-                Step::Work(_) | Step::Meet(_) | Step::OnCancel { .. } | Step::CancelOutside
+                Step::Work(_)
+                    | Step::Meet(_)
+                    | Step::OnCancel { .. }
+                    | Step::Unrelated(_)
+                    | Step::CancelOutside
             )
         };
         match self.end {

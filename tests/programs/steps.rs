@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rayon_errgroup::{Scope, TrySpawnError};
+use rayon_errgroup::{ErrGroup, Scope, TrySpawnError};
 
 use crate::interpret::{Doing, Frame, Kept, perform};
-use crate::log::{Kind, Thing, lock};
+use crate::log::{Kind, Thing, lock, work};
 use crate::program::{Item, Step, Threads, Work};
 use crate::seen::{Actor, Event, Registration, TrySpawned};
 
 /// How long an item waits for what may never come.
-const SHORT_WAIT: Duration = Duration::from_micros(200);
+pub(crate) const SHORT_WAIT: Duration = Duration::from_micros(200);
 
 /// How long the body of a cancelled scope may take.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
@@ -55,14 +55,18 @@ impl<'p> Doing<'_, '_, 'p> {
         self.give_up_if(cancelled)
     }
 
-    pub(crate) fn register(&mut self, keep: bool) {
+    pub(crate) fn register(&mut self, keep: bool, calls_rayon: bool) {
         let Some(token) = self.token else { return };
         let (calls, thing) = (
             Arc::new(AtomicUsize::new(0)),
             self.frame.thing(Kind::Callback),
         );
         let counter = Arc::clone(&calls);
+        let shared = self.frame.shared.as_ref().map(|(group, _)| group.clone());
         let registration = token.on_cancel(move || {
+            if calls_rayon {
+                call_rayon(shared);
+            }
             drop(thing);
             counter.fetch_add(1, SeqCst);
         });
@@ -152,17 +156,36 @@ impl<'p> Frame<'p> {
     }
 }
 
+/// On the threads of a group, if there is one, and otherwise on the current pool.
+fn call_rayon(group: Option<ErrGroup>) {
+    let Some(group) = group else {
+        rayon::join(|| work(5), || work(5));
+        return;
+    };
+    let result = group.scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|_| Ok::<_, ()>(work(5)));
+        }
+        Ok(())
+    });
+    assert!(result.is_ok(), "nothing fails or is cancelled");
+}
+
 /// Waits for the end of a call that `unregister` did not prevent: it may still run on another
 /// thread.
 pub(crate) fn wait_unless_prevented(prevented: bool, calls: &AtomicUsize) -> bool {
     if !prevented {
-        wait_until(BODY_LIMIT, || calls.load(SeqCst) > 0);
+        wait_until(BODY_LIMIT, || {
+            // It may need this thread, if it calls rayon.
+            rayon::yield_now();
+            calls.load(SeqCst) > 0
+        });
     }
     prevented
 }
 
 /// Waits until the condition holds, up to a limit, and returns whether it holds.
-fn wait_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
+pub(crate) fn wait_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
     let began = Instant::now();
     while !condition() {
         if began.elapsed() >= limit {

@@ -105,7 +105,7 @@ fn works(depth: u32, mood: Mood) -> BoxedStrategy<Work> {
         Just(OrderedSource::Single),
         Just(OrderedSource::Range),
         Just(OrderedSource::Lazy),
-        Just(OrderedSource::Lazy),
+        Just(OrderedSource::Bursts),
         Just(OrderedSource::LazyEndless),
     ];
     let sink = prop::option::of((0..8_usize, sink_items()));
@@ -134,16 +134,46 @@ fn lists(depth: u32, mood: Mood) -> impl Strategy<Value = Vec<Item>> {
         steps: vec![Step::Work(60)],
         ..Item::PLAIN
     };
+    let slow = Item {
+        steps: vec![Step::Work(400)],
+        ..Item::PLAIN
+    };
+    // More items than a thread may have open, each with a run on other threads.
+    let nests = prop_oneof![Just(Threads::Shared), Just(Threads::Own(1))].prop_map(waiting_item);
+    let most: usize = if depth == DEPTH { 200 } else { 1 };
     let tail = prop_oneof![
-        5 => Just(Vec::new()),
-        1 => (0..300_usize).prop_map(|len| vec![Item::PLAIN; len]),
+        10 => Just(Vec::new()),
+        1 => (0..100_usize, 0..8_usize).prop_map(move |(quick, tail)| {
+            [vec![Item::PLAIN; quick], vec![slow.clone(); tail]].concat()
+        }),
+        1 => (nests, 0..most).prop_map(|(item, len)| vec![item; len]),
+        2 => (0..300_usize).prop_map(|len| vec![Item::PLAIN; len]),
         // More items than a stream has chunks in flight.
-        1 => (0..60_usize).prop_map(move |len| vec![working.clone(); len]),
+        2 => (0..60_usize).prop_map(move |len| vec![working.clone(); len]),
     ];
     (vec(items(depth, mood), 0..12), tail).prop_map(|(mut items, tail)| {
         items.extend(tail);
         items
     })
+}
+
+fn waiting_item(threads: Threads) -> Item {
+    let policy = Policy {
+        link: Link::Enclosing,
+        timeout: Timeout::None,
+        threads,
+        catch_panics: false,
+        max_errors: 1,
+    };
+    let items = vec![Item::PLAIN; 2];
+    let run = Run {
+        policy: Some(policy),
+        work: Work::Each(Source::Single, Call::ForEach, items),
+    };
+    Item {
+        steps: vec![Step::Nested(Box::new(run), true)],
+        ..Item::PLAIN
+    }
 }
 
 fn ends(mood: Mood) -> impl Strategy<Value = End> {
@@ -209,7 +239,9 @@ fn steps(depth: u32, mood: Mood) -> BoxedStrategy<Step> {
     let pure = prop_oneof![
         (0..100_u64).prop_map(Step::Work),
         (2..10_usize).prop_map(Step::Meet),
-        any::<bool>().prop_map(|keep| Step::OnCancel { keep }),
+        (any::<bool>(), any::<bool>())
+            .prop_map(|(keep, calls_rayon)| Step::OnCancel { keep, calls_rayon }),
+        (0..1000_u64).prop_map(Step::Unrelated),
     ];
     let calm = prop_oneof![
         Just(Step::Check),

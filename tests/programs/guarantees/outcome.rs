@@ -64,7 +64,10 @@ fn identity(seen: Seen<'_, '_>, report: &Report, found: &mut Violations) {
     }
     let is_lazy = matches!(
         seen.ran.run.work,
-        Work::Ordered(OrderedSource::Lazy | OrderedSource::LazyEndless, ..)
+        Work::Ordered(
+            OrderedSource::Lazy | OrderedSource::Bursts | OrderedSource::LazyEndless,
+            ..
+        )
     );
     // Of a sequential iterator only the items that were read count.
     let all = if is_lazy {
