@@ -154,7 +154,9 @@ impl ErrGroup {
     /// writers](crate::guide::recipes#buffered-writers). Runs of clones that overlap share them. A
     /// closure's own nested rayon calls run on them too. While a closure waits in such a call, its
     /// thread may start another one on top of it, as everywhere in rayon: the one that waits does
-    /// not count as running.
+    /// not count as running. So if items hold something scarce while they wait, such as a socket,
+    /// `n` does not limit how many are held; `in_order` does, at `n`. On each thread a run has at
+    /// most [64 items](crate#stack) open.
     ///
     /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`.

@@ -159,7 +159,7 @@
 //!    that is itself a consequence of the cancellation.
 //! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`. A
 //!    cancellation that comes too late to skip anything is no error, and empty input is always
-//!    `Ok`. One exception: if a `filter` holds back all items for 100 ms after a run was cancelled
+//!    `Ok`. One exception: if a `filter` holds back all items for 250 ms after a run was cancelled
 //!    from outside, it is unknown whether one is left, and the run ends as cancelled.
 //! 3. **Containment.** The call returns when every item that started has ended, and every other
 //!    item was dropped, each once. Closures borrow what they like.
@@ -209,6 +209,18 @@
 //! - Nested `rayon` calls that are not given the token are not cancelled.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.
+//!
+//! # Stack
+//!
+//! An item that waits in a nested run, on the same pool or another one, lets its thread start other
+//! items on top of it, as in rayon. In rayon there is no limit, and a thousand of them overflow the
+//! stack. Here a thread with 64 items or tasks open starts no other one of a run that has one open
+//! on it: it is *postponed*. A task is started when another task of its scope has ended, an item when
+//! no other item of the run is left that can start. (Of one leaf 100,000 items are postponed at
+//! most, as it may be endless.) So an item or task that waits for another one by other means, such as
+//! a channel or a loop of `rayon::yield_now`, may wait forever. What is nested, such as a run in an item of a
+//! run, is not postponed, so nothing waits for its own end. Runs in order need no such limit: at
+//! most as many of their items are open as the pool has threads. Items of plain rayon calls are not counted.
 //!
 //! # Platforms
 //!

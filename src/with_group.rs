@@ -88,7 +88,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// Names the one event that cancelled the run. `Ok` if and only if every item returned `Ok`.
     /// Behind an adaptor that drops items, such as `filter`, a run that is cancelled from outside
-    /// gives up after 100 milliseconds in which no item came through, and reports the cancellation
+    /// gives up after 250 milliseconds in which no item came through, and reports the cancellation
     /// without knowing whether one would have come.
     ///
     /// # Examples

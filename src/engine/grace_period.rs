@@ -10,7 +10,7 @@ use crate::time::Moment;
 
 /// How long a thread of a run that was cancelled from outside waits for proof that an item was
 /// left: as long as a `filter` takes for some ten million items.
-const GRACE_PERIOD: Duration = Duration::from_millis(100);
+const GRACE_PERIOD: Duration = Duration::from_millis(250);
 
 /// How many items a thread drops between two looks at the clock, at most.
 const MAX_STRIDE: u32 = 256;

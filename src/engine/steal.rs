@@ -26,8 +26,9 @@ use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Failure, Kind, Reaction, Run};
 use crate::token::CancelToken;
 
-/// How many items of one leaf are postponed at most. A leaf may be endless.
-const MAX_POSTPONED: usize = 1000;
+/// How many items of one leaf are postponed at most. A leaf may be endless; what comes after runs on
+/// the deep stack, and so makes it deeper by one item for each leaf of this length.
+const MAX_POSTPONED: usize = 100_000;
 
 /// Calls `f` for every item. `None` if the source panicked.
 pub(crate) fn for_each<I, F, E>(items: I, run: &Run<E>, f: &F) -> Option<()>
@@ -129,16 +130,38 @@ impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
         parts < 2 * MAX_POSTPONED
     }
 
-    /// Makes a job of an item, in the place of its value.
+    /// Postpones the items of a leaf, and returns whether there may be more.
     #[cold]
-    fn postpone<I>(&mut self, item: I)
+    #[inline(never)]
+    fn postpone_leaf<I>(&mut self, items: &mut dyn Iterator<Item = I>) -> bool
     where
         I: Send + 'r,
         F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
         C: 'r,
         E: Send,
     {
-        let (its_own, rest) = self.collector.split_rest().split_at(1);
+        let mut postponed = Vec::new();
+        while postponed.len() < MAX_POSTPONED && !self.fuse.is_over() {
+            match items.next() {
+                Some(item) => postponed.push(item),
+                None => break,
+            }
+        }
+        let may_have_more = postponed.len() == MAX_POSTPONED;
+        self.postpone(postponed);
+        may_have_more
+    }
+
+    /// Makes a job of some items, in the place of their values.
+    #[cold]
+    fn postpone<I>(&mut self, items: Vec<I>)
+    where
+        I: Send + 'r,
+        F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
+        C: 'r,
+        E: Send,
+    {
+        let (its_own, rest) = self.collector.split_rest().split_at(items.len());
         let before = mem::replace(&mut self.collector, rest);
         let consumer = TryConsumer {
             fuse: self.fuse.unarmed(),
@@ -147,8 +170,11 @@ impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
             postponed: None,
         };
         let job = Box::new(move || {
-            let folder = Consumer::<I>::into_folder(consumer);
-            folder.consume(item).complete()
+            let mut folder = Consumer::<I>::into_folder(consumer);
+            for item in items {
+                folder = folder.consume(item);
+            }
+            folder.complete()
         });
         let parts = self.postponed.get_or_insert_default();
         parts.extend([Part::Collected(before.complete()), Part::Job(job)]);
@@ -203,22 +229,6 @@ impl<F, C: LeafCollector, E> TryConsumer<'_, F, C, E> {
                 Reaction::Stop
             }
         }
-    }
-
-    /// As rayon's default: each item is looked at, and postponed if the stack is too deep.
-    #[cold]
-    #[inline(never)]
-    fn consume_one_by_one<I>(mut self, items: impl IntoIterator<Item = I>) -> Self
-    where
-        Self: Folder<I>,
-    {
-        for item in items {
-            self = self.consume(item);
-            if self.full() {
-                break;
-            }
-        }
-        self
     }
 
     /// Goes on after each failure that the run tolerates.
@@ -307,7 +317,7 @@ where
             return self;
         }
         if self.postpones() {
-            self.postpone(item);
+            self.postpone(vec![item]);
             return self;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -331,12 +341,12 @@ where
     where
         S: IntoIterator<Item = I>,
     {
-        if self.postpones() {
-            return self.consume_one_by_one(items);
+        let mut items = items.into_iter();
+        if self.postpones() && !self.postpone_leaf(&mut items) {
+            return self;
         }
         let was_cancelled = self.fuse.run().token().is_cancelled();
         let user_code = UserCode::enter(self.run_id());
-        let mut items = items.into_iter();
         if self.fuse.run().policy.tolerates_errors() {
             (self, items) = self.run_tolerant(items);
         } else {

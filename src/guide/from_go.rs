@@ -622,7 +622,9 @@
 //!
 //! ## `AfterFunc`
 //!
-//! The callback runs on the thread that cancels, not in its own goroutine, so it must be short.
+//! The callback runs on the thread that cancels, not in its own goroutine, so it should be short;
+//! that of a deadline has a thread of its own. In order, those of items after a failure wait until
+//! the earlier items have ended.
 //! [`unregister`](crate::CancelRegistration::unregister) is `stop`: it returns whether it prevented
 //! the call, and does not wait. Dropping the registration unregisters the callback, too, but waits
 //! for it if it is running.

@@ -90,11 +90,14 @@ impl<E> Run<E> {
         (self.token.node()).cancel(cause, &mut |_, payload| self.panicked(payload));
     }
 
-    /// Cancels workers of this run, because an item before theirs has failed. Their callbacks wait
-    /// for [`run_held_callbacks`](Run::run_held_callbacks).
-    pub(crate) fn cancel_workers(&self, workers: &[CancelToken]) {
-        let nodes = workers.iter().map(CancelToken::node);
+    /// Cancels workers of this run, because an item before theirs has failed. The callbacks of the
+    /// first wait for [`run_held_callbacks`](Run::run_held_callbacks).
+    pub(crate) fn cancel_workers(&self, holding: &[CancelToken], at_once: &[CancelToken]) {
+        let nodes = holding.iter().map(CancelToken::node);
         Node::cancel_holding(nodes, &Cause::Failed, &mut |payload| self.panicked(payload));
+        for worker in at_once {
+            (worker.node()).cancel(&Cause::Failed, &mut |_, payload| self.panicked(payload));
+        }
     }
 
     /// No item before the failure runs any more.

@@ -134,9 +134,9 @@ impl<R, E> Report<R, E> {
                 let cause = cancelled.to_string();
                 drop_payload(drop_catching(cancelled));
                 panic!(
-                    "work was skipped because a closure cancelled its own run ({cause}), and there \
-                     is no error to return: return one from the closure, or use an `ErrGroup`, by \
-                     `with_group` or `ErrGroup::scope`"
+                    "work was or may have been skipped because a closure cancelled its own run \
+                     ({cause}), and there is no error to return: return one from the closure, or use \
+                     an `ErrGroup`, by `with_group` or `ErrGroup::scope`"
                 )
             }
             Err(failed) => failed.into_error().map_or_else(|| unreachable!(), Err),

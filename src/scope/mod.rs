@@ -145,8 +145,12 @@ where
         }
         None
     };
-    run.drive(|| in_place_scope(pool, &shared, run_body))
-        .flatten()
+    run.drive(|| {
+        let result = in_place_scope(pool, &shared, run_body);
+        assert!(!shared.postponed.has_some(), "a task was lost");
+        result
+    })
+    .flatten()
 }
 
 /// A task that is postponed.

@@ -1,4 +1,4 @@
-//! `Callback`: a closure that runs at most once, on the thread that cancels.
+//! `Callback`: a closure that runs at most once, after a cancellation.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -2,10 +2,9 @@
 //! callbacks of later items may stop what it uses.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
-use crate::common::{cancelled, on_pool, payload_of, shared};
+use crate::common::{cancelled, on_pool, payload_of, pool, shared};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelRegistration, CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -190,26 +189,26 @@ fn a_callback_that_panics_is_the_result() {
     });
 }
 
-/// A run below an item that a failure has cancelled ends as usual, with its callbacks.
+/// The end of a run below an item that a failure has cancelled does not run its callbacks early.
 #[test]
-fn a_run_below_a_cancelled_item_runs_its_callbacks() {
+fn a_run_below_a_cancelled_item_leaves_its_callbacks_held_back() {
     on_three_threads(|run| {
         let ((begun, begins), (woken, wakes)) = (shared(), shared());
-        let (sender, receiver) = channel();
-        let sender = Mutex::new(sender);
+        let (client, kept) = (Client::default(), Mutex::new(None));
         let result = run([
-            &|_| wakes.lock().unwrap().recv().map_err(|_| "lost"),
+            &|_| {
+                wakes.lock().unwrap().recv().unwrap();
+                let is_stopped = client.is_stopped();
+                if is_stopped { Err("stopped") } else { Ok(()) }
+            },
             &|_| {
                 begins.lock().unwrap().recv().unwrap();
                 Err("the root")
             },
             &|token| {
                 let group = ErrGroup::new().token(token);
-                let kept = Mutex::new(None);
                 let nested = group.scope(|s| {
-                    let sender = sender.lock().unwrap().clone();
-                    let registration = s.token().on_cancel(move || sender.send(()).unwrap());
-                    *kept.lock().unwrap() = Some(registration);
+                    *kept.lock().unwrap() = Some(client.stop_on_cancel(s.token()));
                     begun.lock().unwrap().send(()).unwrap();
                     s.token().done().recv().unwrap_err();
                     Err::<(), _>("woken")
@@ -220,6 +219,48 @@ fn a_run_below_a_cancelled_item_runs_its_callbacks() {
             },
         ]);
         assert_eq!(result.unwrap_err().into_error(), Some("the root"));
-        assert_eq!(receiver.try_recv(), Ok(()));
+        assert!(client.is_stopped());
+    });
+}
+
+/// An item on top of an earlier one, which cannot end before: nothing is held back for it.
+#[test]
+fn a_callback_of_an_item_on_top_of_an_earlier_one_runs_at_once() {
+    on_pool(3, || {
+        let io = pool(1);
+        // One of three threads has other work, so the third worker starts on top of item 0.
+        let (is_busy, end_work) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (begins_work, ends_work) = (Arc::clone(&is_busy), Arc::clone(&end_work));
+        rayon::spawn(move || {
+            begins_work.wait();
+            ends_work.wait();
+        });
+        is_busy.wait();
+        let ((begun, begins), (unblock, blocked)) = (shared(), shared());
+        let (tops, on_top) = shared();
+        let result = (0..3)
+            .into_par_iter()
+            .in_order()
+            .try_for_each(|token, item| match item {
+                0 => {
+                    // This thread runs item 2 meanwhile.
+                    io.install(|| on_top.lock().unwrap().recv().unwrap());
+                    Ok(())
+                }
+                1 => {
+                    begins.lock().unwrap().recv().unwrap();
+                    Err("the root")
+                }
+                _ => {
+                    let unblock = unblock.lock().unwrap().clone();
+                    let _registration = token.on_cancel(move || unblock.send(()).unwrap());
+                    tops.lock().unwrap().send(()).unwrap();
+                    begun.lock().unwrap().send(()).unwrap();
+                    blocked.lock().unwrap().recv().unwrap();
+                    Err("a consequence")
+                }
+            });
+        end_work.wait();
+        assert_eq!(result, Err("the root"));
     });
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crate::common::{Drops, on_pool, on_pools, payload_of};
+use crate::common::{Drops, on_pool, on_pools, payload_of, pool};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*, scope};
 
@@ -273,6 +273,27 @@ fn an_endless_source() {
             }
         });
         assert_eq!(result, Err("enough"));
+    });
+}
+
+/// Leaves that are longer than what a stack could take.
+#[test]
+fn long_leaves() {
+    on_pools(|_| {
+        let (io, ran) = (pool(1), AtomicUsize::new(0));
+        let items = (0..60_000)
+            .into_par_iter()
+            .with_min_len(1100)
+            .with_max_len(1100);
+        let result = items.err_group(|_| {
+            let _open = Open::new();
+            if ran.fetch_add(1, SeqCst) % 1100 == 0 {
+                io.install(|| ());
+            }
+            Ok::<_, ()>(())
+        });
+        assert_eq!(result, Ok(()));
+        assert_eq!(ran.into_inner(), 60_000);
     });
 }
 

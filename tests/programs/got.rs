@@ -165,7 +165,7 @@ impl Got {
 
 /// Whether this is the panic of a run without a policy that was cancelled by its own item.
 pub(crate) fn is_no_error_message(message: &str) -> bool {
-    message.starts_with("work was skipped because a closure cancelled its own run")
+    message.starts_with("work was or may have been skipped because a closure cancelled its own run")
 }
 
 /// The payload of a panic, which the program must have raised.

@@ -164,7 +164,10 @@ fn call_rayon(group: Option<ErrGroup>) {
     };
     let result = group.scope(|s| {
         for _ in 0..2 {
-            s.spawn(|_| Ok::<_, ()>(work(5)));
+            s.spawn(|_| {
+                work(5);
+                Ok::<_, ()>(())
+            });
         }
         Ok(())
     });

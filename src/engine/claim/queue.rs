@@ -72,6 +72,10 @@ pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
 /// What came of a chunk whose values this collector has collected.
 type Committed<C, E> = ChunkResult<<C as Collector>::Collected, E>;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is true or false without regard to the others"
+)]
 pub(super) struct WorkerState {
     /// See invariant 3.
     pub(super) start: usize,
@@ -83,9 +87,19 @@ pub(super) struct WorkerState {
     pub(super) has_failed: bool,
     /// It runs a chunk.
     is_running: bool,
+    /// It runs on top of user code that waits: see `Later`.
+    pub(super) is_on_top: bool,
     /// An item of the chunk that it runs has cancelled workers, or is about to.
     cancels_workers: bool,
     in_hand: InHand,
+}
+
+/// A worker that is cancelled because an item before its own has failed.
+pub(super) struct Later {
+    pub(super) token: CancelToken,
+    /// What waits below, on the same stack, may be part of an earlier item. That cannot end before
+    /// the worker's item has ended, so the callbacks of the item must not wait for it.
+    pub(super) is_on_top: bool,
 }
 
 /// How many items a worker has in hand.
@@ -107,6 +121,7 @@ impl WorkerState {
             sizer,
             has_failed: false,
             is_running: false,
+            is_on_top: false,
             cancels_workers: false,
             in_hand: InHand::Few,
         }
@@ -444,12 +459,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
 
     /// The item at `index`, which `worker` ran, has failed, and the run reacts in this way. Returns
     /// the tokens of the workers whose items no longer count.
-    pub(super) fn narrow(
-        &mut self,
-        worker: usize,
-        index: usize,
-        reaction: Reaction,
-    ) -> Vec<CancelToken> {
+    pub(super) fn narrow(&mut self, worker: usize, index: usize, reaction: Reaction) -> Vec<Later> {
         self.workers[worker].start = index + 1;
         if let Reaction::StopAbove(bound) = reaction {
             self.bound = Some(self.bound.map_or(bound, |lowest| lowest.min(bound)));
@@ -461,7 +471,11 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         };
         self.workers[worker].cancels_workers = true;
         let later = self.workers.iter().filter(|worker| worker.start > bound);
-        later.map(|worker| worker.token.clone()).collect()
+        let later = later.map(|worker| Later {
+            token: worker.token.clone(),
+            is_on_top: worker.is_on_top,
+        });
+        later.collect()
     }
 
     /// Whether this worker, which has just committed its chunk, is to run the callbacks that are
@@ -724,7 +738,12 @@ mod tests {
         assert!(!queue.is_beyond_bound(usize::MAX));
         let later = queue.narrow(1, 12, Reaction::StopAbove(12));
         assert!(queue.closed);
-        assert!(later == tokens[1..]);
+        assert!(
+            later
+                .into_iter()
+                .map(|worker| worker.token)
+                .eq(tokens[1..].iter().cloned())
+        );
         assert!(!queue.is_beyond_bound(12) && queue.is_beyond_bound(13));
         assert_eq!(queue.narrow(0, 3, Reaction::StopAbove(3)).len(), 3);
         assert!(
@@ -748,7 +767,8 @@ mod tests {
     fn a_worker_at_the_bound_is_not_after_it() {
         let mut queue = queue(100, None, 2);
         queue.workers[1].start = 12;
-        assert!(queue.narrow(0, 12, Reaction::StopAbove(12)) == [queue.workers[0].token.clone()]);
+        let later = queue.narrow(0, 12, Reaction::StopAbove(12));
+        assert!(later.len() == 1 && later[0].token == queue.workers[0].token);
     }
 
     #[test]

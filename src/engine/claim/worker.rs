@@ -63,6 +63,8 @@ pub(super) struct Worker<'w, 's, F, S: Source, C: Collector, E> {
     pub(super) scope: &'w Scope<'s>,
     /// Its number among the workers.
     pub(super) id: usize,
+    /// It is a job on top of user code that waits. The first worker, which the caller runs, is not.
+    pub(super) is_on_top: bool,
 }
 
 /// What a worker does next.
@@ -114,7 +116,8 @@ where
         if number < self.limits.workers {
             scope.spawn(move |scope| {
                 self.start_others(scope, number);
-                if let Some(worker) = self.new_worker(scope) {
+                if let Some(mut worker) = self.new_worker(scope) {
+                    worker.is_on_top = is_in_user_code();
                     worker.step();
                 }
             });
@@ -134,6 +137,7 @@ where
                     engine: self,
                     scope,
                     id,
+                    is_on_top: is_in_user_code(),
                 };
                 worker.step();
             });
@@ -158,6 +162,7 @@ where
             engine: self,
             scope,
             id,
+            is_on_top: false,
         })
     }
 }
@@ -181,7 +186,15 @@ where
             return;
         }
         let (engine, id) = (self.engine, self.id);
-        let job = move |scope: &Scope<'s>| Worker { engine, scope, id }.step();
+        let job = move |scope: &Scope<'s>| {
+            let worker = Worker {
+                engine,
+                scope,
+                id,
+                is_on_top: is_in_user_code(),
+            };
+            worker.step();
+        };
         if next == Next::Yield || is_in_user_code() {
             pool::inject(self.scope, job);
         } else {
@@ -215,6 +228,7 @@ where
                 self.discard(worthless);
                 continue;
             }
+            queue.workers[id].is_on_top = self.is_on_top;
             if queue.workers[id].has_failed {
                 return Err(Next::Nothing);
             }

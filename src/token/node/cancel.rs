@@ -194,8 +194,11 @@ impl Node {
         let mut panic = self.release_one(&mut pending);
         // The thread that cancelled the run may not have reached every descendant yet. It is not
         // waited for: this thread does the rest, so that no token of the run is left active.
+        // Callbacks that are held back are left to the run above, for an item of which this run is
+        // a part.
+        let held = self.links().held;
         if let Some(cause) = self.cause() {
-            let callbacks = self.close_subtree(&cause, Held(false));
+            let callbacks = self.close_subtree(&cause, held);
             callbacks.run(&mut |_, payload| first_panic(&mut panic, Some(payload)));
         }
         while let Some(node) = pending.pop() {
@@ -218,7 +221,7 @@ impl Node {
             self.state.store(RELEASED, Ordering::Relaxed);
         }
         let attached = links.get()?;
-        // Taken from a cancelled node too: the timer leaves its panics at a run it has cancelled.
+        // Taken from a cancelled node too: a deadline leaves the panics of its callbacks there.
         let mut panic = attached.orphaned_panic.take();
         if is_active {
             pending.extend(attached.live_children());

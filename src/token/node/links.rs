@@ -39,7 +39,7 @@ pub(super) struct Attached {
     pub(super) done: Option<(Sender<Infallible>, Receiver<Infallible>)>,
     pub(super) deadline: Option<Instant>,
     pub(super) timer: Option<timer::Entry>,
-    /// The panic of a callback that ran on the timer thread. The run returns it when it ends.
+    /// The panic of a callback that ran for a deadline. The run returns it when it ends.
     pub(super) orphaned_panic: Option<Payload>,
 }
 
