@@ -99,8 +99,9 @@ pub trait ErrGroupExt: ParallelIterator {
     /// # Panics
     ///
     /// As [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
-    /// items were skipped because of that, and none returned an error: then there is nothing to
-    /// return. [`with_group`](ErrGroupExt::with_group) has an error for that.
+    /// items were skipped because of that, or behind a `filter` may have been, and none returned an
+    /// error: then there is nothing to return. [`with_group`](ErrGroupExt::with_group) has an error
+    /// for that.
     ///
     /// # Errors
     ///
