@@ -130,10 +130,11 @@ impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
         parts < 2 * MAX_POSTPONED
     }
 
-    /// Postpones the items of a leaf, and returns whether there may be more.
+    /// Postpones the items of a leaf. Returns those that are left, if there are too many. The items
+    /// are moved, as in [`run_tolerant`](TryConsumer::run_tolerant).
     #[cold]
     #[inline(never)]
-    fn postpone_leaf<I>(&mut self, items: &mut dyn Iterator<Item = I>) -> bool
+    fn postpone_leaf<I, S: Iterator<Item = I>>(mut self, mut items: S) -> (Self, Option<S>)
     where
         I: Send + 'r,
         F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
@@ -149,7 +150,7 @@ impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
         }
         let may_have_more = postponed.len() == MAX_POSTPONED;
         self.postpone(postponed);
-        may_have_more
+        (self, may_have_more.then_some(items))
     }
 
     /// Makes a job of some items, in the place of their values.
@@ -342,8 +343,13 @@ where
         S: IntoIterator<Item = I>,
     {
         let mut items = items.into_iter();
-        if self.postpones() && !self.postpone_leaf(&mut items) {
-            return self;
+        if self.postpones() {
+            let rest;
+            (self, rest) = self.postpone_leaf(items);
+            match rest {
+                Some(rest) => items = rest,
+                None => return self,
+            }
         }
         let was_cancelled = self.fuse.run().token().is_cancelled();
         let user_code = UserCode::enter(self.run_id());
