@@ -219,8 +219,10 @@
 //! no other item of the run is left that can start. (Of one leaf 100,000 items are postponed at
 //! most, as it may be endless.) So an item or task that waits for another one by other means, such as
 //! a channel or a loop of `rayon::yield_now`, may wait forever. What is nested, such as a run in an item of a
-//! run, is not postponed, so nothing waits for its own end. Runs in order need no such limit: at
-//! most as many of their items are open as the pool has threads. Items of plain rayon calls are not counted.
+//! run, is not postponed, so nothing waits for its own end. Each run counts by
+//! itself: if 128 items wait for runs on a group with one thread, and the items of these runs wait
+//! in turn, that thread may have 128 of them open. Runs in order need no such limit: at most as many
+//! of their items are open as the pool has threads. Items of plain rayon calls are not counted.
 //!
 //! # Platforms
 //!
