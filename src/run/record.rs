@@ -463,4 +463,20 @@ mod tests {
         record.count = 0;
         assert!(record.take_ending(true).is_none(), "it was taken back");
     }
+
+    #[test]
+    fn nothing_after_the_end_of_a_sink_counts() {
+        let mut record = failing_at(&[2, 7], policy(9, false));
+        let panic = |what: &'static str| Kind::Panic(Box::new(what));
+        _ = record.count(Failure::fatal(None, panic("a callback")));
+        _ = record.count(Failure::new(Some(9), panic("tolerated")));
+        let unwanted = record.end_at(5).into_iter().map(|failure| failure.index);
+        assert_eq!(unwanted.collect::<Vec<_>>(), [Some(9)]);
+        assert_eq!(record.count, 1);
+        assert_eq!(message(record.take_ending(true)), "a callback");
+        let mut record = failing_at(&[3], policy(1, false));
+        assert!(record.end_at(3).is_empty() && record.limit_reached());
+        assert_eq!(record.end_at(2).len(), 1);
+        assert!(!record.limit_reached());
+    }
 }

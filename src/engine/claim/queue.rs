@@ -790,6 +790,15 @@ mod tests {
         assert_eq!(queue.callable, 0);
         commit(&mut queue, 1, start, None);
         assert!(!is_called(&queue, 1));
+        assert_eq!((queue.have_several, queue.callable), (0, 0));
+        let start = claim(&mut queue, 1, 2);
+        assert_eq!(
+            (queue.have_several, queue.callable),
+            (1, 1),
+            "two are several"
+        );
+        commit(&mut queue, 1, start, None);
+        assert_eq!((queue.have_several, queue.callable), (0, 0));
         claim(&mut queue, 1, 5);
         assert!(!is_called(&queue, 1), "a new chunk");
         queue.call(Some(Duration::ZERO));
@@ -838,8 +847,40 @@ mod tests {
         assert!(queue.take_worthless(false).is_none());
         assert_eq!(claim_handed_over(&mut queue, 1), Some((5, vec![5])));
         assert!(old != queue.workers[1].token, "the old one is cancelled");
+        assert!(queue.has_handed_over());
         assert!(queue.take_worthless(true).is_some(), "the run is cancelled");
         assert!(!queue.has_handed_over());
+    }
+
+    #[test]
+    fn what_begins_at_the_bound_is_not_worthless() {
+        let mut queue = queue(100, None, 2);
+        let (first, second) = (claim(&mut queue, 0, 10), claim(&mut queue, 1, 10));
+        commit(&mut queue, 0, first, Some((5, 10)));
+        _ = queue.narrow(1, second, Reaction::StopAbove(5));
+        assert!(queue.take_worthless(false).is_none());
+    }
+
+    #[test]
+    fn held_callbacks_run_when_nothing_before_the_bound_is_left() {
+        let mut queue = queue(100, None, 3);
+        let starts = [0, 1, 2].map(|worker| claim(&mut queue, worker, 10));
+        commit(&mut queue, 2, starts[2], None);
+        assert!(!queue.take_held_callbacks(2), "nothing has failed");
+        _ = queue.narrow(1, 12, Reaction::StopAbove(12));
+        commit(&mut queue, 1, starts[1], None);
+        assert!(!queue.take_held_callbacks(1), "an earlier chunk is running");
+        commit(&mut queue, 0, starts[0], Some((5, 10)));
+        assert!(
+            !queue.take_held_callbacks(0),
+            "earlier items were handed over"
+        );
+        while let Some((start, _)) = claim_handed_over(&mut queue, 0) {
+            assert!(!queue.take_held_callbacks(1));
+            commit(&mut queue, 0, start, None);
+            assert_eq!(queue.take_held_callbacks(0), !queue.has_handed_over());
+        }
+        assert!(!queue.take_held_callbacks(0), "once");
     }
 
     #[test]
