@@ -171,7 +171,7 @@
 //! let urls = ["a", "hangs", "b"].par_iter().in_order().with_group(&group);
 //! let outcome = urls.outcome(|token, url| request(token, url, limit));
 //! assert_eq!(outcome.to_string(), "2 ok, 1 failed, 0 skipped");
-//! assert!(matches!(outcome.errors()[0], (1, Cause::Deadline)));
+//! assert!(matches!(outcome.errors().first(), Some((1, Cause::Deadline))));
 //!
 //! let outer = CancelToken::new();
 //! outer.cancel_after(limit);
