@@ -63,9 +63,7 @@ impl<'r, E> PanicFuse<'r, E> {
     /// Whether rayon may stop producing items. Asked after every item that a `filter` drops.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        if let Some(countdown) = self.countdown.get()
-            && countdown.count()
-        {
+        if self.countdown.get().is_some_and(Countdown::count) {
             return false;
         }
         self.run().token().is_cancelled() && self.look()

@@ -69,9 +69,11 @@ impl<'r, C: LeafCollector> Parts<'r, C> {
             let mut results: Vec<_> = parts.into_iter().map(Parts::of).collect();
             pool::scope(|scope| {
                 for result in &mut results {
-                    if let Parts::Postponed(parts) = result
-                        && let Some(Part::Job(job)) = parts.pop()
-                    {
+                    let job = match result {
+                        Parts::Postponed(parts) => parts.pop(),
+                        Parts::Complete(_) => None,
+                    };
+                    if let Some(Part::Job(job)) = job {
                         scope.spawn(move |_| *result = job());
                     }
                 }

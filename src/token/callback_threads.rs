@@ -49,9 +49,8 @@ impl CallbackThreads {
             }
         };
         let thread = thread::Builder::new().name("errgroup-callbacks".into());
-        if thread.spawn(serve).is_err()
-            && let Some(job) = take(&job)
-        {
+        let spawned = thread.spawn(serve);
+        if let Some(job) = spawned.err().and_then(|_| take(&job)) {
             run(job);
         }
     }

@@ -400,9 +400,10 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             return;
         }
         for state in &mut self.workers {
-            if let InHand::Several(since) = state.in_hand
-                && for_at_least.is_none_or(|duration| since.elapsed() >= duration)
-            {
+            let InHand::Several(since) = state.in_hand else {
+                continue;
+            };
+            if for_at_least.is_none_or(|duration| since.elapsed() >= duration) {
                 state.in_hand = InHand::Called;
                 state.token.node().call();
                 self.callable -= 1;
