@@ -2,6 +2,7 @@
 //! callbacks of later items may stop what it uses.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Barrier, Mutex};
 
 use crate::common::{cancelled, on_pool, payload_of, pool, shared};
@@ -46,34 +47,56 @@ impl Client {
     fn is_stopped(&self) -> bool {
         self.0.load(SeqCst)
     }
+
+    /// Fails if the callback of another item has stopped the client before.
+    fn use_after(&self, event: &Event) -> Result<(), &'static str> {
+        event.wait();
+        if self.is_stopped() {
+            Err("stopped")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Happens once. One item waits for it.
+struct Event((Mutex<Sender<()>>, Mutex<Receiver<()>>));
+
+impl Event {
+    fn new() -> Self {
+        Event(shared())
+    }
+
+    fn happen(&self) {
+        self.0.0.lock().unwrap().send(()).unwrap();
+    }
+
+    fn wait(&self) {
+        self.0.1.lock().unwrap().recv().unwrap();
+    }
 }
 
 #[test]
 fn a_failure_runs_no_callback_while_an_earlier_item_runs() {
     on_three_threads(|run| {
         let (client, kept) = (Client::default(), Mutex::new(Vec::new()));
-        let ((begun, begins), (woken, wakes)) = (shared(), shared());
+        let (begun, woken) = (Event::new(), Event::new());
         let result = run([
+            &|_| client.use_after(&woken),
             &|_| {
-                wakes.lock().unwrap().recv().unwrap();
-                // A consequence of item 1, if its callback stopped the client.
-                let is_stopped = client.is_stopped();
-                if is_stopped { Err("stopped") } else { Ok(()) }
-            },
-            &|_| {
-                begins.lock().unwrap().recv().unwrap();
+                begun.wait();
                 Err("the root")
             },
             &|token| {
                 let early = client.stop_on_cancel(token);
-                begun.lock().unwrap().send(()).unwrap();
+                begun.happen();
                 // The token itself reacts at once.
                 token.done().recv().unwrap_err();
                 assert!(token.is_cancelled() && token.child().is_cancelled());
                 let late = client.stop_on_cancel(token);
                 let below = client.stop_on_cancel(&token.child());
                 kept.lock().unwrap().extend([early, late, below]);
-                woken.lock().unwrap().send(()).unwrap();
+                woken.happen();
                 Err("a consequence")
             },
         ]);
@@ -88,18 +111,18 @@ fn a_failure_runs_no_callback_while_an_earlier_item_runs() {
 #[test]
 fn a_callback_runs_once_no_earlier_item_is_left() {
     on_three_threads(|run| {
-        let ((begun, begins), (unblock, blocked)) = (shared(), shared());
+        let (begun, unblock) = (Event::new(), Arc::new(Event::new()));
         let result = run([
             &|_| Ok(()),
             &|_| {
-                begins.lock().unwrap().recv().unwrap();
+                begun.wait();
                 Err("the root")
             },
             &|token| {
-                let unblock = unblock.lock().unwrap().clone();
-                let _registration = token.on_cancel(move || unblock.send(()).unwrap());
-                begun.lock().unwrap().send(()).unwrap();
-                blocked.lock().unwrap().recv().unwrap();
+                let unblocks = Arc::clone(&unblock);
+                let _registration = token.on_cancel(move || unblocks.happen());
+                begun.happen();
+                unblock.wait();
                 Err("a consequence")
             },
         ]);
@@ -110,19 +133,22 @@ fn a_callback_runs_once_no_earlier_item_is_left() {
 #[test]
 fn a_registration_that_is_dropped_meanwhile_never_runs() {
     on_three_threads(|run| {
-        let (client, (begun, begins), (woken, wakes)) = (Client::default(), shared(), shared());
+        let (client, begun, woken) = (Client::default(), Event::new(), Event::new());
         let result = run([
-            &|_| wakes.lock().unwrap().recv().map_err(|_| "lost"),
             &|_| {
-                begins.lock().unwrap().recv().unwrap();
+                woken.wait();
+                Ok(())
+            },
+            &|_| {
+                begun.wait();
                 Err("the root")
             },
             &|token| {
                 let early = client.stop_on_cancel(token);
-                begun.lock().unwrap().send(()).unwrap();
+                begun.happen();
                 token.done().recv().unwrap_err();
                 drop((early, client.stop_on_cancel(token)));
-                woken.lock().unwrap().send(()).unwrap();
+                woken.happen();
                 Err("a consequence")
             },
         ]);
@@ -137,26 +163,26 @@ fn a_cancellation_from_outside_runs_callbacks_at_once() {
     for threads in [3, 8] {
         on_pool(threads, || {
             let (client, kept, stop) = (Client::default(), Mutex::new(None), CancelToken::new());
-            let ((begun, begins), (woken, wakes)) = (shared(), shared());
+            let (begun, woken) = (Event::new(), Event::new());
             let group = ErrGroup::new().token(&stop);
             let items = (0..3).into_par_iter().in_order().with_group(&group);
             let result = items.try_for_each(|token, item| match item {
                 0 => {
-                    wakes.lock().unwrap().recv().unwrap();
+                    woken.wait();
                     assert!(!client.is_stopped());
                     stop.cancel();
                     assert!(client.is_stopped());
                     Err("stopped")
                 }
                 1 => {
-                    begins.lock().unwrap().recv().unwrap();
+                    begun.wait();
                     Err("a failure")
                 }
                 _ => {
                     *kept.lock().unwrap() = Some(client.stop_on_cancel(token));
-                    begun.lock().unwrap().send(()).unwrap();
+                    begun.happen();
                     token.done().recv().unwrap_err();
-                    woken.lock().unwrap().send(()).unwrap();
+                    woken.happen();
                     Err("a consequence")
                 }
             });
@@ -169,17 +195,17 @@ fn a_cancellation_from_outside_runs_callbacks_at_once() {
 #[test]
 fn a_callback_that_panics_is_the_result() {
     on_three_threads(|run| {
-        let ((begun, begins), kept) = (shared(), Mutex::new(None));
+        let (begun, kept) = (Event::new(), Mutex::new(None));
         let payload = payload_of(|| {
             run([
                 &|_| Ok(()),
                 &|_| {
-                    begins.lock().unwrap().recv().unwrap();
+                    begun.wait();
                     Err("the root")
                 },
                 &|token| {
                     *kept.lock().unwrap() = Some(token.on_cancel(|| panic!("a callback")));
-                    begun.lock().unwrap().send(()).unwrap();
+                    begun.happen();
                     token.done().recv().unwrap_err();
                     Err("a consequence")
                 },
@@ -193,28 +219,24 @@ fn a_callback_that_panics_is_the_result() {
 #[test]
 fn a_run_below_a_cancelled_item_leaves_its_callbacks_held_back() {
     on_three_threads(|run| {
-        let ((begun, begins), (woken, wakes)) = (shared(), shared());
+        let (begun, woken) = (Event::new(), Event::new());
         let (client, kept) = (Client::default(), Mutex::new(None));
         let result = run([
+            &|_| client.use_after(&woken),
             &|_| {
-                wakes.lock().unwrap().recv().unwrap();
-                let is_stopped = client.is_stopped();
-                if is_stopped { Err("stopped") } else { Ok(()) }
-            },
-            &|_| {
-                begins.lock().unwrap().recv().unwrap();
+                begun.wait();
                 Err("the root")
             },
             &|token| {
                 let group = ErrGroup::new().token(token);
                 let nested = group.scope(|s| {
                     *kept.lock().unwrap() = Some(client.stop_on_cancel(s.token()));
-                    begun.lock().unwrap().send(()).unwrap();
+                    begun.happen();
                     s.token().done().recv().unwrap_err();
                     Err::<(), _>("woken")
                 });
                 assert!(matches!(cancelled(nested).root(), Cause::Failed));
-                woken.lock().unwrap().send(()).unwrap();
+                woken.happen();
                 Err("a consequence")
             },
         ]);
@@ -236,27 +258,27 @@ fn a_callback_of_an_item_on_top_of_an_earlier_one_runs_at_once() {
             ends_work.wait();
         });
         is_busy.wait();
-        let ((begun, begins), (unblock, blocked)) = (shared(), shared());
-        let (tops, on_top) = shared();
+        let (begun, unblock) = (Event::new(), Arc::new(Event::new()));
+        let tops = Event::new();
         let result = (0..3)
             .into_par_iter()
             .in_order()
             .try_for_each(|token, item| match item {
                 0 => {
                     // This thread runs item 2 meanwhile.
-                    io.install(|| on_top.lock().unwrap().recv().unwrap());
+                    io.install(|| tops.wait());
                     Ok(())
                 }
                 1 => {
-                    begins.lock().unwrap().recv().unwrap();
+                    begun.wait();
                     Err("the root")
                 }
                 _ => {
-                    let unblock = unblock.lock().unwrap().clone();
-                    let _registration = token.on_cancel(move || unblock.send(()).unwrap());
-                    tops.lock().unwrap().send(()).unwrap();
-                    begun.lock().unwrap().send(()).unwrap();
-                    blocked.lock().unwrap().recv().unwrap();
+                    let unblocks = Arc::clone(&unblock);
+                    let _registration = token.on_cancel(move || unblocks.happen());
+                    tops.happen();
+                    begun.happen();
+                    unblock.wait();
                     Err("a consequence")
                 }
             });
