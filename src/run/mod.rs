@@ -15,7 +15,7 @@ pub(crate) use self::report::{Report, Verdict};
 use crate::failure_policy::FailurePolicy;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
-use crate::token::{CancelToken, Cause, Node};
+use crate::token::{CancelToken, Cause, Held, Node};
 
 /// What the items of one run share. Borrowed by every consumer, never cloned.
 pub(crate) struct Run<E> {
@@ -90,14 +90,14 @@ impl<E> Run<E> {
         (self.token.node()).cancel(cause, &mut |_, payload| self.panicked(payload));
     }
 
-    /// Cancels workers of this run, because an item before theirs has failed. The callbacks of the
-    /// first wait for [`run_held_callbacks`](Run::run_held_callbacks).
-    pub(crate) fn cancel_workers(&self, holding: &[CancelToken], at_once: &[CancelToken]) {
-        let nodes = holding.iter().map(CancelToken::node);
-        Node::cancel_holding(nodes, &Cause::Failed, &mut |payload| self.panicked(payload));
-        for worker in at_once {
-            (worker.node()).cancel(&Cause::Failed, &mut |_, payload| self.panicked(payload));
-        }
+    /// Cancels workers of this run, because an item before theirs has failed. Callbacks that are
+    /// held back wait for [`run_held_callbacks`](Run::run_held_callbacks).
+    pub(crate) fn cancel_workers<'w>(
+        &self,
+        workers: impl Iterator<Item = (&'w CancelToken, Held)>,
+    ) {
+        let nodes = workers.map(|(worker, held)| (worker.node(), held));
+        Node::cancel_all(nodes, &Cause::Failed, &mut |payload| self.panicked(payload));
     }
 
     /// No item before the failure runs any more.

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub use self::cancel_registration::CancelRegistration;
 pub use self::cause::{Cancelled, Cause};
 pub use self::drop_guard::DropGuard;
-pub(crate) use self::node::Node;
+pub(crate) use self::node::{Held, Node};
 use crate::panic::{drop_payload, first_panic};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::thread;
@@ -234,7 +234,8 @@ impl CancelToken {
     ///
     /// # Panics
     ///
-    /// As [`cancel_at`](CancelToken::cancel_at). Always on wasm32-unknown-unknown, which has no clock.
+    /// As [`cancel_at`](CancelToken::cancel_at). Always on wasm32-unknown-unknown, which has no
+    /// clock.
     ///
     /// # Examples
     ///
@@ -401,22 +402,23 @@ impl CancelToken {
     /// thread that cancels this token or an ancestor, or on the thread that ends the run of a
     /// cancelled token; for a deadline, on a thread of its own. If the token is cancelled already,
     /// `f` runs before this call returns, unless it is held back (see below); then the thread that
-    /// cancels may not have reached all descendants yet. `f` is dropped without running if the registration is dropped first, or if
-    /// the run ends without being cancelled. Callbacks run in no particular order.
+    /// cancels may not have reached all descendants yet. `f` is dropped without running if the
+    /// registration is dropped first, or if the run ends without being cancelled. Callbacks run in
+    /// no particular order.
     ///
-    /// In order, a failure cancels the items after it, and their callbacks are *held back*: they run
-    /// when every item before the failure has ended, on the thread of the last one. So if items share
-    /// what `f` stops, such as an HTTP client, no earlier item is stopped because of a later failure.
-    /// [`is_cancelled`](CancelToken::is_cancelled), [`done`](CancelToken::done) and
-    /// [`sleep`](CancelToken::sleep) react at once. Each item registers its own callback for as long
-    /// as it uses the client, and stopping it more than once must be harmless. An item that only its
-    /// callback can wake must not hold what an earlier item waits for, such as a lock. `f` is not
-    /// held back for an item that has begun on top of another one which waits, on the same thread:
-    /// the other one may be an earlier item, and wait for `f` to run.
+    /// In order, a failure cancels the items after it, and their callbacks are *held back*: they
+    /// run when every item before the failure has ended, on the thread of the last one. So if items
+    /// share what `f` stops, such as an HTTP client, no earlier item is stopped because of a later
+    /// failure. [`is_cancelled`](CancelToken::is_cancelled), [`done`](CancelToken::done) and
+    /// [`sleep`](CancelToken::sleep) react at once. Each item registers its own callback for as
+    /// long as it uses the client, and stopping it more than once must be harmless. An item that
+    /// only its callback can wake must not hold what an earlier item waits for, such as a lock. `f`
+    /// is not held back for an item that has begun on top of another one which waits, on the same
+    /// thread: the other one may be an earlier item, and wait for `f` to run.
     ///
-    /// `f` may use the token in any way, and may block, but the thread that cancels waits for it. It
-    /// may call rayon: a thread of a pool that drops the registration meanwhile runs other jobs of
-    /// the pool until `f` has ended. One case hangs: a job that `f` waits for itself waits in a
+    /// `f` may use the token in any way, and may block, but the thread that cancels waits for it.
+    /// It may call rayon: a thread of a pool that drops the registration meanwhile runs other jobs
+    /// of the pool until `f` has ended. One case hangs: a job that `f` waits for itself waits in a
     /// nested rayon call, and on top of it, on the same thread, a registration of `f` is dropped.
     ///
     /// A child process: [recipe](crate::guide::recipes#a-child-process).

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::timer::Expire;
-use super::{CancelToken, Cause, Node};
+use super::{CancelToken, Cause, Held, Node};
 use crate::sync::explore;
 
 /// Counts calls. Not part of the model, so its atomics are the standard library's.
@@ -35,6 +35,12 @@ fn with<T: Clone + Send + 'static>(
 ) -> thread::JoinHandle<()> {
     let value = value.clone();
     thread::spawn(move || body(value))
+}
+
+/// As an item before that of this worker does when it fails.
+fn cancel_holding(worker: &CancelToken) {
+    let nodes = [(worker.node(), Held(true))].into_iter();
+    Node::cancel_all(nodes, &Cause::Failed, &mut |_| ());
 }
 
 /// After the `cancel` that is the trigger has returned, or after a waiter was woken.
@@ -321,7 +327,7 @@ fn a_run_and_its_worker_are_cancelled_at_the_same_time() {
         let run = CancelToken::of_run(None);
         let worker = run.worker();
         let other = with(&run, |run| _ = run.cancel());
-        Node::cancel_holding([worker.node()].into_iter(), &Cause::Failed, &mut |_| ());
+        cancel_holding(&worker);
         assert!(worker.is_cancelled());
         other.join().unwrap();
         assert_cancelled(&run);
@@ -335,12 +341,12 @@ fn a_callback_that_is_held_back_runs_once() {
         let (run, calls) = (CancelToken::of_run(None), Calls::default());
         let (worker, early) = (run.worker(), run.worker());
         let failing = with(&run, move |run| {
-            Node::cancel_holding([worker.node()].into_iter(), &Cause::Failed, &mut |_| ());
+            cancel_holding(&worker);
             assert!(worker.is_cancelled() && worker.done().is_closed());
             run.node().run_held(&mut |_| ());
         });
         let registration = early.child().on_cancel(calls.call());
-        Node::cancel_holding([early.node()].into_iter(), &Cause::Failed, &mut |_| ());
+        cancel_holding(&early);
         let late = early.child();
         assert!(late.is_cancelled());
         let late = late.on_cancel(calls.call());
@@ -358,7 +364,7 @@ fn a_cancellation_of_the_run_does_not_hold_callbacks_back() {
         let worker = run.worker();
         let registration = worker.on_cancel(calls.call());
         let failing = with(&worker, |worker| {
-            Node::cancel_holding([worker.node()].into_iter(), &Cause::Failed, &mut |_| ());
+            cancel_holding(&worker);
         });
         assert!(run.cancel());
         failing.join().unwrap();
@@ -367,8 +373,8 @@ fn a_cancellation_of_the_run_does_not_hold_callbacks_back() {
     });
 }
 
-/// A worker that sees the signal drops items. Who learns of that must see that the run is cancelled:
-/// otherwise a failure after these items would be the result.
+/// A worker that sees the signal drops items. Who learns of that must see that the run is
+/// cancelled: otherwise a failure after these items would be the result.
 #[test]
 fn an_item_is_dropped_only_after_the_run_is_seen_to_be_cancelled() {
     use loom::sync::Mutex;

@@ -7,7 +7,8 @@ use crate::engine::collect::WithIndices;
 use crate::run::Run;
 use crate::token::CancelToken;
 
-/// The values of a run and the errors that count, and how many items there were, as far as is known.
+/// The values of a run and the errors that count, and how many items there were, as far as is
+/// known.
 pub(crate) struct Results<T, E> {
     pub(crate) values: ByIndex<T>,
     pub(crate) errors: ByIndex<E>,

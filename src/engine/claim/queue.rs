@@ -12,7 +12,7 @@ use super::source::{Buffer, Source};
 use super::{Collector, Limits, RunKind};
 use crate::run::{Reaction, Run};
 use crate::time::Moment;
-use crate::token::CancelToken;
+use crate::token::{CancelToken, Held};
 
 /// The rest of the input, from which workers claim chunks, and the results of the claimed ones.
 ///
@@ -87,7 +87,9 @@ pub(super) struct WorkerState {
     pub(super) has_failed: bool,
     /// It runs a chunk.
     is_running: bool,
-    /// It runs on top of user code that waits: see `Later`.
+    /// It runs on top of user code that waits, on the same stack, and that may be part of an
+    /// earlier item. That cannot end before the worker's item has ended, so the callbacks of the
+    /// worker's item must not wait for it: they are not held back.
     pub(super) is_on_top: bool,
     /// An item of the chunk that it runs has cancelled workers, or is about to.
     cancels_workers: bool,
@@ -97,9 +99,7 @@ pub(super) struct WorkerState {
 /// A worker that is cancelled because an item before its own has failed.
 pub(super) struct Later {
     pub(super) token: CancelToken,
-    /// What waits below, on the same stack, may be part of an earlier item. That cannot end before
-    /// the worker's item has ended, so the callbacks of the item must not wait for it.
-    pub(super) is_on_top: bool,
+    pub(super) held: Held,
 }
 
 /// How many items a worker has in hand.
@@ -474,7 +474,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         let later = self.workers.iter().filter(|worker| worker.start > bound);
         let later = later.map(|worker| Later {
             token: worker.token.clone(),
-            is_on_top: worker.is_on_top,
+            held: Held(!worker.is_on_top),
         });
         later.collect()
     }

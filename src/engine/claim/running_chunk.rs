@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Collector;
-use super::queue::Later;
 use super::source::Source;
 use super::worker::Worker;
 use crate::engine::unwind_flag::UnwindFlag;
@@ -297,11 +296,7 @@ where
         let engine = self.worker.engine;
         let (reaction, unwanted) = engine.run.record(Failure::new(Some(index), kind));
         let later = lock(&engine.queue).narrow(self.worker.id, index, reaction);
-        let (on_top, held): (Vec<_>, _) = later.into_iter().partition(|worker| worker.is_on_top);
-        let tokens = |workers: Vec<Later>| -> Vec<_> {
-            workers.into_iter().map(|worker| worker.token).collect()
-        };
-        (engine.run).cancel_workers(&tokens(held), &tokens(on_top));
+        (engine.run).cancel_workers(later.iter().map(|later| (&later.token, later.held)));
         if let Some(error) = engine.run.give_back(unwanted) {
             self.errors.push((index, error));
         }

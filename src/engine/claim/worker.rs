@@ -63,7 +63,7 @@ pub(super) struct Worker<'w, 's, F, S: Source, C: Collector, E> {
     pub(super) scope: &'w Scope<'s>,
     /// Its number among the workers.
     pub(super) id: usize,
-    /// It is a job on top of user code that waits. The first worker, which the caller runs, is not.
+    /// See `WorkerState`. The worker that the caller runs is not.
     pub(super) is_on_top: bool,
 }
 
@@ -116,9 +116,8 @@ where
         if number < self.limits.workers {
             scope.spawn(move |scope| {
                 self.start_others(scope, number);
-                if let Some(mut worker) = self.new_worker(scope) {
-                    worker.is_on_top = is_in_user_code();
-                    worker.step();
+                if let Some(id) = self.add_worker() {
+                    Worker::of_job(self, scope, id).step();
                 }
             });
         }
@@ -133,22 +132,26 @@ where
     pub(super) fn enqueue<'s>(&'s self, scope: &Scope<'s>, ids: impl IntoIterator<Item = usize>) {
         for id in ids {
             scope.spawn(move |scope| {
-                let worker = Worker {
-                    engine: self,
-                    scope,
-                    id,
-                    is_on_top: is_in_user_code(),
-                };
-                worker.step();
+                Worker::of_job(self, scope, id).step();
             });
         }
     }
 
-    /// A worker with a token of its own, if there may be something to do.
+    /// A worker that the caller of the run runs itself, if there may be something to do.
     pub(super) fn new_worker<'w, 's>(
         &'s self,
         scope: &'w Scope<'s>,
     ) -> Option<Worker<'w, 's, F, S, C, E>> {
+        Some(Worker {
+            engine: self,
+            scope,
+            id: self.add_worker()?,
+            is_on_top: false,
+        })
+    }
+
+    /// Adds a worker with a token of its own, if there may be something to do. Returns its number.
+    fn add_worker(&self) -> Option<usize> {
         if !lock(&self.queue).may_have_more() {
             return None;
         }
@@ -156,24 +159,27 @@ where
         let state = WorkerState::new(token, ChunkSizer::new(self.limits.workers));
         let mut queue = lock(&self.queue);
         queue.workers.push(state);
-        let id = queue.workers.len() - 1;
-        drop(queue);
-        Some(Worker {
-            engine: self,
-            scope,
-            id,
-            is_on_top: false,
-        })
+        Some(queue.workers.len() - 1)
     }
 }
 
-impl<'s, F, S, C, E> Worker<'_, 's, F, S, C, E>
+impl<'w, 's, F, S, C, E> Worker<'w, 's, F, S, C, E>
 where
     F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
     C: Collector,
     E: Send,
 {
+    /// The worker in a job of the pool, which may run on top of user code that waits.
+    fn of_job(engine: &'s Engine<'s, F, S, C, E>, scope: &'w Scope<'s>, id: usize) -> Self {
+        Worker {
+            engine,
+            scope,
+            id,
+            is_on_top: is_in_user_code(),
+        }
+    }
+
     /// One job of a worker: a chunk, and the next job.
     fn step(&self) {
         let next = self.run_next(OnEmpty::Park);
@@ -186,15 +192,7 @@ where
             return;
         }
         let (engine, id) = (self.engine, self.id);
-        let job = move |scope: &Scope<'s>| {
-            let worker = Worker {
-                engine,
-                scope,
-                id,
-                is_on_top: is_in_user_code(),
-            };
-            worker.step();
-        };
+        let job = move |scope: &Scope<'s>| Worker::of_job(engine, scope, id).step();
         if next == Next::Yield || is_in_user_code() {
             pool::inject(self.scope, job);
         } else {

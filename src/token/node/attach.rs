@@ -122,9 +122,9 @@ impl Node {
 }
 
 impl timer::Expire for Node {
-    /// Cancels the node for its deadline. The callbacks are returned, since they may take long. They
-    /// have no caller that a panic could go to, so it is kept at the run where the callback was
-    /// registered.
+    /// Cancels the node for its deadline. The callbacks are returned, since they may take long.
+    /// They have no caller that a panic could go to, so it is kept at the run where the callback
+    /// was registered.
     fn expire(self: Arc<Self>) -> Option<Job> {
         let callbacks = self.lock_active()?.mark(&Cause::Deadline);
         if callbacks.is_empty() {

@@ -91,20 +91,21 @@ impl Node {
         is_trigger
     }
 
-    /// Cancels those of these nodes that are active, and everything below them, and holds their
-    /// callbacks back: they run at [`run_held`](Node::run_held), or when an ancestor is cancelled.
-    /// Callbacks that are registered meanwhile are held back, too.
-    pub(crate) fn cancel_holding<'n>(
-        nodes: impl Iterator<Item = &'n Arc<Node>>,
+    /// Cancels those of these nodes that are active, and everything below them. All of them are
+    /// cancelled before the first callback runs, because a callback may take long.
+    ///
+    /// Callbacks that are held back run at [`run_held`](Node::run_held), or when an ancestor is
+    /// cancelled. Those that are registered meanwhile are held back, too.
+    pub(crate) fn cancel_all<'n>(
+        nodes: impl Iterator<Item = (&'n Arc<Node>, Held)>,
         cause: &Cause,
         on_panic: &mut dyn FnMut(Payload),
     ) {
-        // Of descendants that something else has cancelled, whose thread has not taken them yet.
         let mut callbacks = Callbacks(Vec::new());
-        for node in nodes {
+        for (node, held) in nodes {
             if let Some(active) = node.lock_active() {
-                let node = active.mark_cancelled(cause.clone(), Held(true));
-                (callbacks.0).append(&mut node.close_subtree(cause, Held(true)).0);
+                let node = active.mark_cancelled(cause.clone(), held);
+                (callbacks.0).append(&mut node.close_subtree(cause, held).0);
             }
         }
         callbacks.run(&mut |_, payload| on_panic(payload));

@@ -27,7 +27,7 @@ pub(super) struct Links {
 /// Whether callbacks are held back: those of later items, while an earlier item runs that has not
 /// failed, and that must not notice a failure after it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Held(pub(super) bool);
+pub(crate) struct Held(pub(crate) bool);
 
 #[derive(Default)]
 pub(super) struct Attached {

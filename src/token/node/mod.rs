@@ -38,7 +38,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 pub(super) use self::attach::Registered;
-use self::links::{Held, Links};
+pub(crate) use self::links::Held;
+use self::links::Links;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::Receiver;
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -229,9 +230,9 @@ impl Node {
     /// Whether the worker that has this token drops what it has not begun.
     #[inline]
     pub(crate) fn stops_worker(&self) -> bool {
-        // The state is asked too, for its Acquire: it pairs with the Release store of the thread that
-        // cancels the run. That thread has marked the run before, so whoever learns from this worker
-        // that an item was dropped sees that the run is cancelled.
+        // The state is asked too, for its Acquire: it pairs with the Release store of the thread
+        // that cancels the run. That thread has marked the run before, so whoever learns from this
+        // worker that an item was dropped sees that the run is cancelled.
         self.signal().is_raised() && self.is_cancelled()
     }
 
