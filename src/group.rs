@@ -239,8 +239,8 @@ impl ErrGroup {
     /// catch.
     ///
     /// In order, the panic of an item has its index: [`GroupError::index`] and
-    /// [`Panicked::index`](crate::Panicked::index). Of several panics, the first in time is returned,
-    /// and where they count as errors, the one with the lowest index.
+    /// [`Panicked::index`](crate::Panicked::index). Of several panics, the first in time is
+    /// returned, and where they count as errors, the one with the lowest index.
     ///
     /// Panics are caught in items, iterators, sinks, bodies and callbacks, and in the drops of all
     /// that is given to the run. A panic in the drop of the closures themselves is not caught:

@@ -202,8 +202,8 @@
 //! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
 //!   `.with_max_len(1)` before items that block. In order they are claimed by chunks, of one item
 //!   where items are slow.
-//! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run. Nor is
-//!   a [sink](guide::recipes#a-sink-that-may-block).
+//! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run. Nor
+//!   is a [sink](guide::recipes#a-sink-that-may-block).
 //! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
 //!   that wait for each other may wait forever on a small pool.
 //! - Nested `rayon` calls that are not given the token are not cancelled.
@@ -215,14 +215,15 @@
 //! An item that waits in a nested run, on the same pool or another one, lets its thread start other
 //! items on top of it, as in rayon. In rayon there is no limit, and a thousand of them overflow the
 //! stack. Here a thread with 64 items or tasks open starts no other one of a run that has one open
-//! on it: it is *postponed*. A task is started when another task of its scope has ended, an item when
-//! no other item of the run is left that can start. (Of one leaf 100,000 items are postponed at
-//! most, as it may be endless.) So an item or task that waits for another one by other means, such as
-//! a channel or a loop of `rayon::yield_now`, may wait forever. What is nested, such as a run in an item of a
-//! run, is not postponed, so nothing waits for its own end. Each run counts by
+//! on it: it is *postponed*. A task is started when another task of its scope has ended, an item
+//! when no other item of the run is left that can start. (Of one leaf 100,000 items are postponed
+//! at most, as it may be endless.) So an item or task that waits for another one by other means,
+//! such as a channel or a loop of `rayon::yield_now`, may wait forever. What is nested, such as a
+//! run in an item of a run, is not postponed, so nothing waits for its own end. Each run counts by
 //! itself: if 128 items wait for runs on a group with one thread, and the items of these runs wait
-//! in turn, that thread may have 128 of them open. Runs in order need no such limit: at most as many
-//! of their items are open as the pool has threads. Items of plain rayon calls are not counted.
+//! in turn, that thread may have 128 of them open. Runs in order need no such limit: at most as
+//! many of their items are open as the pool has threads. Items of plain rayon calls are not
+//! counted.
 //!
 //! # Platforms
 //!

@@ -33,7 +33,8 @@ pub(super) trait Collector: Send + Sized {
         Vec::new()
     }
     fn complete(self) -> Self::Collected;
-    /// The same for a part that begins at `start`, and in which the items at `failed` have no value.
+    /// The same for a part that begins at `start`, and in which the items at `failed` have no
+    /// value.
     fn complete_chunk(self, _start: usize, _failed: &[usize]) -> Self::Collected {
         self.complete()
     }
@@ -283,8 +284,8 @@ mod tests {
         let all = [(7, 'a'), (8, 'b'), (9, 'c'), (10, 'd')];
         assert_eq!(collected(0, &[]), (all.to_vec(), 0));
         assert_eq!(collected(2, &[]), (all[..2].to_vec(), 2));
-        let holes = vec![(8, 'a'), (9, 'b'), (12, 'c'), (13, 'd')];
-        assert_eq!(collected(0, &[7, 10, 11, 14]), (holes, 0));
+        let gaps = vec![(8, 'a'), (9, 'b'), (12, 'c'), (13, 'd')];
+        assert_eq!(collected(0, &[7, 10, 11, 14]), (gaps, 0));
         assert_eq!(WithIndices::<u8>::new().complete().capacity(), 0);
     }
 

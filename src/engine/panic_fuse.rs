@@ -20,8 +20,8 @@ pub(super) struct PanicFuse<'r, E> {
     /// Whether a panic seen now is new. False until the work has begun.
     armed: Cell<bool>,
     /// How many items this thread may drop before its next look at the clock, once the run is
-    /// cancelled. Not in the fuse itself, which adaptors move through every item: it would be stored
-    /// in part and loaded as a whole, which is slow.
+    /// cancelled. Not in the fuse itself, which adaptors move through every item: it would be
+    /// stored in part and loaded as a whole, which is slow.
     countdown: Cell<Option<&'r Countdown>>,
 }
 

@@ -26,8 +26,8 @@ use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Failure, Kind, Reaction, Run};
 use crate::token::CancelToken;
 
-/// How many items of one leaf are postponed at most. A leaf may be endless; what comes after runs on
-/// the deep stack, and so makes it deeper by one item for each leaf of this length.
+/// How many items of one leaf are postponed at most. A leaf may be endless; what comes after runs
+/// on the deep stack, and so makes it deeper by one item for each leaf of this length.
 const MAX_POSTPONED: usize = 100_000;
 
 /// Calls `f` for every item. `None` if the source panicked.

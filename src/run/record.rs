@@ -72,8 +72,8 @@ impl<E> Run<E> {
     }
 
     /// The sink of a stream wants no value after that of the item at `index`: the run has
-    /// succeeded, unless an item before has failed. What later items do no longer counts, except for a panic
-    /// that is not tolerated.
+    /// succeeded, unless an item before has failed. What later items do no longer counts, except
+    /// for a panic that is not tolerated.
     pub(crate) fn succeed(&self, index: usize) {
         // Under the token's lock, if it is active, so that no failure is counted in between.
         let active = self.token.node().lock_active();
@@ -152,9 +152,9 @@ pub(super) struct Record<E> {
     /// where there is an index. With `keep_all`, all of them, as they came, but not the errors that
     /// count.
     failures: Vec<Failure<E>>,
-    /// With `keep_all`: the lowest index of an error that counts. The chunk of its item keeps it, as
-    /// all such errors, which may be many: here each would need a lock, and at the end all of them
-    /// would be sorted.
+    /// With `keep_all`: the lowest index of an error that counts. The chunk of its item keeps it,
+    /// as all such errors, which may be many: here each would need a lock, and at the end all of
+    /// them would be sorted.
     lowest_error: Option<usize>,
     /// The sink of a stream has had enough.
     pub(super) has_succeeded: bool,

@@ -135,8 +135,8 @@ impl<R, E> Report<R, E> {
                 drop_payload(drop_catching(cancelled));
                 panic!(
                     "work was or may have been skipped because a closure cancelled its own run \
-                     ({cause}), and there is no error to return: return one from the closure, or use \
-                     an `ErrGroup`, by `with_group` or `ErrGroup::scope`"
+                     ({cause}), and there is no error to return: return one from the closure, or \
+                     use an `ErrGroup`, by `with_group` or `ErrGroup::scope`"
                 )
             }
             Err(failed) => failed.into_error().map_or_else(|| unreachable!(), Err),

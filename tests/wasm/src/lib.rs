@@ -1,6 +1,7 @@
 //! What works on wasm32-unknown-unknown, which has one thread and no clock.
 //!
-//! Each function is a case: `run.mjs` calls it in an instance of its own, and knows what it returns.
+//! Each function is a case: `run.mjs` calls it in an instance of its own, and knows what it
+//! returns.
 
 mod cancelled;
 mod in_order;
