@@ -195,10 +195,10 @@ impl Node {
         let mut panic = self.release_one(&mut pending);
         // The thread that cancelled the run may not have reached every descendant yet. It is not
         // waited for: this thread does the rest, so that no token of the run is left active.
-        // Callbacks that are held back are left to the run above, for an item of which this run is
-        // a part.
-        let held = self.links().held;
         if let Some(cause) = self.cause() {
+            // Callbacks that are held back are left to the run above, for an item of which this run
+            // is a part.
+            let held = self.links().held;
             let callbacks = self.close_subtree(&cause, held);
             callbacks.run(&mut |_, payload| first_panic(&mut panic, Some(payload)));
         }
@@ -270,6 +270,21 @@ mod tests {
         assert!(!worker.is_cancelled());
         assert!(callback.take().is_some());
         assert!(below.is_cancelled(), "a run below can still be cancelled");
+    }
+
+    #[test]
+    fn all_nodes_are_cancelled_before_a_callback_runs() {
+        let (first, second) = (Node::root(), Node::root());
+        let other = Arc::clone(&second);
+        let callback = Arc::new(Callback::new(Box::new(move || {
+            assert!(other.is_cancelled());
+        })));
+        assert!(matches!(first.register(&callback), Registered::Waiting(_)));
+        let nodes = [(&first, Held(false)), (&second, Held(true))].into_iter();
+        Node::cancel_all(nodes, &Cause::Failed, &mut |_| {
+            panic!("the callback failed")
+        });
+        assert!(callback.take().is_none(), "it has run");
     }
 
     #[test]
