@@ -277,6 +277,14 @@ impl<E> Record<E> {
     /// incomplete if something cancelled it before every item had ended.
     #[inline]
     pub(super) fn take_ending(&mut self, incomplete: bool) -> Option<Ending<E>> {
+        if self.failures.is_empty() && self.lowest_error.is_none() {
+            return None;
+        }
+        self.take_failure_or_error(incomplete)
+    }
+
+    #[cold]
+    fn take_failure_or_error(&mut self, incomplete: bool) -> Option<Ending<E>> {
         let is_failed = self.limit_reached() || !incomplete;
         let rank = |failure: &Failure<E>| match (failure.is_panic(), failure.is_counted()) {
             // In time the counted panics came first, since any other one cancels the run.

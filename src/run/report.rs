@@ -76,6 +76,7 @@ impl<E> Run<E> {
 impl<R, E> Report<R, E> {
     /// The result, or the one thing that stopped the run. The rest is dropped; if that panics, the
     /// run has panicked.
+    #[inline]
     pub(crate) fn into_result(mut self) -> Result<R, GroupError<E>> {
         match self.result.take() {
             Some(result) if self.verdict == Verdict::Ok => {
