@@ -107,9 +107,8 @@ impl<'r, E> GracePeriod<'r, E> {
         Some(&thread.countdown)
     }
 
-    /// An item that began before the cancellation has ended on this thread, and the next one may be
-    /// the proof.
-    #[cold]
+    /// An item that began before the cancellation may have ended on this thread, and the next one
+    /// may be the proof.
     pub(super) fn restart(&self) {
         *lock(&self.this_thread().looks) = None;
     }

@@ -19,6 +19,8 @@ pub(super) struct PanicFuse<'r, E> {
     grace_period: &'r GracePeriod<'r, E>,
     /// Whether a panic seen now is new. False until the work has begun.
     armed: Cell<bool>,
+    /// Whether the work began before the run was cancelled, and has not noticed that yet.
+    began_active: Cell<bool>,
     /// How many items this thread may drop before its next look at the clock, once the run is
     /// cancelled. Not in the fuse itself, which adaptors move through every item: it would be
     /// stored in part and loaded as a whole, which is slow.
@@ -30,6 +32,7 @@ impl<'r, E> PanicFuse<'r, E> {
         PanicFuse {
             grace_period,
             armed: Cell::new(false),
+            began_active: Cell::new(false),
             countdown: Cell::new(None),
         }
     }
@@ -39,6 +42,7 @@ impl<'r, E> PanicFuse<'r, E> {
         PanicFuse {
             grace_period: self.grace_period,
             armed: self.armed.clone(),
+            began_active: Cell::new(false),
             countdown: Cell::new(None),
         }
     }
@@ -56,6 +60,7 @@ impl<'r, E> PanicFuse<'r, E> {
     /// From now on a panic of the current thread cancels the run.
     pub(super) fn arm(&self) {
         self.armed.set(!thread::panicking());
+        self.began_active.set(!self.run().token().is_cancelled());
         // Work on this part may begin on another thread than the one that asked last.
         self.countdown.set(None);
     }
@@ -71,15 +76,24 @@ impl<'r, E> PanicFuse<'r, E> {
 
     #[cold]
     fn look(&self) -> bool {
+        self.notice_cancellation();
         let countdown = self.grace_period.look();
         self.countdown.set(countdown);
         countdown.is_none()
     }
 
-    /// An item has ended. If the run is cancelled, that may have happened meanwhile.
+    /// The items of this part have ended.
     #[inline]
-    pub(super) fn item_ended(&self) {
-        if self.run().token().is_cancelled() && !self.run().is_incomplete() {
+    pub(super) fn leaf_ended(&self) {
+        if self.run().token().is_cancelled() {
+            self.notice_cancellation();
+        }
+    }
+
+    #[cold]
+    fn notice_cancellation(&self) {
+        if self.began_active.take() {
+            // The item that has just ended may have begun before the cancellation.
             self.grace_period.restart();
         }
     }

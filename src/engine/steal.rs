@@ -68,6 +68,7 @@ where
 }
 
 /// Lets rayon run the items, and returns what they have collected.
+#[inline]
 fn drive<I, F, C, E>(
     items: I,
     grace_period: &GracePeriod<'_, E>,
@@ -330,7 +331,6 @@ where
             Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
             Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
         }
-        self.fuse.item_ended();
         self
     }
 
@@ -351,7 +351,6 @@ where
                 None => return self,
             }
         }
-        let was_cancelled = self.fuse.run().token().is_cancelled();
         let user_code = UserCode::enter(self.run_id());
         if self.fuse.run().policy.tolerates_errors() {
             (self, items) = self.run_tolerant(items);
@@ -361,9 +360,7 @@ where
         drop(user_code);
         // A panic is caught here: otherwise `self`, which has been moved out, would be lost.
         self.fuse.run().drop_value(items);
-        if !was_cancelled {
-            self.fuse.item_ended();
-        }
+        self.fuse.leaf_ended();
         self
     }
 

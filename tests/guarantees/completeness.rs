@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::common::{Drops, cancelled, on_pool, on_pools};
+use crate::common::{Drops, cancelled, on_pool, on_pools, pool};
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
@@ -68,6 +68,35 @@ fn a_late_cancellation_is_not_an_error() {
     });
 }
 
+fn wait_longer_than_the_grace_period() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(600) {
+        std::thread::yield_now();
+    }
+}
+
+/// The same, while the thread of the item notices the cancellation on top of it.
+#[test]
+fn a_late_cancellation_is_not_an_error_if_the_thread_has_seen_it_before() {
+    on_pool(1, || {
+        let (stop, io, seen) = (CancelToken::new(), pool(1), AtomicUsize::new(0));
+        let group = ErrGroup::new().token(&stop);
+        let items = (0..1000).into_par_iter().with_min_len(500).filter(|n| {
+            seen.fetch_add(1, SeqCst);
+            *n == 0
+        });
+        let result = items.with_group(&group).try_for_each(|_, _| {
+            stop.cancel();
+            // On top of this the thread filters the second half.
+            io.install(wait_longer_than_the_grace_period);
+            assert_eq!(seen.load(SeqCst), 1 + 500);
+            Ok::<_, ()>(())
+        });
+        assert!(result.is_ok());
+        assert_eq!(seen.into_inner(), 1000);
+    });
+}
+
 /// Behind a filter the documented grace period begins at the end of the item that ran, however
 /// long it took. Here the last two items end one after the other, long after the cancellation.
 #[test]
@@ -82,10 +111,7 @@ fn a_late_cancellation_is_not_an_error_however_long_the_last_item_takes() {
                 return Ok::<_, ()>(());
             }
             token.done().recv().unwrap_err();
-            let cancelled = Instant::now();
-            while cancelled.elapsed() < Duration::from_millis(100) {
-                std::thread::yield_now();
-            }
+            wait_longer_than_the_grace_period();
             Ok(())
         });
         assert!(result.is_ok());
