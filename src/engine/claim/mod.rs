@@ -39,6 +39,7 @@ mod running_chunk;
 pub(crate) mod source;
 pub(crate) mod stream;
 mod worker;
+mod worker_state;
 
 use std::time::Duration;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::budget::Budget;
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
-use super::chunk_size::ChunkSizer;
 use super::reorder::ReorderBuffer;
 use super::source::{Buffer, Source};
+use super::worker_state::{InHand, Later, WorkerState};
 use super::{Collector, Limits, RunKind};
 use crate::run::{Reaction, Run};
 use crate::time::Moment;
@@ -71,62 +71,6 @@ pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
 
 /// What came of a chunk whose values this collector has collected.
 type Committed<C, E> = ChunkResult<<C as Collector>::Collected, E>;
-
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is true or false without regard to the others"
-)]
-pub(super) struct WorkerState {
-    /// See invariant 3.
-    pub(super) start: usize,
-    pub(super) token: CancelToken,
-    pub(super) sizer: ChunkSizer,
-    /// Its item has reached the error limit. It claims nothing more, so that no worker has two such
-    /// errors. The worker that has handed over items goes on with them, unless they come after the
-    /// bound.
-    pub(super) has_failed: bool,
-    /// It runs a chunk.
-    is_running: bool,
-    /// It runs on top of user code that waits, on the same stack, and that may be part of an
-    /// earlier item. That cannot end before the worker's item has ended, so the callbacks of the
-    /// worker's item must not wait for it: they are not held back.
-    pub(super) is_on_top: bool,
-    /// An item of the chunk that it runs has cancelled workers, or is about to.
-    cancels_workers: bool,
-    in_hand: InHand,
-}
-
-/// A worker that is cancelled because an item before its own has failed.
-pub(super) struct Later {
-    pub(super) token: CancelToken,
-    pub(super) held: Held,
-}
-
-/// How many items a worker has in hand.
-#[derive(Clone, Copy)]
-enum InHand {
-    /// Too few to hand any over, or none.
-    Few,
-    /// Several, since this moment.
-    Several(Moment),
-    /// Several, and it was called.
-    Called,
-}
-
-impl WorkerState {
-    pub(super) fn new(token: CancelToken, sizer: ChunkSizer) -> Self {
-        WorkerState {
-            start: 0,
-            token,
-            sizer,
-            has_failed: false,
-            is_running: false,
-            is_on_top: false,
-            cancels_workers: false,
-            in_hand: InHand::Few,
-        }
-    }
-}
 
 /// The items of a chunk that its worker has not begun, and the room for their values.
 pub(super) struct HandedOver<I, C> {
@@ -538,6 +482,7 @@ impl<S: Source> Leftover<S> {
 #[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
 mod tests {
     use super::*;
+    use crate::engine::claim::chunk_size::ChunkSizer;
     use crate::engine::claim::source::{NoBuffer, Pulled};
     use crate::engine::collect::PerChunk;
 

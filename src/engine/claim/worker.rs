@@ -24,8 +24,9 @@ use std::time::Duration;
 
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
-use super::queue::{ClaimQueue, HandedOver, WorkerState};
+use super::queue::{ClaimQueue, HandedOver};
 use super::source::{Pulled, Source};
+use super::worker_state::WorkerState;
 use super::{Collector, Engine};
 use crate::engine::user_code::{RunId, UserCode, is_in_user_code};
 use crate::sync::pool::{self, Scope};
