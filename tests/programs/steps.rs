@@ -133,8 +133,16 @@ impl<'p> Frame<'p> {
     fn has_free_body(&self) -> bool {
         let policy = self.run.policy;
         let is_outside = policy.is_some_and(|policy| matches!(policy.threads, Threads::Own(_)));
-        let nests = |step: &Step| matches!(step, Step::Nested(..));
-        matches!(&self.run.work, Work::Scope(body) if is_outside && !body.steps.iter().any(nests))
+        // A callback that is registered after the cancellation runs at once, on the body's thread.
+        let needs_pool = |step: &Step| match step {
+            Step::OnCancel { calls_rayon, .. } => *calls_rayon,
+            Step::Nested(..) => true,
+            _ => false,
+        };
+        let Work::Scope(body) = &self.run.work else {
+            return false;
+        };
+        is_outside && !body.steps.iter().any(needs_pool)
     }
 
     /// The number of a new task, and its closure.
