@@ -8,6 +8,7 @@ use crate::group::ErrGroup;
 use crate::in_order::InOrder;
 use crate::run::Run;
 use crate::token::CancelToken;
+use crate::values::Values;
 use crate::with_group::WithGroup;
 
 /// Go's errgroup on every rayon parallel iterator.
@@ -177,6 +178,81 @@ pub trait ErrGroupExt: ParallelIterator {
     {
         let run = Run::bare();
         let result = steal::map(self, &run, &f);
+        run.finish(result).into_bare()
+    }
+
+    /// Calls `f` for every item in parallel, and gives the values to `body` as a parallel iterator:
+    /// to be summed, folded, reduced or collected by any of rayon's methods.
+    ///
+    /// It is rayon's `map(f).sum::<Result<_, _>>()`, for every method and with the guarantees of
+    /// this crate. (itertools calls the sequential form `process_results`.)
+    ///
+    /// # Order
+    ///
+    /// As [`err_group`](ErrGroupExt::err_group): of several errors the first in time is returned.
+    /// The order of the values is rayon's: `collect`, `reduce` and `fold` keep that of the items.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group). The body runs on the calling
+    /// thread, need not be `Send`, and is not stopped: after a failure it sees the values so far,
+    /// and what it returns is dropped. So it should only make a result of them. It may also leave
+    /// the values alone: then nothing runs, and nothing fails.
+    ///
+    /// # Panics
+    ///
+    /// Resumes a panic of `f`, of the iterator, or of what the body does with the values; it stops
+    /// the run at once. A panic of the body after a failure is dropped, since it may come of the
+    /// values that are missing, as in `values.max().unwrap()`.
+    ///
+    /// # Errors
+    ///
+    /// The error of the first failure in time. `Ok` if and only if every item that the body asked
+    /// for returned `Ok`. A short circuit (`any`, `find_any`, `take_any`) asks for less. Whether an
+    /// error among the items that it would have left out is returned depends on which came first.
+    /// An error of the body itself comes out as an inner `Result`.
+    ///
+    /// # Cost
+    ///
+    /// That of rayon's `map(f)` with the same method.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::prelude::*;
+    /// use std::collections::HashMap;
+    ///
+    /// let words = ["1", "2", "3"];
+    /// let parse = |_: &_, word: &&str| word.parse::<u32>();
+    /// let sum: u32 = words.par_iter().try_process_group(parse, |numbers| numbers.sum())?;
+    /// assert_eq!(sum, 6);
+    ///
+    /// let squares: HashMap<u32, u32> = words.par_iter().try_process_group(parse, |numbers| {
+    ///     numbers.map(|n| (n, n * n)).collect()
+    /// })?;
+    /// assert_eq!(squares[&3], 9);
+    ///
+    /// let max = ["1", "x"].par_iter().try_process_group(parse, |numbers| numbers.max().unwrap());
+    /// assert_eq!(max.unwrap_err().to_string(), "invalid digit found in string");
+    /// # Ok::<(), std::num::ParseIntError>(())
+    /// ```
+    ///
+    /// A closure in a variable says what it is given, as above. A function as the body is called in
+    /// a closure: `|values| total(values)`.
+    #[doc(alias = "process_results")]
+    #[doc(alias = "try_reduce")]
+    #[doc(alias = "try_fold")]
+    #[doc(alias = "sum")]
+    fn try_process_group<F, T, E, B, R>(self, f: F, body: B) -> Result<R, E>
+    where
+        F: Fn(&CancelToken, Self::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+        B: FnOnce(Values<'_, Self, F, E>) -> R,
+    {
+        let run = Run::bare();
+        let result = run.with_body(|| body(Values::new(self, &run, None, &f)));
         run.finish(result).into_bare()
     }
 

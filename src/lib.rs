@@ -249,6 +249,7 @@ mod scope;
 mod sync;
 mod time;
 mod token;
+mod values;
 mod with_group;
 
 pub use by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
@@ -265,6 +266,7 @@ pub use outcome::{Outcome, OutcomeIntoIter, OutcomeIter};
 pub use panic::Panicked;
 pub use scope::{Scope, TrySpawnError, scope};
 pub use token::{CancelRegistration, CancelToken, Cancelled, Cause, DropGuard};
+pub use values::Values;
 pub use with_group::WithGroup;
 
 /// The extension traits, for a `use` next to rayon's prelude.

@@ -6,6 +6,7 @@ use crate::engine::steal;
 use crate::error::GroupError;
 use crate::group::ErrGroup;
 use crate::token::CancelToken;
+use crate::values::Values;
 
 /// An iterator together with the policy of its run.
 ///
@@ -150,6 +151,49 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         let WithGroup { source, group } = self;
         let run = group.start();
         let result = group.install(|| steal::map(source, &run, &f));
+        group.finish(run, result)
+    }
+
+    /// Calls `f` for every item in parallel, under the group's policy, and gives the values to
+    /// `body` as a parallel iterator, for any of rayon's methods.
+    ///
+    /// Order, cancellation and the panics of the body are those of
+    /// [`try_process_group`](crate::ErrGroupExt::try_process_group). The items run on the group's
+    /// threads, if it has some, and the body on the calling thread. Where the policy tolerates
+    /// errors, the body does not see the items that fail, and the result is an error all the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_for_each`](#method.try_for_each-1).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_for_each`](#method.try_for_each-1), for the items that the body asked for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let (words, group) = (["a", "bc"], ErrGroup::new().concurrency(2));
+    /// let longest = words.par_iter().with_group(&group).try_process(
+    ///     |_, word| if word.is_empty() { Err("empty word") } else { Ok(word.len()) },
+    ///     |lengths| lengths.max(),
+    /// );
+    /// assert_eq!(longest.unwrap(), Some(2));
+    /// ```
+    #[doc(alias = "process_results")]
+    pub fn try_process<F, T, E, B, R>(self, f: F, body: B) -> Result<R, GroupError<E>>
+    where
+        F: Fn(&CancelToken, I::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+        B: FnOnce(Values<'_, I, F, E>) -> R,
+    {
+        let (source, group) = (self.source, self.group);
+        let run = group.start();
+        let result = run.with_body(|| body(Values::new(source, &run, Some(group), &f)));
         group.finish(run, result)
     }
 }

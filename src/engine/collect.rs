@@ -1,6 +1,7 @@
 //! `Collector`: where the values of a run go. Each part of the input collects its own.
 
 use std::iter;
+use std::ops::Range;
 
 /// How many short items run in a row, because the compiler unrolls a loop of so many.
 ///
@@ -14,6 +15,18 @@ pub(super) trait Collector: Send + Sized {
     type Collected: Send;
     /// Whether anything is collected.
     const KEEPS: bool = true;
+    /// Whether the end of a chunk may take long, since what it has collected is joined.
+    const JOINS: bool = false;
+
+    /// Whether a part can be split off now.
+    fn can_split(&self) -> bool {
+        true
+    }
+    /// Prepares to split off the next parts. Called before and after a part is collected, without a
+    /// lock, since it may run user code.
+    fn supply(&mut self) -> Supply {
+        Supply::Enough
+    }
 
     /// For the first `mid` items of the part, and for the rest.
     fn split_at(self, mid: usize) -> (Self, Self);
@@ -33,11 +46,20 @@ pub(super) trait Collector: Send + Sized {
         Vec::new()
     }
     fn complete(self) -> Self::Collected;
-    /// The same for a part that begins at `start`, and in which the items at `failed` have no
-    /// value.
-    fn complete_chunk(self, _start: usize, _failed: &[usize]) -> Self::Collected {
+    /// The same for a part of these items, of which those at `failed` have no value.
+    fn complete_chunk(self, _items: Range<usize>, _failed: &[usize]) -> Self::Collected {
         self.complete()
     }
+}
+
+/// Whether parts can be split off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Supply {
+    Enough,
+    /// Parts can be split off again.
+    Restocked,
+    /// Nobody wants the values that are left, or there is no way to collect them.
+    Ended,
 }
 
 /// A collector for an input that rayon splits by halves.
@@ -236,11 +258,11 @@ impl<T: Send> Collector for WithIndices<T> {
     }
 
     fn complete(self) -> Vec<(usize, T)> {
-        self.complete_chunk(0, &[])
+        self.complete_chunk(0..0, &[])
     }
 
-    fn complete_chunk(self, start: usize, failed: &[usize]) -> Vec<(usize, T)> {
-        let values = self.0.complete();
+    fn complete_chunk(self, items: Range<usize>, failed: &[usize]) -> Vec<(usize, T)> {
+        let (start, values) = (items.start, self.0.complete());
         let mut all = Vec::with_capacity(values.len());
         if failed.is_empty() {
             all.extend((start..start + values.len()).zip(values));
@@ -279,7 +301,7 @@ mod tests {
             let mut values = 'a'..='d';
             chunk.consume_iter(|| values.next());
             let taken = chunk.take_excess(4 - excess);
-            (chunk.complete_chunk(7, failed), taken.len())
+            (chunk.complete_chunk(7..11, failed), taken.len())
         };
         let all = [(7, 'a'), (8, 'b'), (9, 'c'), (10, 'd')];
         assert_eq!(collected(0, &[]), (all.to_vec(), 0));

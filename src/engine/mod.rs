@@ -2,10 +2,12 @@
 
 pub(crate) mod claim;
 pub(crate) mod steal;
+pub(crate) mod through;
 pub(crate) mod user_code;
 
 mod collect;
 mod grace_period;
+mod leaf_values;
 mod panic_fuse;
 mod parts;
 #[expect(

@@ -65,6 +65,12 @@ impl<'r, E> PanicFuse<'r, E> {
         self.countdown.set(None);
     }
 
+    /// A panic that unwinds now is one that the run knows.
+    #[cold]
+    pub(super) fn disarm(&self) {
+        self.armed.set(false);
+    }
+
     /// Whether rayon may stop producing items. Asked after every item that a `filter` drops.
     #[inline]
     pub(super) fn is_over(&self) -> bool {

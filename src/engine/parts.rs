@@ -5,45 +5,54 @@
 //! the caller of the run starts these jobs when rayon has ended all leaves. On the caller's own
 //! stack there is room, since no item of the run is open there any more.
 
-use super::collect::LeafCollector;
 use crate::sync::pool;
 
 /// What neighbouring leaves have collected, in the order of the items.
-pub(super) enum Parts<'r, C: LeafCollector> {
-    Complete(C::Collected),
+pub(super) enum Parts<'r, C> {
+    Complete(C),
     Postponed(Vec<Part<'r, C>>),
 }
 
-pub(super) enum Part<'r, C: LeafCollector> {
-    Collected(C::Collected),
+pub(super) enum Part<'r, C> {
+    Collected(C),
     /// Runs an item, or postpones it once more.
     Job(Box<dyn FnOnce() -> Parts<'r, C> + Send + 'r>),
 }
 
-impl<'r, C: LeafCollector> Parts<'r, C> {
+impl<'r, C: Send> Parts<'r, C> {
     /// Joins what two neighbours have collected.
     #[inline]
-    pub(super) fn join(self, right: Self) -> Self {
+    pub(super) fn join(self, right: Self, reduce: impl FnOnce(C, C) -> C) -> Self {
         match (self, right) {
-            (Parts::Complete(left), Parts::Complete(right)) => {
-                Parts::Complete(C::reduce(left, right))
-            }
-            (left, right) => left.append(right),
+            (Parts::Complete(left), Parts::Complete(right)) => Parts::Complete(reduce(left, right)),
+            (left, right) => left.append(right, reduce),
         }
     }
 
     #[cold]
-    fn append(self, right: Self) -> Self {
+    fn append(self, right: Self, reduce: impl FnOnce(C, C) -> C) -> Self {
+        // Two parts of one leaf have never been collected in a row, so this happens once at most.
+        let mut reduce = Some(reduce);
         let mut parts = self.into_vec();
         for part in right.into_vec() {
-            match (parts.pop(), part) {
-                (Some(Part::Collected(left)), Part::Collected(right)) => {
-                    parts.push(Part::Collected(C::reduce(left, right)));
+            match (parts.pop(), part, reduce.take()) {
+                (Some(Part::Collected(left)), Part::Collected(right), Some(reduce)) => {
+                    parts.push(Part::Collected(reduce(left, right)));
                 }
-                (last, part) => parts.extend(last.into_iter().chain([part])),
+                (last, part, unused) => {
+                    parts.extend(last.into_iter().chain([part]));
+                    reduce = unused;
+                }
             }
         }
         Parts::Postponed(parts)
+    }
+
+    /// The parts after this one.
+    #[cold]
+    pub(super) fn preceded_by(self, first: Part<'r, C>) -> Self {
+        let parts = [first].into_iter().chain(self.into_vec());
+        Parts::Postponed(parts.collect())
     }
 
     fn into_vec(self) -> Vec<Part<'r, C>> {
@@ -55,16 +64,16 @@ impl<'r, C: LeafCollector> Parts<'r, C> {
 
     /// Runs what is postponed, and returns what all parts have collected.
     #[inline]
-    pub(super) fn complete(self) -> C::Collected {
+    pub(super) fn complete(self, reduce: impl Fn(C, C) -> C) -> C {
         match self {
             Parts::Complete(collected) => collected,
-            Parts::Postponed(parts) => Self::run(parts),
+            Parts::Postponed(parts) => Self::run(parts, reduce),
         }
     }
 
     /// Each round runs at least one item, since the first job starts on the stack of the caller.
     #[cold]
-    fn run(mut parts: Vec<Part<'r, C>>) -> C::Collected {
+    fn run(mut parts: Vec<Part<'r, C>>, reduce: impl Fn(C, C) -> C) -> C {
         loop {
             let mut results: Vec<_> = parts.into_iter().map(Parts::of).collect();
             pool::scope(|scope| {
@@ -78,7 +87,7 @@ impl<'r, C: LeafCollector> Parts<'r, C> {
                     }
                 }
             });
-            let joined = results.into_iter().reduce(Parts::join);
+            let joined = (results.into_iter()).reduce(|left, right| left.join(right, &reduce));
             match joined.unwrap_or_else(|| Parts::Postponed(Vec::new())) {
                 Parts::Complete(collected) => return collected,
                 Parts::Postponed(rest) => parts = rest,

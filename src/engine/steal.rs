@@ -28,7 +28,7 @@ use crate::token::CancelToken;
 
 /// How many items of one leaf are postponed at most. A leaf may be endless; what comes after runs
 /// on the deep stack, and so makes it deeper by one item for each leaf of this length.
-const MAX_POSTPONED: usize = 100_000;
+pub(super) const MAX_POSTPONED: usize = 100_000;
 
 /// Calls `f` for every item. `None` if the source panicked.
 pub(crate) fn for_each<I, F, E>(items: I, run: &Run<E>, f: &F) -> Option<()>
@@ -87,7 +87,7 @@ where
         collector,
         postponed: None,
     });
-    parts.complete()
+    parts.complete(C::reduce)
 }
 
 /// A part of the input: rayon's consumer while it may still be split, the folder afterwards.
@@ -101,7 +101,7 @@ struct TryConsumer<'r, F, C: LeafCollector, E> {
     /// For the items that come next.
     collector: C,
     /// What comes before them, if items were postponed.
-    postponed: Option<Box<Vec<Part<'r, C>>>>,
+    postponed: Option<Box<Vec<Part<'r, C::Collected>>>>,
 }
 
 impl<'r, F, C: LeafCollector, E> TryConsumer<'r, F, C, E> {
@@ -256,7 +256,7 @@ where
 {
     type Folder = Self;
     type Reducer = TryReducer<'r, C>;
-    type Result = Parts<'r, C>;
+    type Result = Parts<'r, C::Collected>;
 
     fn split_at(self, mid: usize) -> (Self, Self, TryReducer<'r, C>) {
         let TryConsumer {
@@ -307,7 +307,7 @@ where
     C: LeafCollector + 'r,
     E: Send,
 {
-    type Result = Parts<'r, C>;
+    type Result = Parts<'r, C::Collected>;
 
     #[inline]
     fn consume(mut self, item: I) -> Self {
@@ -365,11 +365,11 @@ where
     }
 
     #[inline]
-    fn complete(self) -> Parts<'r, C> {
+    fn complete(self) -> Parts<'r, C::Collected> {
         let collected = self.collector.complete();
         match self.postponed {
             None => Parts::Complete(collected),
-            Some(parts) => Parts::Postponed(*parts).join(Parts::Complete(collected)),
+            Some(parts) => Parts::Postponed(*parts).join(Parts::Complete(collected), C::reduce),
         }
     }
 
@@ -382,8 +382,12 @@ where
 /// Joins what neighbouring parts have collected.
 struct TryReducer<'r, C>(PhantomData<(&'r (), C)>);
 
-impl<'r, C: LeafCollector> Reducer<Parts<'r, C>> for TryReducer<'r, C> {
-    fn reduce(self, left: Parts<'r, C>, right: Parts<'r, C>) -> Parts<'r, C> {
-        left.join(right)
+impl<'r, C: LeafCollector> Reducer<Parts<'r, C::Collected>> for TryReducer<'r, C> {
+    fn reduce(
+        self,
+        left: Parts<'r, C::Collected>,
+        right: Parts<'r, C::Collected>,
+    ) -> Parts<'r, C::Collected> {
+        left.join(right, C::reduce)
     }
 }

@@ -1,6 +1,7 @@
 //! One run: what its items share. A failure enters by [`Run::record`], an item that is dropped
 //! because of a cancellation by [`Run::mark_incomplete`], and [`Run::finish`] makes the [`Report`].
 
+mod body;
 mod failure;
 #[cfg(all(test, model = "loom"))]
 mod models;
@@ -9,6 +10,7 @@ mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub(crate) use self::body::Abandoned;
 pub(crate) use self::failure::{Failure, Kind, Reaction};
 use self::record::Record;
 pub(crate) use self::report::{Report, Verdict};

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub use self::cancel_registration::CancelRegistration;
 pub use self::cause::{Cancelled, Cause};
 pub use self::drop_guard::DropGuard;
-pub(crate) use self::node::{Held, Node};
+pub(crate) use self::node::{Held, Node, Signal};
 use crate::panic::{drop_payload, first_panic};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::thread;

@@ -9,6 +9,7 @@ use super::running_chunk::{LoopEnd, RunningChunk};
 use super::source::Source;
 use super::worker::Worker;
 use super::{Collector, RunKind};
+use crate::engine::collect::Supply;
 use crate::engine::user_code::{RunId, UserCode};
 use crate::sync::lock;
 use crate::time::Moment;
@@ -79,6 +80,7 @@ where
         };
         let mut setup = Duration::ZERO;
         let user_code = UserCode::enter(RunId::of(run));
+        self.supply(&mut collector);
         let (mut loop_end, mut loan) = (LoopEnd::Stopped, None);
         let took;
         match items {
@@ -113,7 +115,6 @@ where
                 run.drop_value(items);
             }
         }
-        drop(user_code);
         let RunningChunk {
             failures,
             failed,
@@ -139,10 +140,12 @@ where
         for value in collector.take_excess(count.saturating_sub(failures)) {
             run.drop_value(value);
         }
+        let has_ended = collector.supply() == Supply::Ended;
         // The memory that is not used would be held until the run ends.
         errors.shrink_to_fit();
+        let joins = C::JOINS.then(Moment::now);
         let result = ChunkResult {
-            collected: collector.complete_chunk(start, &failed),
+            collected: collector.complete_chunk(start..start + count, &failed),
             failed: if self.engine.limits.kind == RunKind::Stream {
                 failed
             } else {
@@ -151,10 +154,15 @@ where
             errors,
             complete,
         };
+        drop(user_code);
+        let joining = joins.map_or(Duration::ZERO, Moment::elapsed);
         // Commit: the result takes its place among the others, what the chunk had reserved is
         // free, and what it hands over can be claimed.
         let mut queue = lock(&self.engine.queue);
-        queue.workers[self.id].sizer.record(count, took, setup);
+        queue.workers[self.id]
+            .sizer
+            .record(count, took, setup, joining);
+        queue.closed |= has_ended;
         if let Some(loan) = loan {
             queue.put_back(loan, start + count);
         }
@@ -164,6 +172,16 @@ where
         self.release(queue);
         if runs_callbacks {
             run.run_held_callbacks();
+        }
+    }
+
+    /// Prepares the collector for the claims of other workers.
+    fn supply(&self, collector: &mut C) {
+        let supply = collector.supply();
+        if supply != Supply::Enough {
+            let mut queue = lock(&self.engine.queue);
+            queue.closed |= supply == Supply::Ended;
+            self.release(queue);
         }
     }
 }

@@ -29,14 +29,17 @@ mod block;
 mod budget;
 mod chunk;
 mod chunk_size;
+mod joins;
 mod lazy;
 #[cfg(all(test, model = "shuttle"))]
 mod models;
 pub(crate) mod outcome;
 mod queue;
+pub(crate) mod reduce;
 mod reorder;
 mod running_chunk;
 pub(crate) mod source;
+mod splitter;
 pub(crate) mod stream;
 mod worker;
 mod worker_state;

@@ -32,7 +32,9 @@ use crate::token::{CancelToken, Held};
 ///    when it has claimed its chunk.
 /// 5. While the source is out and may wait for its next item, one worker watches the buffer, or is
 ///    about to look at it: the one that runs a chunk, or has just been started.
-/// 6. A worker is called, by the signal in its token, only while it has several items in hand.
+/// 6. To split what was handed over may run user code, too. So the worker that claims some of it takes
+///    it out, and is counted in `splitting` until it has put the rest back.
+/// 7. A worker is called, by the signal in its token, only while it has several items in hand.
 pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
     pub(super) source: Option<S>,
     /// For the values of everything that is not claimed.
@@ -47,6 +49,8 @@ pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
     pub(super) closed: bool,
     /// What busy workers have handed over, in order.
     handed_over: VecDeque<HandedOver<S::Item, C>>,
+    /// How many workers are about to put back a rest of what was handed over.
+    splitting: usize,
     /// Nothing after this index counts, because items have failed.
     bound: Option<usize>,
     /// Workers after the bound are cancelled, and their callbacks held back.
@@ -79,6 +83,28 @@ pub(super) struct HandedOver<I, C> {
     pub(super) collector: C,
 }
 
+impl<I, C: Collector> HandedOver<I, C> {
+    /// The first `count` items, and the rest, if there is one.
+    pub(super) fn split(mut self, count: usize) -> (Self, Option<Self>) {
+        if count >= self.items.len() {
+            return (self, None);
+        }
+        let items = self.items.drain(..count).collect();
+        let (left, right) = self.collector.split_at(count);
+        let first = HandedOver {
+            start: self.start,
+            items,
+            collector: left,
+        };
+        let rest = HandedOver {
+            start: self.start + count,
+            items: self.items,
+            collector: right,
+        };
+        (first, Some(rest))
+    }
+}
+
 impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     pub(super) fn new(source: S, collector: C, limits: Limits, error_limit: Option<usize>) -> Self {
         let workers = limits.workers;
@@ -90,6 +116,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             next: 0,
             closed: workers == 0,
             handed_over: VecDeque::new(),
+            splitting: 0,
             bound: None,
             callbacks_held: false,
             workers: Vec::new(),
@@ -109,6 +136,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     pub(super) fn claimable(&self) -> usize {
         match &self.budget {
             _ if self.closed || self.results.in_flight() >= self.limits.max_in_flight => 0,
+            _ if !self.collector.as_ref().is_some_and(Collector::can_split) => 0,
             None => usize::MAX,
             Some(budget) => budget.share(),
         }
@@ -179,48 +207,69 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             None => unreachable!("it is put back below"),
         };
         self.collector = Some(others);
+        self.running += 1;
         self.begin(worker, now, start, count, items, collector)
     }
 
-    /// Claims some of the items that were handed over.
+    /// Takes out what was handed over first, for this worker to claim some of its items with
+    /// [`claim_handed_over`](ClaimQueue::claim_handed_over). In between it splits them, without the
+    /// lock: that may run user code. Returns how many it claims.
+    pub(super) fn take_handed_over(
+        &mut self,
+        worker: usize,
+        new_token: impl FnOnce() -> CancelToken,
+    ) -> Option<(HandedOver<S::Item, C>, usize)> {
+        let rest = self.handed_over.pop_front()?;
+        let len = rest.items.len();
+        // As guided self-scheduling does, but one by one until the worker knows these items.
+        let share = len / (2 * self.limits.workers);
+        let mut count = self.fitting(worker).min(share).max(self.limits.min_chunk);
+        if len < count.saturating_add(self.limits.min_chunk) {
+            count = len;
+        }
+        self.splitting += usize::from(count < len);
+        self.running += 1;
+        let state = &mut self.workers[worker];
+        state.start = rest.start;
+        state.is_running = true;
+        if self.bound.is_some() {
+            // The worker may have been after the bound, and is now before it: its token is
+            // cancelled, or is about to be.
+            state.token = new_token();
+        }
+        Some((rest, count))
+    }
+
+    /// Claims items that were handed over, and puts the rest back.
     pub(super) fn claim_handed_over(
         &mut self,
         worker: usize,
         now: Moment,
-        new_token: impl FnOnce() -> CancelToken,
-    ) -> Option<Chunk<S, C>> {
+        first: HandedOver<S::Item, C>,
+        rest: Option<HandedOver<S::Item, C>>,
+    ) -> Chunk<S, C> {
+        if let Some(rest) = rest {
+            self.splitting -= 1;
+            self.hand_over(rest);
+        }
         let HandedOver {
             start,
-            mut items,
-            mut collector,
-        } = self.handed_over.pop_front()?;
-        // As guided self-scheduling does, but one by one until the worker knows these items.
-        let share = items.len() / (2 * self.limits.workers);
-        let mut count = self.fitting(worker).min(share).max(self.limits.min_chunk);
-        if items.len() < count.saturating_add(self.limits.min_chunk) {
-            count = items.len();
+            items,
+            collector,
+        } = first;
+        let count = items.len();
+        let items = ChunkItems::HandedOver(Vec::from(items).into_iter());
+        self.begin(worker, now, start, count, items, collector)
+    }
+
+    fn hand_over(&mut self, rest: HandedOver<S::Item, C>) {
+        if self.limits.kind != RunKind::Count {
+            self.results.begin(rest.start);
         }
-        let mine: Vec<_> = items.drain(..count).collect();
-        if !items.is_empty() {
-            let (left, right) = collector.split_at(count);
-            collector = left;
-            let start = start + count;
-            if self.limits.kind != RunKind::Count {
-                self.results.begin(start);
-            }
-            self.handed_over.push_front(HandedOver {
-                start,
-                items,
-                collector: right,
-            });
-        }
-        if self.bound.is_some() {
-            // The worker may have been after the bound, and is now before it: its token is
-            // cancelled, or is about to be.
-            self.workers[worker].token = new_token();
-        }
-        let items = ChunkItems::HandedOver(mine.into_iter());
-        Some(self.begin(worker, now, start, count, items, collector))
+        let place = self
+            .handed_over
+            .partition_point(|other| other.start < rest.start);
+        self.handed_over.insert(place, rest);
     }
 
     fn begin(
@@ -232,7 +281,6 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         items: ChunkItems<S>,
         collector: C,
     ) -> Chunk<S, C> {
-        self.running += 1;
         let state = &mut self.workers[worker];
         state.start = start;
         state.is_running = true;
@@ -303,13 +351,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             }
         }
         if let Some(rest) = rest {
-            if self.limits.kind != RunKind::Count {
-                self.results.begin(rest.start);
-            }
-            let place = self
-                .handed_over
-                .partition_point(|other| other.start < rest.start);
-            self.handed_over.insert(place, rest);
+            self.hand_over(rest);
         }
         self.complete(start, result);
     }
@@ -388,7 +430,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
 
     /// Whether there may be something to claim, now or later.
     pub(super) fn may_have_more(&self) -> bool {
-        !self.closed || self.have_several > 0 || !self.handed_over.is_empty()
+        !self.closed || self.have_several > 0 || self.splitting > 0 || !self.handed_over.is_empty()
     }
 
     /// Whether the wake-up condition of the sink's thread holds.
@@ -593,7 +635,10 @@ mod tests {
 
     /// The first index and the items of a chunk.
     fn claim_handed_over(queue: &mut Queue, worker: usize) -> Option<(usize, Vec<usize>)> {
-        let chunk = queue.claim_handed_over(worker, Moment::now(), CancelToken::new)?;
+        let (first, count) = queue.take_handed_over(worker, CancelToken::new)?;
+        assert!(queue.may_have_more(), "a worker waits for the rest");
+        let (first, rest) = first.split(count);
+        let chunk = queue.claim_handed_over(worker, Moment::now(), first, rest);
         let ChunkItems::HandedOver(items) = chunk.items else {
             panic!("it was handed over")
         };
@@ -766,7 +811,12 @@ mod tests {
         assert_eq!(claim_handed_over(&mut queue, 1), Some((9, vec![9])));
         // The share of a worker whose items are quick.
         let sizer = &mut queue.workers[0].sizer;
-        sizer.record(100, Duration::from_micros(1), Duration::ZERO);
+        sizer.record(
+            100,
+            Duration::from_micros(1),
+            Duration::ZERO,
+            Duration::ZERO,
+        );
         let share = claim_handed_over(&mut queue, 0);
         assert_eq!(share, Some((12, vec![12, 13, 14, 15])));
         // All of it is still to come in the order of the items.

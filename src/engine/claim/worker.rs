@@ -232,7 +232,11 @@ where
                 return Err(Next::Nothing);
             }
             let new_token = || engine.run.token().worker();
-            if let Some(chunk) = queue.claim_handed_over(id, now, new_token) {
+            if let Some((first, count)) = queue.take_handed_over(id, new_token) {
+                drop(queue);
+                let (first, rest) = first.split(count);
+                queue = lock(&engine.queue);
+                let chunk = queue.claim_handed_over(id, now, first, rest);
                 self.release(queue);
                 return Ok(chunk);
             }
@@ -372,7 +376,7 @@ where
             engine.run.drop_value(item);
         }
         let result = ChunkResult {
-            collected: rest.collector.complete_chunk(rest.start, &[]),
+            collected: rest.collector.complete_chunk(rest.start..rest.start, &[]),
             failed: Vec::new(),
             errors: Vec::new(),
             complete: false,

@@ -1,0 +1,1 @@
+//! What the body may do, and what becomes of its panics.
