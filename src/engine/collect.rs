@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::ops::Range;
+use std::time::Duration;
 
 /// How many short items run in a row, because the compiler unrolls a loop of so many.
 ///
@@ -15,8 +16,6 @@ pub(super) trait Collector: Send + Sized {
     type Collected: Send;
     /// Whether anything is collected.
     const KEEPS: bool = true;
-    /// Whether the end of a chunk may take long, since what it has collected is joined.
-    const JOINS: bool = false;
 
     /// Whether a part can be split off now.
     fn can_split(&self) -> bool {
@@ -49,6 +48,10 @@ pub(super) trait Collector: Send + Sized {
     /// The same for a part of these items, of which those at `failed` have no value.
     fn complete_chunk(self, _items: Range<usize>, _failed: &[usize]) -> Self::Collected {
         self.complete()
+    }
+    /// How long it took to join it with that of another part, if it was joined.
+    fn joining(_collected: &Self::Collected) -> Option<Duration> {
+        None
     }
 }
 

@@ -1,6 +1,5 @@
 //! `try_process`: any of rayon's methods on the values, with the guarantees of a run.
 
-
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::panic::panic_any;
 

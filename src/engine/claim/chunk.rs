@@ -143,7 +143,6 @@ where
         let has_ended = collector.supply() == Supply::Ended;
         // The memory that is not used would be held until the run ends.
         errors.shrink_to_fit();
-        let joins = C::JOINS.then(Moment::now);
         let result = ChunkResult {
             collected: collector.complete_chunk(start..start + count, &failed),
             failed: if self.engine.limits.kind == RunKind::Stream {
@@ -155,7 +154,7 @@ where
             complete,
         };
         drop(user_code);
-        let joining = joins.map_or(Duration::ZERO, Moment::elapsed);
+        let joining = C::joining(&result.collected);
         // Commit: the result takes its place among the others, what the chunk had reserved is
         // free, and what it hands over can be claimed.
         let mut queue = lock(&self.engine.queue);

@@ -18,7 +18,6 @@
 //!
 //! The first chunk is small, since nothing is known of the items yet.
 
-use std::mem;
 use std::time::Duration;
 
 /// The target time of a chunk, where workers are few.
@@ -40,11 +39,14 @@ const LEAST: usize = 256;
 /// that calls `init`. So at most a ninth of the time goes into that.
 const PER_SETUP: u32 = 8;
 
-/// Where it takes longer than this to join what two chunks have collected, each chunk has a full
-/// share of what is left. A chunk for each 50 µs that counts words in a map of its own takes 1.4 to
-/// 2.3 times as long as rayon, which has fewer maps: the first insertion of a word costs as much as
-/// to join it, and no clock around the join sees that.
-const SLOW_JOIN: Duration = Duration::from_micros(1);
+/// A chunk lasts so many times as long as it takes to join what it has collected, if that much is
+/// left, and in any case [`LEAST`] of that. So where joining costs something, each chunk is a share
+/// of what is left.
+///
+/// The number is large because no clock sees the whole price of a chunk: to insert a word into a
+/// new map for the first time costs as much as to join it later. With chunks of 50 µs, counting
+/// words in a map for each takes 1.4 to 2.3 times as long as in rayon, which makes a few of them.
+const PER_JOIN: u32 = 100_000;
 
 /// A worker's estimate of how many items fit into the target time. It assumes that the next items
 /// take as long as those of the last chunk.
@@ -57,8 +59,9 @@ pub(super) struct ChunkSizer {
     most: usize,
     /// The shortest time that it took to begin with a chunk (see [`PER_SETUP`]).
     setup: Duration,
-    /// How long it took to join what the last chunk has collected.
-    joining: Duration,
+    /// How long it took to join what chunks have collected, the last two times. A chunk without a
+    /// neighbour is not joined.
+    joins: [Duration; 2],
 }
 
 impl ChunkSizer {
@@ -69,35 +72,43 @@ impl ChunkSizer {
             fitting: 1,
             most: 1,
             setup: Duration::MAX,
-            joining: Duration::ZERO,
+            joins: [Duration::ZERO; 2],
         }
     }
 
     /// The length of the worker's next chunk, if so many items are left for so many workers.
     pub(super) fn next(&self, left: Option<usize>, workers: usize) -> usize {
         let share = left.map_or(usize::MAX, |left| left / (workers * SHARE));
-        let fitting = self.fitting.min(share.max(self.fitting / LEAST));
+        let fitting = self.fitting.min(share.max(self.least()));
         fitting.clamp(1, self.most)
     }
 
+    /// How many items a chunk has at least, if so many are left and it may grow so fast.
+    pub(super) fn least(&self) -> usize {
+        self.fitting / LEAST
+    }
+
     /// Records that a chunk of so many items took so long, after this time to begin with it, and
-    /// before this time to join what it has collected.
+    /// before this time to join what it has collected, if it was joined.
     pub(super) fn record(
         &mut self,
         items: usize,
         took: Duration,
         setup: Duration,
-        joining: Duration,
+        joining: Option<Duration>,
     ) {
         // The shortest one, since a thread may be interrupted meanwhile.
         self.setup = self.setup.min(setup);
-        let target = self.target.max(self.setup.saturating_mul(PER_SETUP));
+        if let Some(joining) = joining {
+            self.joins = [self.joins[1], joining];
+        }
+        // The shorter one, for the same reason.
+        let join = self.joins[0].min(self.joins[1]);
+        let target = (self.target)
+            .max(self.setup.saturating_mul(PER_SETUP))
+            .max(join.saturating_mul(PER_JOIN));
         let fitting = target.as_nanos() * items as u128 / took.as_nanos().max(1);
         self.fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
-        // Twice in a row, since a thread may be interrupted meanwhile.
-        if mem::replace(&mut self.joining, joining).min(joining) >= SLOW_JOIN {
-            self.fitting = usize::MAX;
-        }
         self.most = items.max(1).saturating_mul(GROWTH);
     }
 }
@@ -109,7 +120,7 @@ mod tests {
     /// After a chunk of so many items that took the target time.
     fn after(items: usize) -> ChunkSizer {
         let mut sizer = ChunkSizer::new(2);
-        sizer.record(items, sizer.target, Duration::ZERO, Duration::ZERO);
+        sizer.record(items, sizer.target, Duration::ZERO, None);
         sizer
     }
 
@@ -118,18 +129,13 @@ mod tests {
         let mut sizer = ChunkSizer::new(2);
         assert_eq!(sizer.target, Duration::from_micros(58));
         assert_eq!(sizer.next(None, 2), 1, "nothing is known yet");
-        sizer.record(1, Duration::from_micros(1), Duration::ZERO, Duration::ZERO);
+        sizer.record(1, Duration::from_micros(1), Duration::ZERO, None);
         assert_eq!(sizer.next(None, 2), 8, "not too fast");
-        sizer.record(8, Duration::from_micros(8), Duration::ZERO, Duration::ZERO);
+        sizer.record(8, Duration::from_micros(8), Duration::ZERO, None);
         assert_eq!(sizer.next(None, 2), 58);
-        sizer.record(
-            58,
-            Duration::from_millis(58),
-            Duration::ZERO,
-            Duration::ZERO,
-        );
+        sizer.record(58, Duration::from_millis(58), Duration::ZERO, None);
         assert_eq!(sizer.next(None, 2), 1, "never none");
-        sizer.record(3, Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        sizer.record(3, Duration::ZERO, Duration::ZERO, None);
         assert_eq!(sizer.next(None, 2), 24);
     }
 
@@ -140,23 +146,41 @@ mod tests {
             100,
             Duration::from_micros(100),
             Duration::from_millis(1),
-            Duration::ZERO,
+            None,
         );
         assert_eq!(sizer.next(None, 2), 800, "it grows by eight at most");
         sizer.record(
             9000,
             Duration::from_millis(9),
             Duration::from_millis(7),
-            Duration::ZERO,
+            None,
         );
         assert_eq!(sizer.next(None, 2), 8000, "one was interrupted");
-        sizer.record(
-            8000,
-            Duration::from_millis(8),
-            Duration::ZERO,
-            Duration::ZERO,
-        );
+        sizer.record(8000, Duration::from_millis(8), Duration::ZERO, None);
         assert_eq!(sizer.next(None, 2), 58);
+    }
+
+    #[test]
+    fn a_chunk_that_is_joined_is_a_share_of_what_is_left() {
+        let chunk = Duration::from_micros(50);
+        let join = |sizer: &mut ChunkSizer, micros| {
+            let join = Duration::from_micros(micros);
+            sizer.record(50, chunk, Duration::ZERO, Some(join));
+        };
+        let mut sizer = ChunkSizer::new(2);
+        join(&mut sizer, 1000);
+        assert_eq!(
+            sizer.next(Some(1_000_000), 2),
+            58,
+            "it may have been interrupted"
+        );
+        join(&mut sizer, 1);
+        assert_eq!(sizer.next(Some(4000), 2), 400, "not too fast");
+        join(&mut sizer, 2);
+        sizer.record(100_000, chunk * 2000, Duration::ZERO, None);
+        assert_eq!(sizer.next(Some(1_000_000), 2), 100_000, "100,000 joins");
+        assert_eq!(sizer.next(Some(2), 2), 390, "even the last one");
+        assert_eq!(sizer.least(), 390);
     }
 
     #[test]

@@ -30,16 +30,16 @@ impl<R> Joins<R> {
         }
     }
 
-    /// Adds a result. `join` is called without a lock.
-    pub(super) fn add(&self, items: Range<usize>, result: R, join: impl Fn(R, R) -> R) {
-        let mut new = Part { items, result };
+    /// Adds a result. `join` is called without a lock. Returns whether it was.
+    pub(super) fn add(&self, items: Range<usize>, result: R, join: impl Fn(R, R) -> R) -> bool {
+        let (mut new, mut is_joined) = (Part { items, result }, false);
         loop {
             let neighbour;
             (new, neighbour) = match self.add_or_take(new) {
                 Some(both) => both,
-                None => return,
+                None => return is_joined,
             };
-            new = new.join(neighbour, &join);
+            (new, is_joined) = (new.join(neighbour, &join), true);
         }
     }
 

@@ -13,6 +13,7 @@ use std::mem;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rayon::iter::plumbing::{Folder, Reducer, UnindexedConsumer};
 
@@ -23,6 +24,7 @@ use super::splitter::Splitter;
 use crate::engine::collect::{Collector, Supply};
 use crate::run::{Abandoned, Run};
 use crate::sync::{Mutex, lock, pool};
+use crate::time::Moment;
 use crate::token::CancelToken;
 
 /// Calls `f` for every item, and gives the values to `base`.
@@ -215,9 +217,9 @@ where
     E: Send,
 {
     type Value = T;
-    type Collected = ();
+    /// How long it took to join the result of a chunk, if it was joined.
+    type Collected = Option<Duration>;
     const KEEPS: bool = false;
-    const JOINS: bool = true;
 
     fn can_split(&self) -> bool {
         // One is left for the worker that has the source, and claims without asking.
@@ -270,17 +272,25 @@ where
         self.waiting.push(value);
     }
 
-    fn complete(self) {}
+    fn complete(self) -> Option<Duration> {
+        None
+    }
 
-    fn complete_chunk(self, items: Range<usize>, _: &[usize]) {
-        let (Some(consumer), Some(result)) = (self.consumer, self.result) else {
-            return;
-        };
+    fn complete_chunk(self, items: Range<usize>, _: &[usize]) -> Option<Duration> {
+        let (consumer, result) = (self.consumer?, self.result?);
         let Reduction { run, joins, .. } = self.reduction;
+        let began = Moment::now();
         let join = |left, right| consumer.to_reducer().reduce(left, right);
-        let added = catch_unwind(AssertUnwindSafe(|| joins.add(items, result, join)));
-        if let Err(payload) = added {
-            run.panicked(payload);
+        match catch_unwind(AssertUnwindSafe(|| joins.add(items, result, join))) {
+            Ok(is_joined) => is_joined.then(|| began.elapsed()),
+            Err(payload) => {
+                run.panicked(payload);
+                None
+            }
         }
+    }
+
+    fn joining(collected: &Option<Duration>) -> Option<Duration> {
+        *collected
     }
 }
