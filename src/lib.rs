@@ -246,6 +246,7 @@ mod outcome;
 mod panic;
 mod run;
 mod scope;
+pub mod sequential;
 mod sync;
 mod time;
 mod token;

@@ -1,6 +1,8 @@
-//! The two engines: how the items of a run reach the threads.
+//! The two engines, how the items of a run reach the threads, and the loop for a run without
+//! threads.
 
 pub(crate) mod claim;
+pub(crate) mod sequential;
 pub(crate) mod steal;
 pub(crate) mod through;
 pub(crate) mod user_code;

@@ -27,6 +27,11 @@ impl UnwindFlag {
         result
     }
 
+    /// Whether a closure has unwound since the last call of [`take`](UnwindFlag::take).
+    pub(super) fn is_set(&self) -> bool {
+        self.0.get()
+    }
+
     /// Whether a closure has unwound since the last call.
     pub(super) fn take(&self) -> bool {
         self.0.take()

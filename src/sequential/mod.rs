@@ -1,0 +1,116 @@
+//! The same methods without threads, on std's sequential iterators: for crates that must also build
+//! where there is no pool.
+//!
+//! One source file is compiled either way. Only its imports differ:
+//!
+//! ```
+//! # #![allow(unexpected_cfgs)]
+//! #[cfg(feature = "parallel")]
+//! use {rayon::prelude::*, rayon_errgroup::prelude::*};
+//! #[cfg(not(feature = "parallel"))]
+//! use rayon_errgroup::sequential::prelude::*;
+//!
+//! use rayon_errgroup::{ErrGroup, GroupError};
+//!
+//! fn lengths(words: &[&str]) -> Result<Vec<usize>, GroupError<&'static str>> {
+//!     let words = words.par_iter().with_max_len(1).in_order().with_group(&ErrGroup::new());
+//!     words.try_map(|_token, word| if word.is_empty() { Err("empty") } else { Ok(word.len()) })
+//! }
+//!
+//! assert_eq!(lengths(&["a", "bc"]).unwrap(), [1, 2]);
+//! let error = lengths(&["a", "", "bc", ""]).unwrap_err();
+//! assert_eq!((error.index(), error.into_error()), (Some(1), Some("empty")));
+//! ```
+//!
+//! The [`prelude`] is one of its own, so that a forgotten `par_` goes on failing to compile with
+//! the usual one. It stands in for rayon's prelude, too: import one or the other, never both.
+//!
+//! # What is the same
+//!
+//! The names, the bounds of the closures and the returned types, and the types
+//! [`ErrGroup`](crate::ErrGroup), [`CancelToken`](crate::CancelToken),
+//! [`GroupError`](crate::GroupError) and [`Outcome`](crate::Outcome). So are the
+//! [guarantees](crate#guarantees): cause, completeness, containment, panics, the error limit,
+//! indices in order. A run answers as the parallel one does on a pool of one thread; where the
+//! parallel one is in order, on any pool.
+//!
+//! # What differs
+//!
+//! - Everything runs on the calling thread, item after item. Nothing here uses a pool of rayon's,
+//!   or makes one. [`concurrency`](crate::ErrGroup::concurrency) is ignored: the group's threads
+//!   sleep. That method itself starts them, and so panics where there are none. For one source
+//!   write `group.clone().try_concurrency(8).unwrap_or(group)`.
+//! - The token is checked before each item. While one runs, only what is outside of the loop can
+//!   cancel: another thread, a deadline, the item itself. So items that wait for each other wait
+//!   forever.
+//! - A [timeout](crate::ErrGroup::timeout) or deadline uses the timer thread of the process, as
+//!   everywhere in this crate. Where no thread can be started, the call panics.
+//! - [`try_stream`](InOrder::try_stream) gives each value to the sink before the next item begins,
+//!   and nothing is read ahead.
+//! - `Failed` has an index only in order, as in the parallel runs, though here there always is one.
+//! - Tasks of different kinds have no stand-in: [`scope`](crate::scope()) needs a pool.
+//!
+//! # One source
+//!
+//! The prelude has stand-ins for the beginnings of rayon's chains: `par_iter`, `par_iter_mut`,
+//! `into_par_iter`, `par_bridge`, `par_chunks`, `par_chunks_exact`, `par_chunks_mut` and
+//! `par_windows`. They return std's iterators. So what follows is std's, and compiles under both
+//! preludes if it has the same form in both: `map`, `filter`, `filter_map`, `enumerate`, `zip`,
+//! `chain`, `rev`, `copied`, `cloned`, `inspect`, `take`, `skip`, `step_by`, `flatten`, `sum`,
+//! `product`, `count`, `min`, `max` and their kin, `for_each`, `collect`, `unzip`, `partition`.
+//! Of the rest there are `with_min_len`, `with_max_len`, `reduce_with` and `find_any`.
+//!
+//! `fold` and `reduce` have another form in rayon; write `reduce_with`. `any`, `all` and
+//! `find_map_first` borrow or are missing in std; write `find_any`. `map_init`, the sorts and
+//! rayon's other own methods have no stand-in.
+//!
+//! Bounds have stand-ins of the same names: [`ParallelIterator`], [`IndexedParallelIterator`],
+//! [`IntoParallelIterator`], [`ErrGroupExt`], [`Ordered`], [`InOrder`]. In both worlds closures are
+//! `Fn + Sync + Send`, and items, values and errors are `Send`. But std's adaptors ask for less
+//! than rayon's, and what is only `par_iter` in rayon may be any iterator here: compile both ways in
+//! CI.
+//!
+//! # Cost
+//!
+//! COST
+
+mod ext;
+mod in_order;
+mod ordered;
+mod stand_ins;
+mod values;
+mod with_group;
+
+pub use self::ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
+pub use self::in_order::InOrder;
+pub use self::ordered::Ordered;
+pub use self::stand_ins::{
+    IndexedParallelIterator, IntoParallelIterator, IntoParallelRefIterator,
+    IntoParallelRefMutIterator, ParallelBridge, ParallelIterator, ParallelSlice, ParallelSliceMut,
+};
+pub use self::values::Values;
+pub use self::with_group::WithGroup;
+
+/// The traits of this module, for a `use` in place of rayon's prelude and the
+/// [prelude](crate::prelude) of this crate.
+///
+/// ```
+/// use rayon_errgroup::sequential::prelude::*;
+///
+/// assert_eq!([1, 2].par_iter().err_group(|_| Ok::<_, ()>(())), Ok(()));
+/// ```
+///
+/// A forgotten `par_` does not compile with the usual prelude:
+///
+/// ```compile_fail,E0599
+/// use rayon_errgroup::prelude::*;
+///
+/// assert_eq!([1, 2].iter().err_group(|_| Ok::<_, ()>(())), Ok(()));
+/// ```
+pub mod prelude {
+    pub use super::{
+        ErrGroupExt, IndexedErrGroupExt, IndexedParallelIterator, IntoParallelIterator,
+        IntoParallelRefIterator, IntoParallelRefMutIterator, IteratorErrGroupExt, ParallelBridge,
+        ParallelIterator, ParallelSlice, ParallelSliceMut,
+    };
+}

@@ -1,0 +1,52 @@
+//! `Ordered`: what `InOrder` can have.
+
+use super::stand_ins::IndexedParallelIterator;
+use crate::Sequential;
+use crate::engine::sequential::Input;
+
+/// An input that has an order: every sequential iterator, and every one wrapped in [`Sequential`].
+///
+/// It stands in for [`rayon_errgroup::Ordered`](crate::Ordered), as the bound for functions. It is
+/// sealed: it cannot be implemented outside of this crate.
+///
+/// ```
+/// use rayon_errgroup::sequential::{InOrder, Ordered, prelude::*};
+///
+/// fn lengths<'a>(words: InOrder<impl Ordered<Item = &'a str>>) -> Result<Vec<usize>, &'a str> {
+///     words.try_map(|_, word| if word.is_empty() { Err("empty word") } else { Ok(word.len()) })
+/// }
+/// assert_eq!(lengths(vec!["a", "bc"].into_par_iter().in_order()), Ok(vec![1, 2]));
+/// assert_eq!(lengths("a bc".split(' ').par_in_order()), Ok(vec![1, 2]));
+/// ```
+pub trait Ordered: Sized + Send {
+    /// An element of the input.
+    type Item: Send;
+
+    #[doc(hidden)]
+    type Items: Iterator<Item = Self::Item>;
+
+    #[doc(hidden)]
+    fn into_input(self) -> Input<Self::Items>;
+}
+
+impl<I: IndexedParallelIterator> Ordered for I {
+    type Item = I::Item;
+    type Items = I;
+
+    fn into_input(self) -> Input<I> {
+        Input::in_order(self)
+    }
+}
+
+impl<I> Ordered for Sequential<I>
+where
+    I: Iterator + Send,
+    I::Item: Send,
+{
+    type Item = I::Item;
+    type Items = I;
+
+    fn into_input(self) -> Input<I> {
+        Input::read_lazily(self.0)
+    }
+}
