@@ -30,7 +30,13 @@ fn each<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     });
     let policy = ErrGroup::new();
     group.bench_function(BenchmarkId::new("in_order_with_group", &cost), |b| {
-        b.iter(|| items.par_iter().in_order().with_group(&policy).err_group(each));
+        b.iter(|| {
+            items
+                .par_iter()
+                .in_order()
+                .with_group(&policy)
+                .err_group(each)
+        });
     });
 }
 
@@ -69,11 +75,5 @@ fn values<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(
-    sequential,
-    each::<1>,
-    each::<10>,
-    values::<1>,
-    values::<10>
-);
+criterion_group!(sequential, each::<1>, each::<10>, values::<1>, values::<10>);
 criterion_main!(sequential);

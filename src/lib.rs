@@ -146,6 +146,7 @@
 //! | to go on after an error, or after some | [`keep_going`](ErrGroup::keep_going), [`max_errors`](ErrGroup::max_errors) |
 //! | tasks of different kinds | [`scope()`], [`ErrGroup::scope`] |
 //! | items that block (requests, files) | `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
+//! | the same source where there are no threads | the [`sequential`] prelude |
 //! | no errors at all | rayon's `for_each` and `collect` |
 //!
 //! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go),
@@ -224,6 +225,23 @@
 //! in turn, that thread may have 128 of them open. Runs in order need no such limit: at most as
 //! many of their items are open as the pool has threads. Items of plain rayon calls are not
 //! counted.
+//!
+//! # Without threads
+//!
+//! [`sequential::prelude`] has the same methods for std's sequential iterators, which run on the
+//! calling thread and touch no pool, and stands in for `par_iter` and its kin. So one source serves
+//! crates that must also build without threads:
+//!
+//! ```
+//! # #![allow(unexpected_cfgs)]
+//! #[cfg(feature = "parallel")]
+//! use {rayon::prelude::*, rayon_errgroup::prelude::*};
+//! #[cfg(not(feature = "parallel"))]
+//! use rayon_errgroup::sequential::prelude::*;
+//!
+//! let result = ["1", "x"].par_iter().in_order().try_map(|_, word| word.parse::<u8>());
+//! assert!(result.is_err());
+//! ```
 //!
 //! # Platforms
 //!

@@ -68,6 +68,7 @@ pub trait IndexedParallelIterator: ParallelIterator {
     ///
     /// assert_eq!([1, 2].par_iter().with_min_len(100).sum::<u32>(), 3);
     /// ```
+    #[must_use = "iterators are lazy"]
     fn with_min_len(self, _min: usize) -> Self {
         self
     }
@@ -79,6 +80,7 @@ pub trait IndexedParallelIterator: ParallelIterator {
     ///
     /// assert_eq!([1, 2].par_iter().with_max_len(1).sum::<u32>(), 3);
     /// ```
+    #[must_use = "iterators are lazy"]
     fn with_max_len(self, _max: usize) -> Self {
         self
     }
@@ -176,6 +178,7 @@ pub trait ParallelBridge: ParallelIterator {
     /// let result = "1 x".split(' ').par_bridge().err_group(|word| word.parse::<u8>().map(drop));
     /// assert!(result.is_err());
     /// ```
+    #[must_use = "iterators are lazy"]
     fn par_bridge(self) -> Self {
         self
     }

@@ -38,7 +38,10 @@ fn items_run_one_by_one_on_this_thread() {
         },
     );
     assert!(result.is_ok());
-    assert_eq!(order.into_inner().unwrap(), [0, 0, 1, 10, 2, 20, 3, 30, 4, 40]);
+    assert_eq!(
+        order.into_inner().unwrap(),
+        [0, 0, 1, 10, 2, 20, 3, 30, 4, 40]
+    );
 }
 
 #[test]
@@ -62,7 +65,10 @@ fn one_item_is_read_after_a_cancellation_as_the_proof() {
             Ok::<_, ()>(())
         };
         let outcome = if lazily {
-            items.par_in_order().with_group(&group).outcome(cancel_at_four)
+            items
+                .par_in_order()
+                .with_group(&group)
+                .outcome(cancel_at_four)
         } else {
             items.in_order().with_group(&group).outcome(cancel_at_four)
         };
@@ -96,7 +102,10 @@ fn another_thread_cancels() {
     let group = ErrGroup::new().token(&stop);
     let result = thread::scope(|threads| {
         threads.spawn(|| stop.cancel());
-        (0_u64..).par_in_order().with_group(&group).err_group(|_| Ok::<_, ()>(()))
+        (0_u64..)
+            .par_in_order()
+            .with_group(&group)
+            .err_group(|_| Ok::<_, ()>(()))
     });
     assert!(matches!(cancelled(result), Cause::Parent(_)));
 }
@@ -125,10 +134,14 @@ fn the_token_is_released_when_the_run_ends() {
     let token = kept.lock().unwrap().take().unwrap();
     assert!(!token.is_cancelled());
     assert!(token.done().recv().is_err(), "the channel is closed");
-    let result = [1].par_iter().in_order().with_group(&group).try_for_each(|token, _| {
-        keep(token);
-        Err(7)
-    });
+    let result = [1]
+        .par_iter()
+        .in_order()
+        .with_group(&group)
+        .try_for_each(|token, _| {
+            keep(token);
+            Err(7)
+        });
     assert_eq!(result.unwrap_err().index(), Some(0));
     let token = kept.lock().unwrap().take().unwrap();
     assert!(matches!(token.cause(), Some(Cause::Failed)));
@@ -143,7 +156,13 @@ fn each_dropped_once(run: impl Fn(Vec<Thing>)) {
 
 #[test]
 fn items_values_and_errors_are_dropped_once() {
-    let fail = |_: &CancelToken, thing: Thing| if thing.number == 4 { Err(thing) } else { Ok(thing) };
+    let fail = |_: &CancelToken, thing: Thing| {
+        if thing.number == 4 {
+            Err(thing)
+        } else {
+            Ok(thing)
+        }
+    };
     let stop = CancelToken::new();
     stop.cancel();
     let (group, patient) = (ErrGroup::new(), ErrGroup::new().keep_going());
@@ -151,14 +170,28 @@ fn items_values_and_errors_are_dropped_once() {
     for group in [&group, &patient, &stopped] {
         each_dropped_once(|things| _ = things.into_par_iter().with_group(group).try_map(fail));
         each_dropped_once(|things| {
-            _ = things.into_par_iter().in_order().with_group(group).try_map(fail);
+            _ = things
+                .into_par_iter()
+                .in_order()
+                .with_group(group)
+                .try_map(fail);
         });
         each_dropped_once(|things| {
-            _ = things.into_par_iter().in_order().with_group(group).outcome(fail);
+            _ = things
+                .into_par_iter()
+                .in_order()
+                .with_group(group)
+                .outcome(fail);
         });
         each_dropped_once(|things| {
             let items = things.into_par_iter().in_order().with_group(group);
-            _ = items.try_stream(fail, |thing| if thing.number == 6 { Err(thing) } else { Ok(()) });
+            _ = items.try_stream(fail, |thing| {
+                if thing.number == 6 {
+                    Err(thing)
+                } else {
+                    Ok(())
+                }
+            });
         });
         each_dropped_once(|things| {
             let items = things.into_par_iter().with_group(group);
@@ -192,7 +225,11 @@ fn things_are_dropped_once_where_something_panics() {
     });
     each_dropped_once(|things| {
         let group = ErrGroup::new().catch_panics().keep_going();
-        let outcome = things.into_par_iter().in_order().with_group(&group).outcome(panic_at(4));
+        let outcome = things
+            .into_par_iter()
+            .in_order()
+            .with_group(&group)
+            .outcome(panic_at(4));
         assert_eq!((outcome.values().len(), outcome.panics().len()), (8, 1));
     });
     each_dropped_once(|things| {
@@ -209,11 +246,13 @@ fn things_are_dropped_once_where_something_panics() {
     });
     each_dropped_once(|things| {
         let run = || {
-            things.into_par_iter().try_process_group(panic_at(9), |values| {
-                if values.take(4).count() == 4 {
-                    panic_any("a body");
-                }
-            })
+            things
+                .into_par_iter()
+                .try_process_group(panic_at(9), |values| {
+                    if values.take(4).count() == 4 {
+                        panic_any("a body");
+                    }
+                })
         };
         assert_eq!(payload_of(run).downcast_ref(), Some(&"a body"));
     });
@@ -233,7 +272,10 @@ fn a_panic_of_the_source_stops_even_a_run_that_tolerates_panics() {
     let [(None, panicked)] = outcome.panics() else {
         panic!("{outcome:?}");
     };
-    assert_eq!((panicked.message(), outcome.skipped()), (Some("a source"), 5));
+    assert_eq!(
+        (panicked.message(), outcome.skipped()),
+        (Some("a source"), 5)
+    );
 }
 
 #[cfg(panic = "unwind")]
@@ -265,12 +307,14 @@ fn a_body_that_catches_the_panic_of_an_item_does_not_hide_it() {
             }
             Ok::<_, ()>(n)
         };
-        (0..9_u32).into_par_iter().try_process_group(panic_at_two, |values| {
-            let mut seen = Vec::new();
-            let mut values = values;
-            let caught = catch_unwind(AssertUnwindSafe(|| seen.extend(&mut values)));
-            assert!(caught.is_ok() && seen == [0, 1] && values.next().is_none());
-        })
+        (0..9_u32)
+            .into_par_iter()
+            .try_process_group(panic_at_two, |values| {
+                let mut seen = Vec::new();
+                let mut values = values;
+                let caught = catch_unwind(AssertUnwindSafe(|| seen.extend(&mut values)));
+                assert!(caught.is_ok() && seen == [0, 1] && values.next().is_none());
+            })
     };
     assert_eq!(payload_of(run).downcast_ref(), Some(&2_u32));
 }
@@ -285,7 +329,10 @@ fn a_bare_run_that_cancels_itself_panics_as_it_does_in_parallel() {
         })
     };
     let message = *payload_of(run).downcast::<String>().unwrap();
-    assert!(message.contains("a closure cancelled its own run"), "{message}");
+    assert!(
+        message.contains("a closure cancelled its own run"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -305,8 +352,11 @@ fn values_know_how_many_may_come() {
 
 #[test]
 fn a_length_that_does_not_fit_into_the_memory_reserves_nothing() {
-    let items = std::iter::repeat([0_u8; 64]).take(usize::MAX / 2);
-    assert_eq!(items.try_map_group(|_, item| Err::<[u8; 64], _>(item.len())), Err(64));
+    let items = std::iter::repeat_n([0_u8; 64], usize::MAX / 2);
+    assert_eq!(
+        items.try_map_group(|_, item| Err::<[u8; 64], _>(item.len())),
+        Err(64)
+    );
 }
 
 #[test]
@@ -318,5 +368,41 @@ fn an_outcome_counts_what_was_read_if_the_length_is_unknown() {
     assert_eq!(unknown.to_string(), "3 ok, 1 failed, 0 skipped");
     let lazy = (0..9).par_in_order().outcome(odd);
     assert_eq!(lazy.to_string(), "3 ok, 1 failed, 0 skipped");
-    assert!(matches!(lazy.into_result(), Err(GroupError::Failed { index: Some(3), .. })));
+    assert!(matches!(
+        lazy.into_result(),
+        Err(GroupError::Failed { index: Some(3), .. })
+    ));
+}
+
+#[cfg(panic = "unwind")]
+#[test]
+fn an_iterator_that_is_wrong_about_its_length_panics_or_is_not_believed() {
+    struct Liar(usize, usize);
+    impl Iterator for Liar {
+        type Item = usize;
+        fn next(&mut self) -> Option<usize> {
+            self.0 = self.0.checked_sub(1)?;
+            Some(self.0)
+        }
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (self.1, Some(self.1))
+        }
+    }
+    let message = |payload: Box<dyn std::any::Any + Send>| *payload.downcast_ref::<&str>().unwrap();
+    let fewer = payload_of(|| Liar(3, 4).try_map_group(|_, n| Ok::<_, ()>(n)));
+    assert_eq!(
+        message(fewer),
+        "an iterator gave fewer items than its length"
+    );
+    let more = payload_of(|| Liar(5, 4).in_order().try_map(|_, n| Ok::<_, ()>(n)));
+    assert_eq!(message(more), "an iterator gave more items than its length");
+    assert_eq!(
+        Liar(3, 4).par_in_order().try_map(|_, n| Ok::<_, ()>(n)),
+        Ok(vec![2, 1, 0])
+    );
+    assert_eq!(Liar(3, 4).err_group(|_| Ok::<_, ()>(())), Ok(()));
+    assert_eq!(
+        Liar(3, 4).try_map_group(|_, n| if n == 1 { Err(n) } else { Ok(n) }),
+        Err(1)
+    );
 }

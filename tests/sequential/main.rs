@@ -3,9 +3,11 @@
 //! `shared.rs` and `process.rs` are compiled with either prelude. `loops.rs` has what is only true
 //! of a loop. That no pool is made is tested by `tests/no_pool.rs`, which is a process of its own.
 
+#[expect(dead_code, reason = "not all of the helpers are needed here")]
 #[path = "../common/mod.rs"]
 mod common;
 mod loops;
+#[expect(clippy::duplicate_mod, reason = "that is what is tested")]
 mod with_rayon;
 mod without_threads;
 

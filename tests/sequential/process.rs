@@ -35,11 +35,26 @@ fn sums() {
     let items = || (0..1000_u32).into_par_iter();
     let ok = fail_at(1000);
     let sums: [u32; 6] = [
-        items().try_process_group(&ok, |values| values.sum()).unwrap(),
-        items().in_order().try_process(&ok, |values| values.sum()).unwrap(),
-        (0..1000_u32).par_in_order().try_process(&ok, |values| values.sum()).unwrap(),
-        items().with_group(&group).try_process(&ok, |values| values.sum()).unwrap(),
-        items().in_order().with_group(&group).try_process(&ok, |values| values.sum()).unwrap(),
+        items()
+            .try_process_group(&ok, |values| values.sum())
+            .unwrap(),
+        items()
+            .in_order()
+            .try_process(&ok, |values| values.sum())
+            .unwrap(),
+        (0..1000_u32)
+            .par_in_order()
+            .try_process(&ok, |values| values.sum())
+            .unwrap(),
+        items()
+            .with_group(&group)
+            .try_process(&ok, |values| values.sum())
+            .unwrap(),
+        items()
+            .in_order()
+            .with_group(&group)
+            .try_process(&ok, |values| values.sum())
+            .unwrap(),
         (0..1000_u32)
             .par_in_order()
             .with_group(&group)
@@ -54,7 +69,8 @@ fn ends() {
     let ok = fail_at(6);
     assert_eq!(items().try_process(&ok, |values| values.max()), Ok(Some(5)));
     assert_eq!(items().try_process(&ok, |values| values.count()), Ok(6));
-    assert_eq!(items().try_process(&ok, |values| values.reduce_with(|a, b| a * 2 + b)).is_ok(), true);
+    let last = items().try_process(&ok, |values| values.reduce_with(Ord::max));
+    assert_eq!(last, Ok(Some(5)));
     let even = items().try_process(&ok, |values| values.filter(|n| n % 2 == 0).count());
     assert_eq!(even, Ok(3));
     let map: BTreeMap<_, _> = items()
@@ -69,28 +85,54 @@ fn ends() {
 
 fn errors() {
     let items = || (0..1000_u32).into_par_iter();
-    assert_eq!(items().try_process_group(fail_at(7), |values| values.sum::<u32>()), Err(7));
+    assert_eq!(
+        items().try_process_group(fail_at(7), |values| values.sum::<u32>()),
+        Err(7)
+    );
     let fail_often = |_: &CancelToken, n: u32| if n % 7 == 6 { Err(n) } else { Ok(n) };
-    assert_eq!(items().in_order().try_process(fail_often, |values| values.count()), Err(6));
-    assert_eq!((0_u32..).par_in_order().try_process(fail_often, |v| v.max()), Err(6));
+    assert_eq!(
+        items()
+            .in_order()
+            .try_process(fail_often, |values| values.count()),
+        Err(6)
+    );
+    assert_eq!(
+        (0_u32..)
+            .par_in_order()
+            .try_process(fail_often, |v| v.max()),
+        Err(6)
+    );
 }
 
 fn indices() {
     let group = ErrGroup::new();
     let fail_often = |_: &CancelToken, n: u32| if n % 7 == 6 { Err(n) } else { Ok(n) };
     let items = || (100..1000_u32).into_par_iter();
-    let result = items().in_order().with_group(&group).try_process(fail_often, |v| v.count());
+    let result = items()
+        .in_order()
+        .with_group(&group)
+        .try_process(fail_often, |v| v.count());
     assert_eq!(result.unwrap_err().index(), Some(4));
-    let result = items().with_group(&group).try_process(fail_at(104), |v| v.count());
-    assert!(matches!(result, Err(GroupError::Failed { index: None, error: 104 })));
+    let result = items()
+        .with_group(&group)
+        .try_process(fail_at(104), |v| v.count());
+    assert!(matches!(
+        result,
+        Err(GroupError::Failed {
+            index: None,
+            error: 104
+        })
+    ));
 }
 
 fn a_body_need_not_be_send() {
     let called = Cell::new(0);
-    let result = (0..9_u32).into_par_iter().try_process_group(fail_at(9), |values| {
-        called.set(called.get() + 1);
-        values.count()
-    });
+    let result = (0..9_u32)
+        .into_par_iter()
+        .try_process_group(fail_at(9), |values| {
+            called.set(called.get() + 1);
+            values.count()
+        });
     assert_eq!((result, called.get()), (Ok(9), 1));
 }
 
@@ -120,27 +162,41 @@ fn a_body_that_asks_for_less() {
 }
 
 fn an_error_of_the_body() {
-    let result = (0..9_u32).into_par_iter().try_process_group(fail_at(9), |values| {
-        if values.count() == 9 { Err("too many") } else { Ok(()) }
-    });
+    let result = (0..9_u32)
+        .into_par_iter()
+        .try_process_group(fail_at(9), |values| {
+            if values.count() == 9 {
+                Err("too many")
+            } else {
+                Ok(())
+            }
+        });
     assert_eq!(result, Ok(Err("too many")));
 }
 
 fn a_panic_of_the_body() {
     let body = AssertUnwindSafe(|| {
-        _ = (0..9_u32).into_par_iter().try_process_group(fail_at(9), |values| {
-            assert_eq!(values.count(), 9);
-            panic_any("the body");
-        });
+        _ = (0..9_u32)
+            .into_par_iter()
+            .try_process_group(fail_at(9), |values| {
+                assert_eq!(values.count(), 9);
+                panic_any("the body");
+            });
     });
-    assert_eq!(catch_unwind(body).unwrap_err().downcast_ref(), Some(&"the body"));
+    assert_eq!(
+        catch_unwind(body).unwrap_err().downcast_ref(),
+        Some(&"the body")
+    );
     let group = ErrGroup::new().catch_panics();
     let items = (0..9_u32).into_par_iter().in_order().with_group(&group);
     let result = items.try_process(fail_at(9), |_| -> u32 { panic!("the body") });
     let Err(GroupError::Panicked(panicked)) = result else {
         panic!("it has panicked");
     };
-    assert_eq!((panicked.message(), panicked.index()), (Some("the body"), None));
+    assert_eq!(
+        (panicked.message(), panicked.index()),
+        (Some("the body"), None)
+    );
 }
 
 fn a_panic_for_missing_values() {
@@ -152,14 +208,18 @@ fn a_panic_for_missing_values() {
     let stop = CancelToken::new();
     let group = ErrGroup::new().token(&stop);
     stop.cancel();
-    let result = items().with_group(&group).try_process(fail_at(9), |values| {
-        assert_eq!(values.count(), 9, "values are missing");
-    });
+    let result = items()
+        .with_group(&group)
+        .try_process(fail_at(9), |values| {
+            assert_eq!(values.count(), 9, "values are missing");
+        });
     assert!(matches!(result, Err(GroupError::Cancelled(_))));
     let group = ErrGroup::new().keep_going();
-    let result = items().with_group(&group).try_process(fail_at(3), |values| {
-        assert_eq!(values.count(), 9, "values are missing");
-    });
+    let result = items()
+        .with_group(&group)
+        .try_process(fail_at(3), |values| {
+            assert_eq!(values.count(), 9, "values are missing");
+        });
     assert_eq!(result.unwrap_err().index(), Some(3));
 }
 
@@ -171,19 +231,28 @@ fn a_panic_of_an_item() {
         Ok::<_, ()>(n)
     };
     let run = AssertUnwindSafe(|| {
-        _ = (0..9_u32).into_par_iter().try_process_group(panic_at, |values| {
-            assert_eq!(values.count(), 9, "values are missing");
-        });
+        _ = (0..9_u32)
+            .into_par_iter()
+            .try_process_group(panic_at, |values| {
+                assert_eq!(values.count(), 9, "values are missing");
+            });
     });
     assert_eq!(catch_unwind(run).unwrap_err().downcast_ref(), Some(&3_u32));
     let group = ErrGroup::new().catch_panics();
     let items = (0..9_u32).into_par_iter().in_order().with_group(&group);
-    let error = items.try_process(panic_at, |values| values.count()).unwrap_err();
-    assert_eq!((error.index(), error.to_string()), (Some(3), "item 3 panicked".to_string()));
+    let error = items
+        .try_process(panic_at, |values| values.count())
+        .unwrap_err();
+    assert_eq!(
+        (error.index(), error.to_string()),
+        (Some(3), "item 3 panicked".to_string())
+    );
     // Tolerated: the next item runs.
     let (group, seen) = (ErrGroup::new().catch_panics().keep_going(), Cell::new(0));
     let items = (0..9_u32).into_par_iter().in_order().with_group(&group);
-    let error = items.try_process(panic_at, |values| seen.set(values.count())).unwrap_err();
+    let error = items
+        .try_process(panic_at, |values| seen.set(values.count()))
+        .unwrap_err();
     assert_eq!((error.index(), seen.get()), (Some(3), 8));
 }
 
@@ -191,7 +260,9 @@ fn tolerated_errors() {
     let (group, seen) = (ErrGroup::new().keep_going(), Cell::new(0));
     let odd = |_: &CancelToken, n: u32| if n % 2 == 1 { Err(n) } else { Ok(n) };
     let items = (0..10_u32).into_par_iter().in_order().with_group(&group);
-    let error = items.try_process(odd, |values| seen.set(values.sum::<u32>())).unwrap_err();
+    let error = items
+        .try_process(odd, |values| seen.set(values.sum::<u32>()))
+        .unwrap_err();
     assert_eq!((error.index(), seen.get()), (Some(1), 20));
     let group = ErrGroup::new().max_errors(2);
     let items = (0..10_u32).into_par_iter().in_order().with_group(&group);

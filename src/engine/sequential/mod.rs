@@ -8,10 +8,11 @@ mod taker;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use self::taker::{Folded, Nothing, OneByOne, Taker, Values, WithIndices};
 use super::claim::outcome::Results;
 use super::claim::stream::SinkResult;
+use super::slots::Buffer;
 use super::unwind_flag::UnwindFlag;
-use self::taker::{Folded, Nothing, OneByOne, Taker, Values, WithIndices};
 use crate::by_index::ByIndex;
 use crate::panic::drop_payload;
 use crate::run::{Failure, Kind, Reaction, Run};
@@ -23,7 +24,8 @@ pub struct Input<I> {
     items: I,
     /// Whether failures name the index of their item.
     in_order: bool,
-    /// Whether items that were never read count as skipped.
+    /// Whether an exact `size_hint` is its length. Then items that were never read count as
+    /// skipped.
     has_len: bool,
 }
 
@@ -32,7 +34,7 @@ impl<I: Iterator> Input<I> {
         Input {
             items,
             in_order: false,
-            has_len: false,
+            has_len: true,
         }
     }
 
@@ -83,13 +85,30 @@ pub(crate) fn map<I, F, T, E>(input: Input<I>, run: &Run<E>, f: F) -> Option<Vec
 where
     I: Iterator,
     F: Fn(&CancelToken, I::Item) -> Result<T, E>,
+    T: Send,
 {
     run.drive(|| {
-        let mut values = Values(reserve(&input));
-        let mut items = input.into_loop(run, f);
-        items.run(&mut values);
-        items.end();
-        values.0
+        // Without a length, or with one too long for the memory: the run may still fail early.
+        let Some(buffer) = input.len().and_then(Buffer::new) else {
+            let mut values = Values(reserve(&input));
+            let mut items = input.into_loop(run, f);
+            items.run(&mut values);
+            items.end();
+            return values.0;
+        };
+        let values = buffer.fill(|mut slots| {
+            let mut items = input.into_loop(run, f);
+            items.run(&mut slots);
+            items.end();
+            Some(slots)
+        });
+        values.unwrap_or_else(|| {
+            assert!(
+                run.has_failure(),
+                "an iterator gave fewer items than its length"
+            );
+            Vec::new()
+        })
     })
 }
 
@@ -152,12 +171,7 @@ where
 }
 
 /// What `body` makes of the values of `f`, which run when it asks for them. `None` if it panicked.
-pub(crate) fn process<I, F, T, E, B, R>(
-    input: Input<I>,
-    run: &Run<E>,
-    f: F,
-    body: B,
-) -> Option<R>
+pub(crate) fn process<I, F, T, E, B, R>(input: Input<I>, run: &Run<E>, f: F, body: B) -> Option<R>
 where
     I: Iterator,
     F: Fn(&CancelToken, I::Item) -> Result<T, E>,

@@ -3,6 +3,8 @@
 use std::mem;
 use std::ops::ControlFlow;
 
+use crate::engine::collect::Collector;
+use crate::engine::slots::Slots;
 use crate::engine::unwind_flag::UnwindFlag;
 
 /// Takes the values of a loop, with the indices of their items.
@@ -26,6 +28,14 @@ impl Taker<()> for Nothing {
     #[inline]
     fn take_from(&mut self, mut next: impl FnMut() -> Option<(usize, ())>) {
         while next().is_some() {}
+    }
+}
+
+/// Writes the values of an input of known length into place.
+impl<T: Send> Taker<T> for Slots<'_, T> {
+    #[inline]
+    fn take_from(&mut self, mut next: impl FnMut() -> Option<(usize, T)>) {
+        self.consume_iter(|| next().map(|(_, value)| value));
     }
 }
 
