@@ -12,8 +12,8 @@ use crate::token::CancelToken;
 
 /// The methods of [`rayon_errgroup::ErrGroupExt`](crate::ErrGroupExt) on every sequential iterator.
 ///
-/// Items run one after another, in order, on the calling thread. Errors, panics and values are those
-/// of the parallel methods on a pool of one thread.
+/// Items run one after another, in order, on the calling thread. Errors, panics and values are
+/// those of the parallel methods on a pool of one thread.
 ///
 /// ```
 /// use rayon_errgroup::sequential::prelude::*;

@@ -216,8 +216,8 @@ impl<S: Ordered> InOrder<S> {
     /// use rayon_errgroup::sequential::prelude::*;
     ///
     /// let lines = "1\n2".lines().par_in_order();
-    /// let total: Result<u32, _> = lines.try_process(|_, line| line.parse(), |values| values.sum());
-    /// assert_eq!(total, Ok(3));
+    /// let count = lines.try_process(|_, line| line.parse::<u8>(), |values| values.count());
+    /// assert_eq!(count, Ok(2));
     /// ```
     pub fn try_process<F, T, E, B, R>(self, f: F, body: B) -> Result<R, E>
     where

@@ -80,7 +80,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     /// let stop = CancelToken::new();
     /// let group = ErrGroup::new().token(&stop);
     /// let result = (0..9).into_par_iter().with_group(&group).try_for_each(|_, n| {
-    ///     if n == 3 { stop.cancel() }
+    ///     if n == 3 { stop.cancel(); }
     ///     assert!(n <= 3);
     ///     Ok::<_, ()>(())
     /// });

@@ -321,6 +321,25 @@ fn a_body_that_catches_the_panic_of_an_item_does_not_hide_it() {
 
 #[cfg(panic = "unwind")]
 #[test]
+fn a_body_may_catch_its_own_panic() {
+    let result = (0..9_u32).into_par_iter().try_process_group(
+        |_, n| Ok::<_, ()>(n),
+        |mut values| {
+            let first = catch_unwind(AssertUnwindSafe(|| {
+                values.by_ref().for_each(|_| panic_any("its own"));
+            }));
+            let fold = catch_unwind(AssertUnwindSafe(|| values.for_each(|_| panic_any("again"))));
+            let message = |caught: Result<(), Box<dyn std::any::Any + Send>>| {
+                *caught.unwrap_err().downcast_ref::<&str>().unwrap()
+            };
+            [message(first), message(fold)]
+        },
+    );
+    assert_eq!(result, Ok(["its own", "again"]));
+}
+
+#[cfg(panic = "unwind")]
+#[test]
 fn a_bare_run_that_cancels_itself_panics_as_it_does_in_parallel() {
     let run = || {
         (0..9).into_par_iter().try_for_each_group(|token, _| {
