@@ -68,8 +68,7 @@
 //! Bounds have stand-ins of the same names: [`ParallelIterator`], [`IndexedParallelIterator`],
 //! [`IntoParallelIterator`], [`ErrGroupExt`], [`Ordered`], [`InOrder`]. In both worlds closures are
 //! `Fn + Sync + Send`, and items, values and errors are `Send`. But std's adaptors ask for less
-//! than rayon's, and what is only `par_iter` in rayon may be any iterator here: compile both ways in
-//! CI.
+//! than rayon's, and a forgotten `par_` compiles here: let CI build both.
 //!
 //! # Cost
 //!
@@ -81,7 +80,7 @@
 //! | `err_group`, also in order with a group | 0.89 | 0.98 |
 //! | `try_map`, beside `push` with the right capacity | 0.92 | 1.06 |
 //! | `try_map` after `par_in_order`, of unknown length | 1.66 | 1.03 |
-//! | `try_process` that ends in `sum`, `count`, `max`, `reduce_with`, `for_each` | 1.11 | 1.00 |
+//! | `try_process` that ends in `sum`, `count`, `max` or `reduce_with` | 1.11 | 1.00 |
 //! | `try_process` that calls `next`, where each call has a `catch_unwind` | 2.56 | 1.15 |
 //! | `try_stream`, which checks the token for each value, too | 1.32 | 1.01 |
 //!

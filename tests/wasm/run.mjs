@@ -52,6 +52,11 @@ const expected = {
   callbacks: 3,
   callback_of_an_item: 1,
 
+  sequential_fails: 7,
+  sequential_sum: 499500,
+  sequential_outcome: 4943,
+  sequential_cancelled: 10,
+
   scope_ok: 256,
   scope_whose_task_fails: 7,
   scope_whose_body_fails: 0,

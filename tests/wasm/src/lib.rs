@@ -7,6 +7,7 @@ mod cancelled;
 mod in_order;
 mod no_clock;
 mod scopes;
+mod sequential;
 mod unordered;
 
 use std::panic::set_hook;
