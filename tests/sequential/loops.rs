@@ -1,5 +1,6 @@
 //! What is only true of a loop: which items run, when what is dropped, and panics of every part.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Mutex;
 use std::thread;
@@ -352,6 +353,80 @@ fn a_bare_run_that_cancels_itself_panics_as_it_does_in_parallel() {
         message.contains("a closure cancelled its own run"),
         "{message}"
     );
+}
+
+#[test]
+fn a_value_of_an_item_that_cancels_the_run_does_not_reach_the_sink() {
+    let (stop, drops, mut seen) = (CancelToken::new(), Drops::new(9), 0);
+    let group = ErrGroup::new().token(&stop);
+    let items = drops.things().into_par_iter().in_order();
+    let result = items.with_group(&group).try_stream(
+        |_, thing| {
+            if thing.number == 8 {
+                stop.cancel();
+            }
+            Ok::<_, ()>(thing)
+        },
+        |thing| {
+            assert_eq!(thing.number, seen);
+            seen += 1;
+            Ok(())
+        },
+    );
+    assert!(
+        matches!(cancelled(result), Cause::Parent(_)),
+        "the sink has not had the last value"
+    );
+    assert_eq!(seen, 8);
+    drops.assert_each_once();
+}
+
+#[test]
+fn a_sink_that_has_enough_cancels_what_still_has_the_token() {
+    let kept = Mutex::new(None);
+    let result = (0..9).in_order().try_stream(
+        |token, n| {
+            *kept.lock().unwrap() = Some(token.clone());
+            Ok::<_, ()>(n)
+        },
+        |_| Ok(ControlFlow::Break(())),
+    );
+    assert_eq!(result, Ok(()));
+    assert!(kept.into_inner().unwrap().unwrap().is_cancelled());
+}
+
+#[test]
+fn values_end_once() {
+    let asked = Mutex::new(0);
+    // Not fused: it gives more after its end.
+    let source = || {
+        std::iter::from_fn(|| {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            (*asked != 3).then_some(*asked)
+        })
+    };
+    let result = source().in_order().try_process(
+        |_, n| if n == 9 { Err(n) } else { Ok(n) },
+        |mut values| {
+            let all: Vec<_> = values.by_ref().collect();
+            (all, values.next(), values.count())
+        },
+    );
+    assert_eq!(
+        (result, *asked.lock().unwrap()),
+        (Ok((vec![1, 2], None, 0)), 3)
+    );
+    let result = source().in_order().try_process(
+        |_, n| if n == 5 { Err(n) } else { Ok(n) },
+        |mut values| {
+            assert_eq!(
+                (values.next(), values.next(), values.next()),
+                (Some(4), None, None)
+            );
+        },
+    );
+    assert_eq!((result, *asked.lock().unwrap()), (Err(5), 5));
 }
 
 #[test]
