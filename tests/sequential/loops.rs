@@ -323,20 +323,25 @@ fn a_body_that_catches_the_panic_of_an_item_does_not_hide_it() {
 #[cfg(panic = "unwind")]
 #[test]
 fn a_body_may_catch_its_own_panic() {
+    let panic_at = |n: u32, panicking: u32| {
+        if n == panicking {
+            panic_any(n);
+        }
+    };
     let result = (0..9_u32).into_par_iter().try_process_group(
         |_, n| Ok::<_, ()>(n),
         |mut values| {
             let first = catch_unwind(AssertUnwindSafe(|| {
-                values.by_ref().for_each(|_| panic_any("its own"));
+                values.by_ref().for_each(|n| panic_at(n, 0));
             }));
-            let fold = catch_unwind(AssertUnwindSafe(|| values.for_each(|_| panic_any("again"))));
+            let fold = catch_unwind(AssertUnwindSafe(|| values.for_each(|n| panic_at(n, 3))));
             let message = |caught: Result<(), Box<dyn std::any::Any + Send>>| {
-                *caught.unwrap_err().downcast_ref::<&str>().unwrap()
+                *caught.unwrap_err().downcast_ref::<u32>().unwrap()
             };
             [message(first), message(fold)]
         },
     );
-    assert_eq!(result, Ok(["its own", "again"]));
+    assert_eq!(result, Ok([0, 3]));
 }
 
 #[cfg(panic = "unwind")]
