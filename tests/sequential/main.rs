@@ -32,6 +32,11 @@ fn the_source_runs_without_threads() {
 }
 
 #[test]
+fn bodies_run_on_rayon() {
+    on_pools(|_| run(with_rayon::PROCESS_CHECKS));
+}
+
+#[test]
 fn bodies_run_without_threads() {
     watched(|| run(without_threads::PROCESS_CHECKS));
 }

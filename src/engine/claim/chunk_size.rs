@@ -48,6 +48,9 @@ const PER_SETUP: u32 = 8;
 /// words in a map for each takes 1.4 to 2.3 times as long as in rayon, which makes a few of them.
 const PER_JOIN: u32 = 100_000;
 
+/// A join that is shorter than this does not count: two sums are added.
+const SLOW_JOIN: Duration = Duration::from_micros(1);
+
 /// A worker's estimate of how many items fit into the target time. It assumes that the next items
 /// take as long as those of the last chunk.
 #[derive(Clone, Copy)]
@@ -103,10 +106,10 @@ impl ChunkSizer {
             self.joins = [self.joins[1], joining];
         }
         // The shorter one, for the same reason.
-        let join = self.joins[0].min(self.joins[1]);
+        let join = Some(self.joins[0].min(self.joins[1])).filter(|join| *join >= SLOW_JOIN);
         let target = (self.target)
             .max(self.setup.saturating_mul(PER_SETUP))
-            .max(join.saturating_mul(PER_JOIN));
+            .max(join.unwrap_or_default().saturating_mul(PER_JOIN));
         let fitting = target.as_nanos() * items as u128 / took.as_nanos().max(1);
         self.fitting = usize::try_from(fitting).unwrap_or(usize::MAX);
         self.most = items.max(1).saturating_mul(GROWTH);
@@ -174,6 +177,9 @@ mod tests {
             58,
             "it may have been interrupted"
         );
+        sizer.record(50, chunk, Duration::ZERO, Some(chunk / 100));
+        assert_eq!(sizer.next(Some(4000), 2), 58, "it is short");
+        join(&mut sizer, 1);
         join(&mut sizer, 1);
         assert_eq!(sizer.next(Some(4000), 2), 400, "not too fast");
         join(&mut sizer, 2);

@@ -10,16 +10,18 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::iter::IntoParallelIterator;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::source::Sequential;
 use super::{for_each, map, outcome, stream};
 use crate::error::GroupError;
 use crate::failure_policy::FailurePolicy;
+use crate::in_order::InOrder;
 use crate::run::Run;
 use crate::sync::pool::{WORKERS, become_worker};
 use crate::sync::{Mutex, explore, lock, thread};
 use crate::token::CancelToken;
+use crate::values::Values;
 
 const SCHEDULES: usize = 20_000;
 
@@ -112,6 +114,52 @@ fn models() {
     a_chunk_with_a_panic_is_taken_over();
     a_chunk_of_a_stream_is_taken_over();
     no_worker_has_two_errors();
+    values_are_reduced_in_order();
+    a_match_ends_a_reduction();
+}
+
+/// With a stock of few consumers, so that workers find none left.
+fn values_are_reduced_in_order() {
+    let append = |mut left: Vec<usize>, right: Vec<usize>| {
+        thread::yield_now();
+        left.extend(right);
+        left
+    };
+    let model = move |failing: &'static [usize], expected: Result<&'static [usize], usize>| {
+        move || {
+            let ran = Ran::default();
+            let f = |_: &CancelToken, n| work(&ran, failing, n);
+            let result = end(run(None, 1), |run| {
+                let items = InOrder::new((0..6_usize).into_par_iter());
+                let values = Values::new(items, run, None, &f).map(|n| vec![n]);
+                Some(values.reduce(Vec::new, append))
+            });
+            match expected {
+                Ok(values) => assert_eq!(result.ok().as_deref(), Some(values)),
+                Err(first) => assert_eq!(index(result), Some(first)),
+            }
+            assert_ran(&ran, expected.map_or_else(|first| first + 1, <[_]>::len));
+        }
+    };
+    let all = model(&[], Ok(&[0, 1, 2, 3, 4, 5]));
+    everywhere("values are reduced in order", all);
+    everywhere_in_chunks("values are reduced in order, in chunks", all);
+    everywhere_in_chunks("a reduction with failures", model(&[4, 3], Err(3)));
+}
+
+fn a_match_ends_a_reduction() {
+    let model = || {
+        let ran = Ran::default();
+        let f = |_: &CancelToken, n| work(&ran, &[], n);
+        let result = end(run(None, 1), |run| {
+            // Endless: it ends only if a worker sees that nothing more is wanted.
+            let items = InOrder::new(Sequential(0..));
+            Some(Values::new(items, run, None, &f).find_first(|n| *n == 3))
+        });
+        assert_eq!(result.ok(), Some(Some(3)));
+        assert_ran(&ran, 4);
+    };
+    everywhere("a match ends a reduction", model);
 }
 
 fn a_chunk_with_failures_is_taken_over() {
