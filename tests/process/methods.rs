@@ -77,8 +77,8 @@ fn is_wanted(value: u64) -> bool {
 }
 
 /// Joins two texts: associative, and not commutative.
-fn join(mut left: std::string::String, right: std::string::String) -> std::string::String {
-    left.push_str(&right);
+fn join(mut left: std::string::String, mut right: std::string::String) -> std::string::String {
+    left.extend(right.drain(..));
     left
 }
 

@@ -32,15 +32,12 @@ impl<R> Joins<R> {
 
     /// Adds a result. `join` is called without a lock. Returns whether it was.
     pub(super) fn add(&self, items: Range<usize>, result: R, join: impl Fn(R, R) -> R) -> bool {
-        let (mut new, mut is_joined) = (Part { items, result }, false);
-        loop {
-            let neighbour;
-            (new, neighbour) = match self.add_or_take(new) {
-                Some(both) => both,
-                None => return is_joined,
-            };
-            (new, is_joined) = (new.join(neighbour, &join), true);
+        let mut neighbours = self.add_or_take(Part { items, result });
+        let is_joined = neighbours.is_some();
+        while let Some((new, neighbour)) = neighbours {
+            neighbours = self.add_or_take(new.join(neighbour, &join));
         }
+        is_joined
     }
 
     /// Adds a result, if there is no neighbour to join it with. Otherwise takes that one out.
@@ -104,8 +101,9 @@ impl<R> Part<R> {
 mod tests {
     use super::*;
 
-    fn concatenate(left: String, right: String) -> String {
-        left + &right
+    fn concatenate(mut left: String, mut right: String) -> String {
+        left.extend(right.drain(..));
+        left
     }
 
     fn lengths(joins: &Joins<String>) -> Vec<usize> {

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use rayon::iter::plumbing::{Folder, Reducer, UnindexedConsumer};
+use rayon::iter::plumbing::{Consumer, Folder, Reducer, UnindexedConsumer};
 
 use super::Engine;
 use super::joins::Joins;
@@ -236,9 +236,7 @@ where
             if !self.waiting.is_empty() {
                 self.fold_waiting();
             }
-            self.consumer
-                .as_ref()
-                .is_none_or(|consumer| consumer.full())
+            self.consumer.as_ref().is_none_or(Consumer::full)
         }));
         match is_full {
             Ok(true) => lock(&self.reduction.stock).may_be_full = true,
