@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 # Criterion would take a relative target folder as relative to benches/.
 [ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 
-names=(overhead collect in_order failure_to_return cancel uneven stream blocking scope go)
+names=(overhead collect process in_order failure_to_return cancel uneven stream blocking scope go)
 
 bench() {
   cargo bench --locked --quiet -p rayon-errgroup-benches --bench "$1" -- "${@:2}" --quiet --noplot

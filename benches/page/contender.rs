@@ -24,8 +24,17 @@ impl<'n> Contender<'n> {
             "rayon_for_each" => (Rayon, "rayon for_each (cannot fail)"),
             "rayon_try_for_each" => (Rayon, "rayon try_for_each"),
             "rayon_find_map_first" => (Rayon, "rayon find_map_first"),
-            "rayon_infallible" => (Rayon, "rayon collect (cannot fail)"),
-            "rayon_result" => (Rayon, "rayon collect into a Result"),
+            "rayon_infallible" => match group {
+                "sum" => (Rayon, "rayon sum (cannot fail)"),
+                "words" | "words_uneven" => (Rayon, "rayon fold, reduce (cannot fail)"),
+                _ => (Rayon, "rayon collect (cannot fail)"),
+            },
+            "rayon_result" => match group {
+                "sum" => (Rayon, "rayon sum into a Result"),
+                _ => (Rayon, "rayon collect into a Result"),
+            },
+            "rayon_try_reduce" => (Rayon, "rayon try_reduce"),
+            "rayon_try_fold" => (Rayon, "rayon try_fold, try_reduce"),
             "rayon_max_len_1" => (Rayon, "rayon with_max_len(1)"),
             "rayon_pool" => (Rayon, "rayon pool of that size"),
             "rayon_in_place_scope" => (Rayon, "rayon in_place_scope"),
@@ -35,6 +44,9 @@ impl<'n> Contender<'n> {
                 "failure_while_waiting" => (Ours, "in_order().try_for_each"),
                 "in_order_values" => (Ours, "in_order().try_map"),
                 "stream" => (Ours, "in_order … try_stream"),
+                "sum" | "reduce" | "collect_map" | "words" | "words_uneven" => {
+                    (Ours, "in_order().try_process")
+                }
                 _ => (Ours, "in_order().err_group"),
             },
             "par_in_order" => match group {
@@ -43,7 +55,8 @@ impl<'n> Contender<'n> {
             },
             "with_group" => (Ours, "with_group, concurrency"),
             "with_group_max_len_1" => (Ours, "with_max_len(1).with_group"),
-            "err_group" | "try_for_each_group" | "try_map_group" | "scope" => (Ours, name),
+            "err_group" | "try_for_each_group" | "try_map_group" | "try_process_group"
+            | "scope" => (Ours, name),
             "rayon_cancel" => (Peer, "rayon-cancel"),
             "orx_parallel" => (Peer, "orx-parallel"),
             "scope_cursor" => (Peer, "std threads, atomic cursor"),

@@ -13,6 +13,21 @@ const CHEAP: &[Row] = &[
     row("100ns", "100 ns per item"),
 ];
 
+const WORDS: &[Row] = &[
+    row("500", "500 different words"),
+    row("5000", "5,000 different words"),
+    row("50000", "50,000 different words"),
+];
+
+const WORD_BARS: &[Bar] = &[
+    Bar::ratio("try_process_group", "500", "rayon_try_fold", 1.02),
+    Bar::ratio("try_process_group", "5000", "rayon_try_fold", 1.02),
+    Bar::ratio("try_process_group", "50000", "rayon_try_fold", 1.02),
+    Bar::ratio("in_order", "500", "rayon_try_fold", 1.02),
+    Bar::ratio("in_order", "5000", "rayon_try_fold", 1.02),
+    Bar::ratio("in_order", "50000", "rayon_try_fold", 1.02),
+];
+
 /// Contenders that may return any of several errors.
 const UNORDERED: &[&str] = &[
     "rayon_try_for_each",
@@ -77,6 +92,78 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("try_map_group", "1ns", "rayon_infallible", 1.10),
         ],
         reasons: "A `collect` that cannot fail checks nothing before it writes.",
+    },
+    Section {
+        group: "sum",
+        bench: "process",
+        title: "The sum of values",
+        about: "Four million values are added up, by `try_process_group` and, in order, by \
+                `try_process`.",
+        base: "rayon_result",
+        easier: &["rayon_infallible"],
+        rows: CHEAP,
+        bars: &[
+            Bar::ratio("try_process_group", "1ns", "rayon_result", 1.10),
+            Bar::ratio("try_process_group", "10ns", "rayon_result", 1.03),
+            Bar::ratio("try_process_group", "100ns", "rayon_result", 1.01),
+            Bar::ratio("in_order", "1ns", "rayon_result", 1.25),
+            Bar::ratio("in_order", "10ns", "rayon_result", 1.05),
+            Bar::ratio("in_order", "100ns", "rayon_result", 1.02),
+        ],
+        reasons: "Before each item the token is checked: a load, a test and a branch, which is a \
+                quarter of the instructions of an item of 1 ns.",
+    },
+    Section {
+        group: "reduce",
+        bench: "process",
+        title: "A reduction of values",
+        about: "The same with `reduce`, next to rayon's `try_reduce`.",
+        base: "rayon_try_reduce",
+        easier: &[],
+        rows: CHEAP,
+        bars: &[
+            Bar::ratio("try_process_group", "1ns", "rayon_try_reduce", 1.10),
+            Bar::ratio("in_order", "1ns", "rayon_try_reduce", 1.25),
+        ],
+        reasons: "",
+    },
+    Section {
+        group: "collect_map",
+        bench: "process",
+        title: "Values in a map",
+        about: "A million values are collected into a `HashMap`.",
+        base: "rayon_result",
+        easier: &[],
+        rows: &[row("100ns", "100 ns per item")],
+        bars: &[
+            Bar::ratio("try_process_group", "100ns", "rayon_result", 1.02),
+            Bar::ratio("in_order", "100ns", "rayon_result", 1.02),
+        ],
+        reasons: "",
+    },
+    Section {
+        group: "words",
+        bench: "process",
+        title: "Words are counted",
+        about: "200,000 texts of eight words, in one map for each part, and the maps are joined. \
+                The more words there are, the more a further map costs.",
+        base: "rayon_try_fold",
+        easier: &["rayon_infallible"],
+        rows: WORDS,
+        bars: WORD_BARS,
+        reasons: "rayon makes some 16 maps on two threads, and so does `try_process_group`. In \
+                order a chunk is a share of what is left, since joining takes long.",
+    },
+    Section {
+        group: "words_uneven",
+        bench: "process",
+        title: "Words of uneven texts are counted",
+        about: "Most texts have two or fourteen words, and each thousandth has 2000.",
+        base: "rayon_try_fold",
+        easier: &["rayon_infallible"],
+        rows: WORDS,
+        bars: WORD_BARS,
+        reasons: "",
     },
     Section {
         group: "collect_filtered",
