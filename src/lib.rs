@@ -103,6 +103,15 @@
 //! # Ok::<_, String>(())
 //! ```
 //!
+//! Two closures that return values are given to [`join()`]:
+//!
+//! ```
+//! # fn load(name: &str) -> Result<String, String> { Ok(name.to_owned()) }
+//! let (users, hosts) = rayon_errgroup::join(|_| load("users"), |_| load("hosts"))?;
+//! assert_eq!((users.as_str(), hosts.as_str()), ("users", "hosts"));
+//! # Ok::<_, String>(())
+//! ```
+//!
 //! Code that cannot check a token is stopped from outside by a callback; see
 //! [`CancelToken::on_cancel`].
 //!
@@ -145,6 +154,7 @@
 //! | all the errors, all the values, what never ran | `.in_order().with_group(&group)` with [`keep_going`](ErrGroup::keep_going), then [`outcome`](WithGroup::outcome) |
 //! | to go on after an error, or after some | [`keep_going`](ErrGroup::keep_going), [`max_errors`](ErrGroup::max_errors) |
 //! | tasks of different kinds | [`scope()`], [`ErrGroup::scope`] |
+//! | two closures and both values, or divide and conquer | [`join()`], [`ErrGroup::join`] |
 //! | items that block (requests, files) | `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
 //! | the same source where there are no threads | the [`sequential`] prelude |
 //! | no errors at all | rayon's `for_each` and `collect` |
@@ -260,6 +270,7 @@ mod failures;
 mod group;
 pub mod guide;
 mod in_order;
+mod join;
 mod outcome;
 mod panic;
 mod run;
@@ -281,6 +292,7 @@ pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use failures::Failures;
 pub use group::{ConcurrencyError, ErrGroup};
 pub use in_order::InOrder;
+pub use join::join;
 pub use outcome::{Outcome, OutcomeIntoIter, OutcomeIter};
 pub use panic::Panicked;
 pub use scope::{Scope, TrySpawnError, scope};

@@ -8,7 +8,8 @@
 //! - A job that starts an item asks whether the thread has too many open already
 //!   ([`is_too_deep`]). Each of them may wait, and have another one started on top of it, without
 //!   end: the stack would overflow. So the item is *postponed*, which is possible if an item of the
-//!   same run is open on this thread: when that ends, there is a place for another one.
+//!   same run is open on this thread: when that ends, there is a place for another one. The second
+//!   closure of a `join` needs no such item ([`is_deep`]): the thread that waits for it can run it.
 
 use std::cell::Cell;
 
@@ -55,12 +56,13 @@ impl RunId {
         RunId(number)
     }
 
-    /// For a body, a source, a sink or a wait for a permit, of which a run has one at most.
+    /// For a body, a source, a sink or a wait for a permit, of which a run has one at most, and for
+    /// the two closures of a `join`.
     pub(crate) const NONE: RunId = RunId(0);
 }
 
-/// An enter guard: while it lives, this thread runs an item, a task, a body, a source or a sink, or
-/// waits for a permit.
+/// An enter guard: while it lives, this thread runs an item, a task, a body, a source, a sink or a
+/// closure of a `join`, or waits for a permit.
 pub(crate) struct UserCode(());
 
 impl UserCode {
@@ -86,6 +88,12 @@ impl Drop for UserCode {
 
 pub(crate) fn is_in_user_code() -> bool {
     FRAMES.with(|frames| frames.depth.get() > 0)
+}
+
+/// Whether this thread has so many frames open that it starts nothing that another one can start.
+#[inline]
+pub(crate) fn is_deep() -> bool {
+    FRAMES.with(|frames| frames.depth.get() >= MAX_DEPTH)
 }
 
 /// Whether an item of this run must not start on this thread now.

@@ -13,6 +13,7 @@
 //! | `panic_fuse` | always |
 //! | a shared flag, `take_any_while` | [`CancelToken`](crate::CancelToken) |
 //! | `scope`, `in_place_scope` | [`scope`](crate::scope()) |
+//! | `join` | [`join`](crate::join()) |
 //! | `par_bridge` | [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) |
 //! | `ThreadPool::install` | the same, or [`ErrGroup::concurrency`](crate::ErrGroup::concurrency) |
 //! | `with_max_len` | the same, before `with_group` |
@@ -382,6 +383,45 @@
 //! ```
 //!
 //! </td></tr></table>
+//!
+//! # `join`
+//!
+//! With rayon the first closure's error hides an earlier one of the second, and each runs to its end
+//! whatever the other has returned.
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # fn load(name: &str) -> Result<usize, String> { Ok(name.len()) }
+//! # fn sizes() -> Result<usize, String> {
+//! let (users, hosts) = rayon::join(
+//!     || load("users"),
+//!     || load("hosts"),
+//! );
+//! Ok(users? + hosts?)
+//! # }
+//! # assert_eq!(sizes(), Ok(10));
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # fn load(name: &str) -> Result<usize, String> { Ok(name.len()) }
+//! # fn sizes() -> Result<usize, String> {
+//! let (users, hosts) = rayon_errgroup::join(
+//!     |_| load("users"),
+//!     |_| load("hosts"),
+//! )?;
+//! Ok(users + hosts)
+//! # }
+//! # assert_eq!(sizes(), Ok(10));
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! A closure that has not started when the other one fails is dropped, and one that runs sees the
+//! failure by its token. The first error in time is returned. Where leaves are much shorter than a
+//! microsecond and need not be stopped, `rayon::join` costs less.
 //!
 //! # `par_bridge`
 //!

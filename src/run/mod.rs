@@ -21,7 +21,8 @@ use crate::token::{CancelToken, Cause, Held, Node};
 
 /// What the items of one run share. Borrowed by every consumer, never cloned.
 pub(crate) struct Run<E> {
-    token: CancelToken,
+    /// Not only the method: whoever [recycles](CancelToken::recycle) it moves it out alone.
+    pub(crate) token: CancelToken,
     pub(crate) policy: FailurePolicy,
     record: Mutex<Record<E>>,
     /// The run can no longer end with `Ok`; see [`Run::mark_incomplete`].
@@ -29,6 +30,7 @@ pub(crate) struct Run<E> {
 }
 
 impl<E> Run<E> {
+    #[inline]
     pub(crate) fn new(parent: Option<&CancelToken>, policy: FailurePolicy) -> Self {
         Run {
             token: CancelToken::of_run(parent),
@@ -39,6 +41,7 @@ impl<E> Run<E> {
     }
 
     /// A run without a policy: only an item can stop it.
+    #[inline]
     pub(crate) fn bare() -> Self {
         Run::new(None, FailurePolicy::default())
     }

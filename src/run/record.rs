@@ -163,6 +163,7 @@ pub(super) struct Record<E> {
 }
 
 impl<E> Record<E> {
+    #[inline]
     pub(super) fn new(policy: FailurePolicy) -> Self {
         Record {
             policy,
@@ -173,6 +174,11 @@ impl<E> Record<E> {
             has_succeeded: false,
             panic_in_flight: false,
         }
+    }
+
+    #[inline]
+    pub(super) fn is_untouched(&self) -> bool {
+        self.failures.is_empty()
     }
 
     /// Counts a failure of an active run. Returns the reaction, and a failure that is not kept.

@@ -103,6 +103,7 @@ impl CancelToken {
     }
 
     /// The token of a run, below `parent`.
+    #[inline]
     pub(crate) fn of_run(parent: Option<&CancelToken>) -> Self {
         CancelToken {
             node: Node::of_run(parent.map(|parent| &parent.node)),
@@ -114,6 +115,19 @@ impl CancelToken {
         CancelToken {
             node: self.node.worker(),
         }
+    }
+
+    /// Whether this is the only handle of an active token without a parent, and nothing hangs on
+    /// it: then a drop is enough to end its run.
+    #[inline]
+    pub(crate) fn is_untouched(&mut self) -> bool {
+        Arc::get_mut(&mut self.node).is_some_and(Node::is_untouched)
+    }
+
+    /// Ends a token that [is untouched](CancelToken::is_untouched): another run gets its memory.
+    #[inline]
+    pub(crate) fn recycle(self) {
+        node::keep_spare(self.node);
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {

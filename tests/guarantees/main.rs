@@ -12,8 +12,8 @@
 //! | 8. No pool is blocked | `pools.rs`, `semaphore.rs`, `stack.rs`, `take_over.rs` |
 //! | 9. Nothing that was read waits | `take_over.rs` |
 //!
-//! `adaptors.rs` covers every adaptor of rayon, `scope.rs` has the guarantees for scopes, and
-//! `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order.
+//! `adaptors.rs` covers every adaptor of rayon, `scope.rs` and `join.rs` have the guarantees for
+//! scopes and joins, and `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order.
 
 mod adaptors;
 mod callbacks;
@@ -29,6 +29,7 @@ mod held_callbacks;
 mod in_order;
 mod in_order_guarantees;
 mod isolation;
+mod join;
 mod outcome;
 #[cfg(panic = "unwind")]
 mod panics;

@@ -44,6 +44,12 @@ pub(super) struct Attached {
 }
 
 impl Links {
+    /// Nothing is attached to the node, and it was never cancelled.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.cause.is_none() && self.attached.is_none()
+    }
+
     /// What is attached to the node. `None` if nothing ever was.
     pub(super) fn get(&mut self) -> Option<&mut Attached> {
         self.attached.as_deref_mut()

@@ -33,6 +33,7 @@
 mod attach;
 mod cancel;
 mod links;
+mod spare;
 
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -40,6 +41,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 pub(super) use self::attach::Registered;
 pub(crate) use self::links::Held;
 use self::links::Links;
+pub(super) use self::spare::keep as keep_spare;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::channel::Receiver;
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -135,7 +137,7 @@ impl Node {
             // The token of a run that has ended cancels nothing any more, but its ancestors can.
             parent = ancestor.parent.as_ref().map(|(parent, _)| parent);
         }
-        Arc::new(Node::new(Owner::Run, ACTIVE, None))
+        spare::take().unwrap_or_else(|| Arc::new(Node::new(Owner::Run, ACTIVE, None)))
     }
 
     pub(super) fn worker(self: &Arc<Self>) -> Arc<Node> {
@@ -173,6 +175,14 @@ impl Node {
         Arc::new(child.with_cause(inherited, held))
     }
 
+    /// For [`CancelToken::is_untouched`](crate::CancelToken).
+    #[inline]
+    pub(super) fn is_untouched(&mut self) -> bool {
+        let links = self.links.get_mut();
+        let links = links.unwrap_or_else(PoisonError::into_inner);
+        self.parent.is_none() && links.is_empty()
+    }
+
     /// Removes this node from its parent's list of children.
     fn unlink_from_parent(&self) {
         if let Some((parent, key)) = &self.parent {
@@ -192,7 +202,11 @@ impl Node {
 }
 
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
+        if self.parent.is_none() {
+            return;
+        }
         // A parent that only this node owned is taken apart here, and then its own parent: a drop
         // of the field would recurse.
         let mut next = self.take_parent();
