@@ -161,7 +161,8 @@ impl ErrGroup {
     /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`.
     ///
-    /// A larger stack: [recipe](crate::guide::recipes#a-larger-stack-names-of-threads).
+    /// Threads with a larger stack, or names of your own: [`pool`](ErrGroup::pool). Of the two the
+    /// last call counts.
     ///
     /// # Panics
     ///
@@ -229,6 +230,48 @@ impl ErrGroup {
         let pool = pool.map_err(|source| ConcurrencyError::Threads { n, source })?;
         self.pool = Some(Arc::new(pool));
         Ok(self)
+    }
+
+    /// Runs the items on a pool that the caller has built: with a stack size, names of threads, start
+    /// and panic handlers of its own, or shared with other work.
+    ///
+    /// All that is said of a group's threads at [`concurrency`](ErrGroup::concurrency) is true of
+    /// this pool; only its threads end when the caller's last handle is dropped, too. Of `pool` and
+    /// `concurrency` the last call counts. The number of the pool's threads is how many items run at
+    /// once, and how many permits a [scope](ErrGroup::scope) has: its [`spawn`](Scope::spawn) waits
+    /// for one, so that the body is never far ahead of its tasks.
+    ///
+    /// The items move to the pool. The body of a scope and the [sink of a
+    /// stream](crate::WithGroup::try_stream) stay on the calling thread and need not be `Send`. With
+    /// [`install`](ThreadPool::install), which needs no group, they move, too.
+    ///
+    /// A pool whose only thread is the calling one
+    /// ([`use_current_thread`](ThreadPoolBuilder::use_current_thread)) runs the items on that
+    /// thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::{ThreadPoolBuilder, prelude::*};
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    /// use std::sync::Arc;
+    ///
+    /// let builder = ThreadPoolBuilder::new().num_threads(2).stack_size(16 << 20);
+    /// let pool = Arc::new(builder.thread_name(|n| format!("parser-{n}")).build()?);
+    /// let group = ErrGroup::new().pool(&pool);
+    /// let result = (0..8).into_par_iter().with_group(&group).err_group(|_| {
+    ///     let thread = std::thread::current();
+    ///     match thread.name() {
+    ///         Some(name) if name.starts_with("parser-") => Ok(()),
+    ///         _ => Err("another pool"),
+    ///     }
+    /// });
+    /// assert!(result.is_ok());
+    /// # Ok::<_, rayon::ThreadPoolBuildError>(())
+    /// ```
+    pub fn pool(mut self, pool: &Arc<ThreadPool>) -> Self {
+        self.pool = Some(Arc::clone(pool));
+        self
     }
 
     /// Returns a panic as [`GroupError::Panicked`] instead of resuming it in the caller.
@@ -339,8 +382,8 @@ impl ErrGroup {
     /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this
     /// policy.
     ///
-    /// The body runs on the calling thread. The tasks run on the current pool, or on the group's
-    /// own threads if it has a [`concurrency`](ErrGroup::concurrency); then
+    /// The body runs on the calling thread. The tasks run on the current pool, or on that of the
+    /// group, if it has a [`concurrency`](ErrGroup::concurrency) or a [`pool`](ErrGroup::pool); then
     /// [`spawn`](Scope::spawn) waits for a permit.
     ///
     /// # Order
@@ -388,7 +431,7 @@ impl ErrGroup {
         E: Send,
     {
         let run = self.start();
-        let result = run_tasks(&run, self.pool(), body);
+        let result = run_tasks(&run, self.own_pool(), body);
         self.finish(run, result)
     }
 
@@ -416,12 +459,12 @@ impl ErrGroup {
         run
     }
 
-    /// The group's own threads, if it has any.
-    pub(crate) fn pool(&self) -> Option<&ThreadPool> {
+    /// The group's own threads, or the pool that it was given.
+    pub(crate) fn own_pool(&self) -> Option<&ThreadPool> {
         self.pool.as_deref()
     }
 
-    /// Calls `body` on one of the group's threads, or here if it has none.
+    /// Calls `body` on one of the threads of the group's pool, or here if it has none.
     pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
             Some(pool) => pool.install(body),

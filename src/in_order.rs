@@ -629,7 +629,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     {
         let (source, group) = (self.source.source, self.group);
         let run = group.start();
-        let result = claim::stream::stream(source, &run, group.pool(), &f, sink);
+        let result = claim::stream::stream(source, &run, group.own_pool(), &f, sink);
         group.finish(run, result)
     }
 

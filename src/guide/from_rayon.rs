@@ -15,7 +15,7 @@
 //! | `scope`, `in_place_scope` | [`scope`](crate::scope()) |
 //! | `join` | [`join`](crate::join()) |
 //! | `par_bridge` | [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) |
-//! | `ThreadPool::install` | the same, or [`ErrGroup::concurrency`](crate::ErrGroup::concurrency) |
+//! | `ThreadPool::install` | the same, or [`ErrGroup::pool`](crate::ErrGroup::pool) |
 //! | `with_max_len` | the same, before `with_group` |
 //!
 //! What changes with all of these calls:
@@ -469,8 +469,9 @@
 //! # `ThreadPool::install`
 //!
 //! All calls run on the current pool, so `install` works as before. A group with a `concurrency`
-//! has its own pool. The pool is created once, with the group. Only the items move to it: the body
-//! of a scope and the sink of a stream stay on the calling thread.
+//! has its own pool, which is created once, with the group; a group with a
+//! [`pool`](crate::ErrGroup::pool) uses one of yours. Only the items move to it: the body of a scope
+//! and the sink of a stream stay on the calling thread.
 //!
 //! <table class="pair"><tr><td>
 //!

@@ -358,22 +358,23 @@
 //!
 //! # A larger stack, names of threads
 //!
-//! Items that recurse deeply overflow rayon's default stack, and `ErrGroup` has no option for it.
-//! Build a pool and `install` the call in it. Leave [`concurrency`](crate::ErrGroup::concurrency)
-//! out, which would move the items to threads of the group's own. (For a scope the body moves, too,
-//! and must be `Send`; its `spawn` never waits.)
+//! Items that recurse deeply overflow rayon's default stack. Build a pool with a larger one, and give
+//! it to the group. (Or `install` the call in it, which needs no group. Then the body of a scope and
+//! the sink of a stream move to the pool, too, and must be `Send`.)
 //!
 //! ```
-//! # use rayon::{ThreadPoolBuilder, prelude::*}; use rayon_errgroup::prelude::*;
+//! # use rayon::{ThreadPoolBuilder, prelude::*}; use rayon_errgroup::{ErrGroup, prelude::*};
+//! # use std::sync::Arc;
 //! # fn depth(n: u32) -> u32 {
 //! #     let frame = std::hint::black_box([1; 256]);
 //! #     if n == 0 { 0 } else { depth(n - 1) + frame[0] }
 //! # }
 //! let builder = ThreadPoolBuilder::new().num_threads(2).thread_name(|n| format!("parser-{n}"));
-//! let pool = builder.stack_size(64 << 20).build().unwrap();
-//! let result = pool.install(|| (0..8).into_par_iter().try_map_group(|_, _| {
+//! let pool = Arc::new(builder.stack_size(64 << 20).build().unwrap());
+//! let group = ErrGroup::new().pool(&pool);
+//! let result = (0..8).into_par_iter().with_group(&group).try_map(|_, _| {
 //!     assert!(std::thread::current().name().unwrap().starts_with("parser-"));
 //!     Ok::<_, String>(depth(10_000)) // needs more than 10 MB
-//! }));
+//! });
 //! assert_eq!(result.unwrap(), [10_000; 8]);
 //! ```

@@ -159,7 +159,7 @@ type Task<'scope, E> = Box<dyn FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send
 /// What the tasks of one scope share.
 struct Shared<'r, 'scope, E> {
     run: &'r Run<E>,
-    /// Only where the group has a concurrency.
+    /// Only where the group has a pool.
     semaphore: Option<Semaphore<'r>>,
     postponed: Postponed<Task<'scope, E>>,
 }
@@ -241,12 +241,12 @@ impl<'scope, E: Send> Scope<'scope, E> {
     /// If the scope is cancelled, `f` is dropped and does not run, and the scope does not end with
     /// `Ok`.
     ///
-    /// With a [`concurrency`](crate::ErrGroup::concurrency), each task needs a permit, and there is
-    /// one for each thread of the group. The body's `spawn`, if it is called from outside of
+    /// With a [`concurrency`](crate::ErrGroup::concurrency), or a [`pool`](crate::ErrGroup::pool),
+    /// each task needs a permit, and there is one for each thread of the group. The body's `spawn`, if it is called from outside of
     /// the group's threads, waits until a permit is available or the scope is cancelled: so a
     /// body that reads a long list is never far ahead of its tasks (backpressure). A task
     /// already holds a permit, so spawning on the scope that it was given never waits. Without
-    /// a concurrency, `spawn` never waits.
+    /// either, `spawn` never waits.
     ///
     /// A body that runs on a thread of another pool runs that pool's jobs while it waits. A `spawn`
     /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten
@@ -300,8 +300,8 @@ impl<'scope, E: Send> Scope<'scope, E> {
     ///
     /// # Errors
     ///
-    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) and
-    /// no permit is available; [`TrySpawnError::Cancelled`] if the scope is cancelled.
+    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) or a
+    /// [`pool`](crate::ErrGroup::pool), and no permit is available; [`TrySpawnError::Cancelled`] if the scope is cancelled.
     ///
     /// # Examples
     ///

@@ -1,14 +1,16 @@
 //! Guarantee 8: a run blocks no pool and works on every pool, from every thread, nested or not.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, ConcurrencyError, ErrGroup, prelude::*};
+use rayon_errgroup::{CancelToken, ConcurrencyError, ErrGroup, Scope, TrySpawnError, prelude::*};
 
-use crate::common::{message_of, on_pool, on_pools, pool, shared, watched};
+use crate::common::{POOLS, message_of, on_pool, on_pools, pool, shared, watched};
 
 /// Derived from oneTBB's stack test: doubly nested runs, also on one thread.
 #[test]
@@ -138,6 +140,99 @@ fn try_concurrency_returns_an_error_for_zero_and_for_too_many_threads() {
             Ok::<_, ()>(rayon::current_num_threads())
         });
         assert_eq!(result.unwrap(), vec![threads; threads]);
+    });
+}
+
+fn parsers(threads: usize) -> Arc<rayon::ThreadPool> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let builder = builder.thread_name(|n| format!("parser-{n}"));
+    Arc::new(builder.stack_size(64 << 20).build().unwrap())
+}
+
+/// Needs the stack of a parser: in a debug build much more than the two megabytes of others.
+fn is_parser() -> Result<(), String> {
+    fn depth(n: u32) -> u32 {
+        let frame = std::hint::black_box([1; 256]);
+        if n == 0 { 0 } else { depth(n - 1) + frame[0] }
+    }
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("none");
+    if !name.starts_with("parser-") {
+        return Err(format!("on {name}"));
+    }
+    assert_eq!(depth(8_000), 8_000);
+    Ok(())
+}
+
+#[test]
+fn every_call_runs_on_the_pool_of_the_caller() {
+    on_pools(|threads| {
+        let pool = parsers(threads);
+        // The last call counts.
+        let group = ErrGroup::new().concurrency(1).pool(&pool);
+        let here = thread::current().id();
+        let items = || (0..20).into_par_iter().with_group(&group);
+        let in_order = || (0..20).into_par_iter().in_order().with_group(&group);
+        let lazy = || (0..20).par_in_order().with_group(&group);
+        items().err_group(|_| is_parser()).unwrap();
+        items().try_for_each(|_, _| is_parser()).unwrap();
+        items().try_map(|_, _| is_parser()).unwrap();
+        in_order().err_group(|_| is_parser()).unwrap();
+        in_order().try_for_each(|_, _| is_parser()).unwrap();
+        in_order().try_map(|_, _| is_parser()).unwrap();
+        assert!(in_order().outcome(|_, _| is_parser()).errors().is_empty());
+        lazy().err_group(|_| is_parser()).unwrap();
+        lazy().try_map(|_, _| is_parser()).unwrap();
+        group.join(|_| is_parser(), |_| is_parser()).unwrap();
+        // The sink and the body stay here: neither they nor what they borrow is `Send`.
+        let calls = Rc::new(Cell::new(0));
+        let on_this_thread = || {
+            calls.set(calls.get() + 1);
+            assert_eq!(thread::current().id(), here);
+            Ok(())
+        };
+        let sink = |()| on_this_thread();
+        in_order().try_stream(|_, _| is_parser(), sink).unwrap();
+        lazy().try_stream(|_, _| is_parser(), sink).unwrap();
+        let body = |s: &Scope<'_, String>| {
+            (0..20).for_each(|_| s.spawn(|_| is_parser()));
+            on_this_thread()
+        };
+        group.scope(body).unwrap();
+        assert_eq!(calls.get(), 41);
+    });
+}
+
+#[test]
+fn a_scope_on_the_pool_of_the_caller_has_a_permit_for_each_thread() {
+    for threads in POOLS {
+        watched(move || {
+            let pool = parsers(threads);
+            let (release, wait) = channel::<()>();
+            let wait = Mutex::new(wait);
+            let result = ErrGroup::new().pool(&pool).scope(|s| {
+                for _ in 0..threads {
+                    s.spawn(|_| wait.lock().unwrap().recv().map_err(drop));
+                }
+                let Err(TrySpawnError::Full(_)) = s.try_spawn(|_| Ok(())) else {
+                    panic!("more tasks than threads")
+                };
+                (0..threads).try_for_each(|_| release.send(()).map_err(drop))
+            });
+            assert!(result.is_ok());
+        });
+    }
+}
+
+#[test]
+fn the_last_call_chooses_the_pool() {
+    on_pools(|threads| {
+        let pool = parsers(threads);
+        let group = ErrGroup::new().pool(&pool).concurrency(1);
+        let name = |_: &CancelToken, _| Ok::<_, ()>(thread::current().name().map(String::from));
+        let names = (0..4).into_par_iter().with_group(&group).try_map(name);
+        assert_eq!(names.unwrap(), vec![Some("errgroup-0".to_string()); 4]);
+        assert_eq!(Arc::strong_count(&pool), 1, "the group has forgotten it");
     });
 }
 
