@@ -36,14 +36,16 @@ pub enum GroupError<E> {
     /// An item returned an error, and that error is what cancelled the run.
     #[error("{}", Subject(*index))]
     Failed {
-        /// The index of the item, in a run in order.
+        /// The index of the item, in a run in order; the spawn number of the task, in a scope that
+        /// tolerates errors.
         index: Option<usize>,
         /// The error, exactly as the item returned it.
         #[source]
         error: E,
     },
-    /// Several items failed. Returned by [`Outcome::into_result`](crate::Outcome::into_result),
-    /// which keeps all errors.
+    /// Several items or tasks failed. Returned where errors are tolerated and kept: by
+    /// [`Outcome::into_result`](crate::Outcome::into_result), by a
+    /// [scope](crate::ErrGroup::scope), and by runs without an order.
     #[error(transparent)]
     Several(Failures<E>),
     /// The run was cancelled before every item had returned `Ok`.
@@ -68,8 +70,8 @@ impl fmt::Display for Subject {
 }
 
 impl<E> GroupError<E> {
-    /// The index of the item that failed or panicked, if it is known; of several items that failed
-    /// the lowest.
+    /// The index of the item that failed or panicked, or the spawn number of the task, if it is
+    /// known; of several that failed the lowest.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, GroupError};
@@ -83,7 +85,7 @@ impl<E> GroupError<E> {
     pub fn index(&self) -> Option<usize> {
         match self {
             GroupError::Failed { index, .. } => *index,
-            GroupError::Several(failures) => Some(failures.first().0),
+            GroupError::Several(failures) => failures.first_index(),
             GroupError::Panicked(panicked) => panicked.index(),
             GroupError::Cancelled(_) => None,
         }

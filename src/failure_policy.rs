@@ -9,6 +9,8 @@ pub(crate) struct FailurePolicy {
     pub(crate) catch_panics: bool,
     /// Every failure is kept, not only the first.
     pub(crate) keep_all: bool,
+    /// Every error that counts is kept, in a run without an order.
+    pub(crate) keep_errors: bool,
 }
 
 impl Default for FailurePolicy {
@@ -17,6 +19,7 @@ impl Default for FailurePolicy {
             error_limit: 1,
             catch_panics: false,
             keep_all: false,
+            keep_errors: false,
         }
     }
 }
@@ -50,6 +53,7 @@ mod tests {
             error_limit,
             catch_panics: false,
             keep_all,
+            keep_errors: false,
         };
         let tolerates = |limit| policy(limit, true).tolerates_errors();
         assert_eq!([1, 2, usize::MAX].map(tolerates), [false, true, true]);

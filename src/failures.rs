@@ -1,11 +1,16 @@
-//! `Failures`: the errors of several items.
+//! `Failures`: the errors of several items or tasks.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
 
-/// The errors of several items, with their indices, in ascending order.
+/// The errors of several items or tasks, each with a number, in ascending order.
+///
+/// In an [`Outcome`](crate::Outcome) the number is the index of the item. In a
+/// [scope](crate::ErrGroup::scope) it is the spawn number of the task: zero for the task that was
+/// spawned first. Items of a run without an order have no index; there the number counts the
+/// errors, in the order in time.
 ///
 /// The message names the first and the count, as one line; the first error is the
 /// [`source`](Error::source).
@@ -24,19 +29,52 @@ use crate::by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
 ///     println!("{index}: {error}");
 /// }
 /// ```
+///
+/// Tasks of a scope, where the second and the third fail:
+///
+/// ```
+/// use rayon_errgroup::{ErrGroup, GroupError};
+///
+/// let result = ErrGroup::new().keep_going().scope(|s| {
+///     for word in ["1", "x", "y"] {
+///         s.spawn(move |_| word.parse::<u8>().map(drop).map_err(|_| word));
+///     }
+///     Ok(())
+/// });
+/// let Err(GroupError::Several(failures)) = result else { unreachable!() };
+/// assert_eq!(failures.to_string(), "2 tasks failed, the first of them task 1");
+/// assert_eq!(failures.into_iter().collect::<Vec<_>>(), [(1, "x"), (2, "y")]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures<E> {
     /// At least two.
     errors: ByIndex<E>,
+    numbering: Numbering,
+}
+
+/// What the numbers of several errors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// The indices of items.
+    Index,
+    /// The spawn numbers of tasks.
+    Spawned,
+    /// The errors are counted, in the order in time.
+    Time,
 }
 
 impl<E> Failures<E> {
-    pub(crate) fn new(errors: ByIndex<E>) -> Self {
+    pub(crate) fn new(errors: ByIndex<E>, numbering: Numbering) -> Self {
         debug_assert!(errors.len() > 1);
-        Failures { errors }
+        Failures { errors, numbering }
     }
 
-    /// The error with the lowest index.
+    /// The lowest number, if it names an item or a task.
+    pub(crate) fn first_index(&self) -> Option<usize> {
+        (self.numbering != Numbering::Time).then_some(self.first().0)
+    }
+
+    /// The error with the lowest number.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
@@ -58,7 +96,7 @@ impl<E> Failures<E> {
         self.errors.into_first().1
     }
 
-    /// All errors, the lowest index first. There are at least two.
+    /// All errors, the lowest number first. There are at least two.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
@@ -95,7 +133,11 @@ impl<'f, E> IntoIterator for &'f Failures<E> {
 impl<E> fmt::Display for Failures<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, (first, _)) = (self.errors.len(), self.first());
-        write!(f, "{count} items failed, the first of them item {first}")
+        match self.numbering {
+            Numbering::Index => write!(f, "{count} items failed, the first of them item {first}"),
+            Numbering::Spawned => write!(f, "{count} tasks failed, the first of them task {first}"),
+            Numbering::Time => write!(f, "{count} items failed"),
+        }
     }
 }
 

@@ -232,18 +232,18 @@ impl ErrGroup {
         Ok(self)
     }
 
-    /// Runs the items on a pool that the caller has built: with a stack size, names of threads, start
-    /// and panic handlers of its own, or shared with other work.
+    /// Runs the items on a pool that the caller has built: with a stack size, names of threads,
+    /// start and panic handlers of its own, or shared with other work.
     ///
     /// All that is said of a group's threads at [`concurrency`](ErrGroup::concurrency) is true of
     /// this pool; only its threads end when the caller's last handle is dropped, too. Of `pool` and
-    /// `concurrency` the last call counts. The number of the pool's threads is how many items run at
-    /// once, and how many permits a [scope](ErrGroup::scope) has: its [`spawn`](Scope::spawn) waits
-    /// for one, so that the body is never far ahead of its tasks.
+    /// `concurrency` the last call counts. The number of the pool's threads is how many items run
+    /// at once, and how many permits a [scope](ErrGroup::scope) has: its [`spawn`](Scope::spawn)
+    /// waits for one, so that the body is never far ahead of its tasks.
     ///
     /// The items move to the pool. The body of a scope and the [sink of a
-    /// stream](crate::WithGroup::try_stream) stay on the calling thread and need not be `Send`. With
-    /// [`install`](ThreadPool::install), which needs no group, they move, too.
+    /// stream](crate::WithGroup::try_stream) stay on the calling thread and need not be `Send`.
+    /// With [`install`](ThreadPool::install), which needs no group, they move, too.
     ///
     /// A pool whose only thread is the calling one
     /// ([`use_current_thread`](ThreadPoolBuilder::use_current_thread)) runs the items on that
@@ -308,10 +308,13 @@ impl ErrGroup {
 
     /// Cancels the run at the `n`-th error, and not at the first: the error limit.
     ///
-    /// A run with tolerated errors does not end with `Ok`: it goes on, and returns the first error
-    /// at its end. [`outcome`](crate::WithGroup::outcome) keeps all of them. In order the run
-    /// stops where the sequential loop would stop if it counted to `n`. `max_errors(1)` is the
-    /// default, and the last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
+    /// A run with tolerated errors does not end with `Ok`: it goes on, and returns them at its end.
+    /// If there were several, a run without an order and a [scope](ErrGroup::scope) return all that
+    /// counted, as [`GroupError::Several`]: those of tasks by their spawn numbers, those of items,
+    /// which have no index, in the order in time. In order the first one is returned, and
+    /// [`outcome`](crate::WithGroup::outcome) keeps all of them with their indices; the run stops
+    /// where the sequential loop would stop if it counted to `n`. `max_errors(1)` is the default,
+    /// and the last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
     ///
     /// A caught panic outranks every error. Of several the first in time is returned, or in order
     /// the one with the lowest index. In order, a panic that no limit tolerates comes before these:
@@ -356,7 +359,9 @@ impl ErrGroup {
     /// token, the deadline, and panics that are not caught still stop the run.
     ///
     /// The run never ends over a source that [fails
-    /// forever](crate::guide::recipes#a-source-that-fails-forever).
+    /// forever](crate::guide::recipes#a-source-that-fails-forever). Without an order, and in a
+    /// scope, every error is kept until the end; in order only the first one is, except by
+    /// [`outcome`](crate::WithGroup::outcome).
     ///
     /// # Examples
     ///
@@ -383,12 +388,13 @@ impl ErrGroup {
     /// policy.
     ///
     /// The body runs on the calling thread. The tasks run on the current pool, or on that of the
-    /// group, if it has a [`concurrency`](ErrGroup::concurrency) or a [`pool`](ErrGroup::pool); then
-    /// [`spawn`](Scope::spawn) waits for a permit.
+    /// group, if it has a [`concurrency`](ErrGroup::concurrency) or a [`pool`](ErrGroup::pool);
+    /// then [`spawn`](Scope::spawn) waits for a permit.
     ///
     /// # Order
     ///
-    /// Tasks start in any order. Of several errors the earliest in time is returned.
+    /// Tasks start in any order. Of several errors the earliest in time is returned, or all of them
+    /// (see below).
     ///
     /// # Cancellation
     ///
@@ -404,9 +410,20 @@ impl ErrGroup {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run, or, if the run tolerates errors
-    /// ([`keep_going`](ErrGroup::keep_going)), the first of them in time. `Ok` if and only if the
-    /// body and every task that was spawned returned `Ok`.
+    /// Names the one event that cancelled the run. `Ok` if and only if the body and every task that
+    /// was spawned returned `Ok`.
+    ///
+    /// If the policy tolerates errors ([`keep_going`](ErrGroup::keep_going),
+    /// [`max_errors`](ErrGroup::max_errors)), each error has the spawn number of its task as its
+    /// index. Tasks are numbered from zero in the order in which `spawn` and `try_spawn` have
+    /// accepted them, whoever spawns. One error is a [`GroupError::Failed`]; several are a
+    /// [`GroupError::Several`], sorted by that number, and [`GroupError::into_error`] takes the
+    /// lowest. All errors that count are there: with `max_errors(n)` at most `n`. Errors of tasks
+    /// that were cancelled are dropped.
+    ///
+    /// The body's own error is never tolerated. It cancels the run, and it is the result alone,
+    /// without an index: the errors of tasks that were tolerated before are dropped. They are
+    /// dropped, too, if the token, the deadline or a panic ends the run.
     ///
     /// # Examples
     ///
@@ -424,13 +441,30 @@ impl ErrGroup {
     /// });
     /// assert!(matches!(result, Err(GroupError::Cancelled(_))));
     /// ```
+    ///
+    /// All errors:
+    ///
+    /// ```
+    /// use rayon_errgroup::{ErrGroup, GroupError};
+    ///
+    /// let hosts = ["alpha", "beta!", "gamma", "delta!"];
+    /// let result = ErrGroup::new().keep_going().scope(|s| {
+    ///     for host in hosts {
+    ///         s.spawn(move |_| if host.ends_with('!') { Err("not reachable") } else { Ok(()) });
+    ///     }
+    ///     Ok(())
+    /// });
+    /// let Err(GroupError::Several(failures)) = result else { unreachable!() };
+    /// let failed: Vec<_> = failures.iter().map(|(number, _)| hosts[*number]).collect();
+    /// assert_eq!(failed, ["beta!", "delta!"]);
+    /// ```
     #[doc(alias = "errgroup")]
     pub fn scope<'scope, E, R, F>(&self, body: F) -> Result<R, GroupError<E>>
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<R, E>,
         E: Send,
     {
-        let run = self.start();
+        let run = self.start_keeping_errors();
         let result = run_tasks(&run, self.own_pool(), body);
         self.finish(run, result)
     }
@@ -438,6 +472,14 @@ impl ErrGroup {
     /// Starts a run under this policy.
     pub(crate) fn start<E>(&self) -> Run<E> {
         self.start_with(self.failure_policy)
+    }
+
+    /// Starts a run without an order, which keeps every error that it tolerates.
+    pub(crate) fn start_keeping_errors<E>(&self) -> Run<E> {
+        self.start_with(FailurePolicy {
+            keep_errors: self.failure_policy.tolerates_errors(),
+            ..self.failure_policy
+        })
     }
 
     /// Starts a run that keeps every failure.

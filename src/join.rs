@@ -45,9 +45,9 @@ use crate::token::CancelToken;
 ///
 /// # Cost
 ///
-/// Twice that of rayon's `join`: some 25 to 40 ns more, for the token, whose memory is used again by
-/// the next call on the thread. So leaves of a recursion should take some hundred nanoseconds. If
-/// nothing needs to stop early, `rayon::join` of two closures that return a `Result` is cheaper.
+/// Twice that of rayon's `join`: some 25 to 40 ns more, for the token, whose memory is used again
+/// by the next call on the thread. So leaves of a recursion should take some hundred nanoseconds.
+/// If nothing needs to stop early, `rayon::join` of two closures that return a `Result` is cheaper.
 ///
 /// # Stack
 ///
@@ -87,8 +87,8 @@ use crate::token::CancelToken;
 ///
 /// fn sum(words: &[&str]) -> Result<i64, String> {
 ///     if words.len() <= 100 {
-///         let numbers = words.iter().map(|word| word.parse::<i64>().map_err(|_| word.to_string()));
-///         return numbers.sum();
+///         let number = |word: &&str| word.parse::<i64>().map_err(|_| word.to_string());
+///         return words.iter().map(number).sum();
 ///     }
 ///     let (left, right) = words.split_at(words.len() / 2);
 ///     let (left, right) = join(|_| sum(left), |_| sum(right))?;
@@ -162,8 +162,8 @@ impl ErrGroup {
     ///
     /// # Order
     ///
-    /// As [`join`](crate::join()): `a` first, and `b` beside it or after it. Of two errors the first
-    /// in time is returned.
+    /// As [`join`](crate::join()): `a` first, and `b` beside it or after it. Of two errors the
+    /// first in time is returned.
     ///
     /// # Cancellation
     ///
@@ -179,12 +179,14 @@ impl ErrGroup {
     /// # Errors
     ///
     /// Names the one event that cancelled the call. `Ok` if and only if both closures ran and
-    /// returned `Ok`. A cancellation that came too late to skip one is no error.
+    /// returned `Ok`. A cancellation that came too late to skip one is no error. If the policy
+    /// tolerates errors and both failed, both are returned, as those of two tasks:
+    /// [`GroupError::Several`] with the numbers 0 and 1.
     ///
     /// # Cost
     ///
-    /// That of [`join`](crate::join()). A group's token takes two more allocations, and a group with
-    /// threads of its own a change of threads: about ten microseconds.
+    /// That of [`join`](crate::join()). A group's token takes two more allocations, and a group
+    /// with threads of its own a change of threads: about ten microseconds.
     ///
     /// # Examples
     ///
@@ -206,7 +208,8 @@ impl ErrGroup {
     /// use rayon_errgroup::{CancelToken, ErrGroup, join};
     /// use std::time::Duration;
     ///
-    /// let sleep = |token: &CancelToken| token.sleep(Duration::from_secs(3600)).map_err(|_| "woken");
+    /// let hour = Duration::from_secs(3600);
+    /// let sleep = |token: &CancelToken| token.sleep(hour).map_err(|_| "woken");
     /// let result = join(
     ///     |_| Err::<(), _>("the root of it"),
     ///     |token| {
@@ -226,7 +229,7 @@ impl ErrGroup {
         B: Send,
         E: Send,
     {
-        let mut run = self.start();
+        let mut run = self.start_keeping_errors();
         match self.install(|| run_both(&run, a, b)) {
             Some(values) if run.is_untouched() => {
                 run.token.recycle();
@@ -254,12 +257,12 @@ where
     // A thread that waits, on top of many closures that wait, would add one after another. It
     // leaves this one to the thread that waits for it in any case.
     let start_b = || match unstarted.take_if(|_| !is_deep()) {
-        Some(b) => run_one(run, b),
+        Some(b) => run_one(run, 1, b),
         None => None,
     };
-    let (first, second) = rayon::join(|| run_one(run, a), start_b);
+    let (first, second) = rayon::join(|| run_one(run, 0, a), start_b);
     let second = match b {
-        Some(b) => run_one(run, b),
+        Some(b) => run_one(run, 1, b),
         None => second,
     };
     match (first, second) {
@@ -273,9 +276,14 @@ where
 }
 
 /// Calls a closure, unless the run is cancelled. Its panic is caught, and not left to rayon: that
-/// waits for the other closure before it lets the panic go on, and the run must be cancelled before.
+/// waits for the other closure before it lets the panic go on, and the run must be cancelled
+/// before.
 #[inline]
-fn run_one<T, E>(run: &Run<E>, f: impl FnOnce(&CancelToken) -> Result<T, E>) -> Option<T> {
+fn run_one<T, E>(
+    run: &Run<E>,
+    number: usize,
+    f: impl FnOnce(&CancelToken) -> Result<T, E>,
+) -> Option<T> {
     let token = run.token();
     if token.is_cancelled() {
         run.mark_incomplete();
@@ -290,6 +298,7 @@ fn run_one<T, E>(run: &Run<E>, f: impl FnOnce(&CancelToken) -> Result<T, E>) -> 
             Err(payload) => Kind::Panic(payload),
         }
     };
-    _ = run.fail(Failure::new(None, kind));
+    let number = Some(number).filter(|_| run.policy.keep_errors);
+    _ = run.fail(Failure::of_task(number, kind));
     None
 }

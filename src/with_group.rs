@@ -87,7 +87,9 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run. `Ok` if and only if every item returned `Ok`.
+    /// Names the one event that cancelled the run. `Ok` if and only if every item returned `Ok`. If
+    /// the policy tolerates errors and several counted, all of them are returned, in the order in
+    /// time, as [`GroupError::Several`].
     /// Behind an adaptor that drops items, such as `filter`, a run that is cancelled from outside
     /// gives up after 250 milliseconds in which no item came through, and reports the cancellation
     /// without knowing whether one would have come.
@@ -112,7 +114,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         E: Send,
     {
         let WithGroup { source, group } = self;
-        let run = group.start();
+        let run = group.start_keeping_errors();
         let result = group.install(|| steal::for_each(source, &run, &f));
         group.finish(run, result)
     }
@@ -149,7 +151,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         E: Send,
     {
         let WithGroup { source, group } = self;
-        let run = group.start();
+        let run = group.start_keeping_errors();
         let result = group.install(|| steal::map(source, &run, &f));
         group.finish(run, result)
     }

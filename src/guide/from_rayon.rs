@@ -340,9 +340,10 @@
 //!
 //! ## All errors, not one
 //!
-//! With rayon, tasks send their errors over a channel, in any order. That works here, too, with
-//! [`keep_going`](crate::ErrGroup::keep_going). If the tasks are of one kind, use an
-//! [`Outcome`](crate::Outcome): it has all errors and all values, sorted by index.
+//! With rayon, tasks send their errors over a channel, in any order. Here a scope that [keeps
+//! going](crate::ErrGroup::keep_going) returns all of them, sorted by the order in which the tasks
+//! were spawned. If the tasks are of one kind and have values, use an [`Outcome`](crate::Outcome):
+//! it has all errors and all values, sorted by index.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -368,26 +369,28 @@
 //! </td><td>
 //!
 //! ```rust
-//! # use rayon::prelude::*;
-//! # use rayon_errgroup::{ErrGroup, prelude::*};
+//! # use rayon_errgroup::{ErrGroup, GroupError};
 //! # let words = ["1", "x", "y"];
 //! # let check = |word: &'static str| word.parse::<i32>().map_err(|_| word);
 //! let group = ErrGroup::new().keep_going();
-//! let outcome = words
-//!     .into_par_iter()
-//!     .in_order()
-//!     .with_group(&group)
-//!     .outcome(|_, word| check(word));
-//! assert_eq!(outcome.errors(), [(1, "x"), (2, "y")]);
-//! assert_eq!(outcome.values(), [(0, 1)]);
+//! let result = group.scope(|s| {
+//!     for word in words {
+//!         s.spawn(move |_| check(word).map(drop));
+//!     }
+//!     Ok(())
+//! });
+//! let Err(GroupError::Several(failures)) = result
+//!     else { unreachable!() };
+//! let errors: Vec<_> = failures.into_iter().collect();
+//! assert_eq!(errors, [(1, "x"), (2, "y")]);
 //! ```
 //!
 //! </td></tr></table>
 //!
 //! # `join`
 //!
-//! With rayon the first closure's error hides an earlier one of the second, and each runs to its end
-//! whatever the other has returned.
+//! With rayon the first closure's error hides an earlier one of the second, and each runs to its
+//! end whatever the other has returned.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -470,8 +473,8 @@
 //!
 //! All calls run on the current pool, so `install` works as before. A group with a `concurrency`
 //! has its own pool, which is created once, with the group; a group with a
-//! [`pool`](crate::ErrGroup::pool) uses one of yours. Only the items move to it: the body of a scope
-//! and the sink of a stream stay on the calling thread.
+//! [`pool`](crate::ErrGroup::pool) uses one of yours. Only the items move to it: the body of a
+//! scope and the sink of a stream stay on the calling thread.
 //!
 //! <table class="pair"><tr><td>
 //!

@@ -358,9 +358,9 @@
 //!
 //! # A larger stack, names of threads
 //!
-//! Items that recurse deeply overflow rayon's default stack. Build a pool with a larger one, and give
-//! it to the group. (Or `install` the call in it, which needs no group. Then the body of a scope and
-//! the sink of a stream move to the pool, too, and must be `Send`.)
+//! Items that recurse deeply overflow rayon's default stack. Build a pool with a larger one, and
+//! give it to the group. (Or `install` the call in it, which needs no group. Then the body of a
+//! scope and the sink of a stream move to the pool, too, and must be `Send`.)
 //!
 //! ```
 //! # use rayon::{ThreadPoolBuilder, prelude::*}; use rayon_errgroup::{ErrGroup, prelude::*};

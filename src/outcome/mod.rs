@@ -10,7 +10,7 @@ pub use self::iter::{OutcomeIntoIter, OutcomeIter};
 use crate::by_index::ByIndex;
 use crate::engine::claim::outcome::Results;
 use crate::error::GroupError;
-use crate::failures::Failures;
+use crate::failures::{Failures, Numbering};
 use crate::panic::{Panicked, drop_catching, drop_payload};
 use crate::run::{Failure, Kind, Report, Verdict};
 use crate::token::{Cancelled, Cause};
@@ -293,7 +293,10 @@ impl<T, E> Outcome<T, E> {
                 let index = Some(index);
                 Err(GroupError::Failed { index, error })
             }
-            (Verdict::Failed, 2..) => Err(GroupError::Several(Failures::new(self.errors))),
+            (Verdict::Failed, 2..) => Err(GroupError::Several(Failures::new(
+                self.errors,
+                Numbering::Index,
+            ))),
             (Verdict::Failed | Verdict::Cancelled, _) => {
                 let cause = self.cause.unwrap_or(Cause::Released);
                 Err(GroupError::Cancelled(Cancelled::new(cause)))

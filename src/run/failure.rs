@@ -6,6 +6,9 @@ use crate::panic::Payload;
 pub(crate) struct Failure<E> {
     /// The index of the item, in a run in order.
     pub(crate) index: Option<usize>,
+    /// The spawn number of the task, in a scope that keeps its errors. It names the failure, and
+    /// says nothing of which of several counts.
+    pub(crate) number: Option<usize>,
     pub(crate) standing: Standing,
     pub(crate) kind: Kind<E>,
 }
@@ -31,8 +34,17 @@ impl<E> Failure<E> {
     pub(crate) fn new(index: Option<usize>, kind: Kind<E>) -> Self {
         Failure {
             index,
+            number: None,
             standing: Standing::Tolerable,
             kind,
+        }
+    }
+
+    /// The task with this number failed, if tasks are numbered.
+    pub(crate) fn of_task(number: Option<usize>, kind: Kind<E>) -> Self {
+        Failure {
+            number,
+            ..Failure::new(None, kind)
         }
     }
 

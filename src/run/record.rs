@@ -152,6 +152,9 @@ pub(super) struct Record<E> {
     /// where there is an index. With `keep_all`, all of them, as they came, but not the errors that
     /// count.
     failures: Vec<Failure<E>>,
+    /// With `keep_errors`: the errors that count, after the first of them, in the order in which
+    /// they came. Each with the number of its task, or else its own number in that order.
+    more_errors: Vec<(usize, E)>,
     /// With `keep_all`: the lowest index of an error that counts. The chunk of its item keeps it,
     /// as all such errors, which may be many: here each would need a lock, and at the end all of
     /// them would be sorted.
@@ -170,6 +173,7 @@ impl<E> Record<E> {
             count: 0,
             lowest: BinaryHeap::new(),
             failures: Vec::new(),
+            more_errors: Vec::new(),
             lowest_error: None,
             has_succeeded: false,
             panic_in_flight: false,
@@ -243,8 +247,18 @@ impl<E> Record<E> {
             Some(first) if new.is_counted() && new.index < first.index => {
                 Some(mem::replace(first, new))
             }
+            Some(_) if self.policy.keep_errors && new.is_counted_error() => self.keep_more(new),
             Some(_) => Some(new),
         }
+    }
+
+    fn keep_more(&mut self, new: Failure<E>) -> Option<Failure<E>> {
+        let number = new.number.unwrap_or(self.more_errors.len() + 1);
+        match new.kind {
+            Kind::Error(error) => self.more_errors.push((number, error)),
+            Kind::Panic(_) => return Some(new),
+        }
+        None
     }
 
     /// Nothing after `index` counts, and returns the failures that are not kept.
@@ -337,6 +351,11 @@ impl<E> Record<E> {
         }
     }
 
+    /// Takes the errors that count, except for the first.
+    pub(super) fn take_more_errors(&mut self) -> Vec<(usize, E)> {
+        mem::take(&mut self.more_errors)
+    }
+
     /// Takes all failures that are left, in the order in which they came.
     pub(super) fn take_all(&mut self) -> Vec<Failure<E>> {
         mem::take(&mut self.failures)
@@ -352,6 +371,7 @@ mod tests {
             error_limit,
             catch_panics: true,
             keep_all,
+            keep_errors: false,
         }
     }
 

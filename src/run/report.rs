@@ -1,12 +1,15 @@
 //! `Report`: how a run ended.
 
+use std::mem;
 use std::panic::resume_unwind;
 use std::sync::PoisonError;
 
 use super::Run;
-use super::failure::{Failure, Kind};
+use super::failure::{Failure, Kind, Standing};
 use super::record::{Ending, Record};
+use crate::by_index::ByIndex;
 use crate::error::GroupError;
+use crate::failures::{Failures, Numbering};
 use crate::panic::{Panicked, drop_catching, drop_payload, first_panic};
 use crate::sync::atomic::Ordering;
 use crate::sync::lock;
@@ -84,8 +87,8 @@ impl<E> Run<E> {
 }
 
 impl<R, E> Report<R, E> {
-    /// The result, or the one thing that stopped the run. The rest is dropped; if that panics, the
-    /// run has panicked.
+    /// The result, or the one thing that stopped the run, or all errors, if the run has kept them.
+    /// The rest is dropped; if that panics, the run has panicked.
     #[inline]
     pub(crate) fn into_result(mut self) -> Result<R, GroupError<E>> {
         match self.result.take() {
@@ -101,12 +104,13 @@ impl<R, E> Report<R, E> {
     #[cold]
     fn into_error(mut self, incomplete: Option<R>) -> GroupError<E> {
         let (mut failed, mut panic, mut panicked_at) = (None, None, None);
-        match self.ending.map(|ending| (ending.index, ending.kind)) {
-            Some((index, Kind::Error(error))) => failed = Some((index, error)),
-            Some((index, Kind::Panic(payload))) => {
-                (panic, panicked_at) = (Some(payload), index);
+        let mut more = self.record.take_more_errors();
+        if let Some(ending) = self.ending {
+            let (index, is_fatal) = (ending.index, ending.standing == Standing::Fatal);
+            match ending.kind {
+                Kind::Error(error) => failed = Some((index.or(ending.number), is_fatal, error)),
+                Kind::Panic(payload) => (panic, panicked_at) = (Some(payload), index),
             }
-            None => {}
         }
         first_panic(&mut panic, drop_catching(incomplete));
         // One by one: two panics of a vector's drop would abort the process.
@@ -116,12 +120,26 @@ impl<R, E> Report<R, E> {
                 Kind::Panic(payload) => drop_payload([payload]),
             }
         }
+        // The error of a body stopped the run, whatever it had tolerated before.
+        if !matches!(failed, Some((_, false, _))) {
+            for error in mem::take(&mut more) {
+                first_panic(&mut panic, drop_catching(error));
+            }
+        }
         let result = match (panic, failed) {
             (Some(payload), failed) => {
                 drop_payload(drop_catching(failed));
+                for error in more {
+                    drop_payload(drop_catching(error));
+                }
                 GroupError::Panicked(Panicked::new(payload, panicked_at))
             }
-            (None, Some((index, error))) => GroupError::Failed { index, error },
+            (None, Some((number, _, error))) if !more.is_empty() => {
+                let numbering = number.map_or(Numbering::Time, |_| Numbering::Spawned);
+                more.push((number.unwrap_or(0), error));
+                GroupError::Several(Failures::new(ByIndex::from_unsorted(more), numbering))
+            }
+            (None, Some((index, _, error))) => GroupError::Failed { index, error },
             (None, None) => {
                 let cause = self.cause.take().unwrap_or(Cause::Released);
                 GroupError::Cancelled(Cancelled::new(cause))

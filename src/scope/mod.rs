@@ -23,6 +23,7 @@ use self::postponed::Postponed;
 use self::semaphore::Semaphore;
 use crate::engine::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Failure, Kind, Run};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::token::CancelToken;
 
 /// Runs tasks of different kinds in parallel, and stops at the first failure.
@@ -132,6 +133,7 @@ where
     let shared = Shared {
         run,
         semaphore: pool.map(Semaphore::new),
+        spawned: (run.policy.keep_errors).then(|| AtomicUsize::new(0)),
         postponed: Postponed::new(),
     };
     let run_body = |scope: &Scope<'scope, E>| {
@@ -153,14 +155,20 @@ where
     .flatten()
 }
 
-/// A task that is postponed.
-type Task<'scope, E> = Box<dyn FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope>;
+/// A task that is postponed, with its number.
+type Task<'scope, E> = (
+    Option<usize>,
+    Box<dyn FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope>,
+);
 
 /// What the tasks of one scope share.
 struct Shared<'r, 'scope, E> {
     run: &'r Run<E>,
     /// Only where the group has a pool.
     semaphore: Option<Semaphore<'r>>,
+    /// How many tasks were spawned: the number of the next one. Only where errors are kept with the
+    /// numbers of their tasks.
+    spawned: Option<AtomicUsize>,
     postponed: Postponed<Task<'scope, E>>,
 }
 
@@ -242,11 +250,11 @@ impl<'scope, E: Send> Scope<'scope, E> {
     /// `Ok`.
     ///
     /// With a [`concurrency`](crate::ErrGroup::concurrency), or a [`pool`](crate::ErrGroup::pool),
-    /// each task needs a permit, and there is one for each thread of the group. The body's `spawn`, if it is called from outside of
-    /// the group's threads, waits until a permit is available or the scope is cancelled: so a
-    /// body that reads a long list is never far ahead of its tasks (backpressure). A task
-    /// already holds a permit, so spawning on the scope that it was given never waits. Without
-    /// either, `spawn` never waits.
+    /// each task needs a permit, and there is one for each thread of the group. The body's `spawn`,
+    /// if it is called from outside of the group's threads, waits until a permit is available or
+    /// the scope is cancelled: so a body that reads a long list is never far ahead of its tasks
+    /// (backpressure). A task already holds a permit, so spawning on the scope that it was given
+    /// never waits. Without either, `spawn` never waits.
     ///
     /// A body that runs on a thread of another pool runs that pool's jobs while it waits. A `spawn`
     /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten
@@ -300,8 +308,9 @@ impl<'scope, E: Send> Scope<'scope, E> {
     ///
     /// # Errors
     ///
-    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) or a
-    /// [`pool`](crate::ErrGroup::pool), and no permit is available; [`TrySpawnError::Cancelled`] if the scope is cancelled.
+    /// [`TrySpawnError::Full`] if the group has a [`concurrency`](crate::ErrGroup::concurrency) or
+    /// a [`pool`](crate::ErrGroup::pool), and no permit is available; [`TrySpawnError::Cancelled`]
+    /// if the scope is cancelled.
     ///
     /// # Examples
     ///
@@ -337,19 +346,27 @@ impl<'scope, E: Send> Scope<'scope, E> {
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
-        self.handle.spawn(move |scope| scope.run_task(f));
+        // Two jobs, so that a scope that stops at the first error has no number in each.
+        match &self.handle.shared().spawned {
+            None => self.handle.spawn(move |scope| scope.run_task(None, f)),
+            Some(spawned) => {
+                // Relaxed: it orders nothing.
+                let number = Some(spawned.fetch_add(1, Ordering::Relaxed));
+                (self.handle).spawn(move |scope| scope.run_task(number, f));
+            }
+        }
     }
 
     /// Runs a task, unless it is postponed.
-    fn run_task<F>(&self, f: F)
+    fn run_task<F>(&self, number: Option<usize>, f: F)
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<(), E> + Send + 'scope,
     {
         let shared = self.handle.shared();
         if is_too_deep(RunId::of(shared.run)) {
-            return shared.postponed.push(Box::new(f));
+            return shared.postponed.push((number, Box::new(f)));
         }
-        self.run_now(f);
+        self.run_now(number, f);
         self.resume();
     }
 
@@ -360,14 +377,14 @@ impl<'scope, E: Send> Scope<'scope, E> {
         }
         self.handle.spawn(|scope| {
             let shared = scope.handle.shared();
-            if let Some(task) = shared.postponed.pop(RunId::of(shared.run)) {
-                scope.run_now(task);
+            if let Some((number, task)) = shared.postponed.pop(RunId::of(shared.run)) {
+                scope.run_now(number, task);
                 scope.resume();
             }
         });
     }
 
-    fn run_now<F>(&self, f: F)
+    fn run_now<F>(&self, number: Option<usize>, f: F)
     where
         F: FnOnce(&Scope<'scope, E>) -> Result<(), E>,
     {
@@ -381,8 +398,8 @@ impl<'scope, E: Send> Scope<'scope, E> {
         let _user_code = UserCode::enter(RunId::of(*run));
         match catch_unwind(AssertUnwindSafe(|| f(self))) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => _ = run.fail(Failure::new(None, Kind::Error(error))),
-            Err(payload) => _ = run.fail(Failure::new(None, Kind::Panic(payload))),
+            Ok(Err(error)) => _ = run.fail(Failure::of_task(number, Kind::Error(error))),
+            Err(payload) => _ = run.fail(Failure::of_task(number, Kind::Panic(payload))),
         }
     }
 }

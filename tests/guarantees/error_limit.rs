@@ -12,11 +12,15 @@ use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
 
 use crate::common::{POOLS, cases, on_pool, on_pools, payload_of};
 
-/// The error of the failed item or task that `result` must be.
+/// The error of the failed item or task that `result` must be, or the first of several.
 #[track_caller]
 fn failed<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, GroupError<E>>) -> E {
     match result {
         Err(GroupError::Failed { error, .. }) => error,
+        Err(GroupError::Several(failures)) => {
+            let first = failures.into_iter().next();
+            first.expect("there are several").1
+        }
         other => panic!("{other:?}"),
     }
 }

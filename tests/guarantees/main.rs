@@ -3,7 +3,7 @@
 //! | guarantee | tests |
 //! | --- | --- |
 //! | 1. Cause: the result names the one trigger | `cause.rs`, `errors.rs` |
-//! | 2. Completeness: no false `Ok` | `completeness.rs`, `error_limit.rs`, `outcome.rs` |
+//! | 2. Completeness: no false `Ok` | `completeness.rs`, `error_limit.rs`, `all_errors.rs`, `outcome.rs` |
 //! | 3. Containment: all ended and dropped at return | `containment.rs`, `values.rs` |
 //! | 4. Isolation: down the tree, not up | `isolation.rs`, `tokens.rs`, `propagation.rs` |
 //! | 5. Panics outrank values | `panics.rs` |
@@ -16,6 +16,7 @@
 //! scopes and joins, and `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order.
 
 mod adaptors;
+mod all_errors;
 mod callbacks;
 mod cause;
 #[path = "../common/mod.rs"]

@@ -51,9 +51,8 @@ fn stop_anywhere<V: AsRef<Thing> + Send>(
             assert!(numbers.eq(0..length));
             assert!((0..length).all(|number| values.of(number) == 0));
         }
-        Err(GroupError::Failed { error, .. }) => assert_eq!((error, by_panic), (at, false)),
         Err(GroupError::Panicked(_)) => assert!(by_panic && at < length),
-        Err(error) => panic!("{error}"),
+        Err(error) => assert_eq!((error.into_error(), by_panic), (Some(at), false)),
     }
     let last = if tolerates {
         length

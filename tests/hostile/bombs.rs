@@ -229,16 +229,16 @@ fn an_error_that_is_not_kept_and_cannot_be_dropped() {
         let result = stream.try_stream(f, |n| if n == 9 { Err(None) } else { Ok(()) });
         assert_eq!(caught(result), Some(Blast("replaced")));
 
-        // On one thread the second task runs after the first has failed. Its panic must cancel the
-        // scope at once, or the body would wait forever.
+        // A scope keeps them until its body fails. On one thread the third task gets its permit
+        // when the others have ended.
         let result = group.clone().concurrency(1).scope(|s| {
             s.spawn(|s| {
                 s.spawn(|_| Err(Some(Bomb("task's error"))));
-                Err(None)
+                Err(Some(Bomb("another task's")))
             });
-            s.token().done().recv().unwrap_err();
-            Ok(())
+            s.spawn(|_| Ok(()));
+            Err::<(), _>(None)
         });
-        assert_eq!(caught(result), Some(Blast("task's error")));
+        assert_eq!(caught(result), Some(Blast("another task's")));
     });
 }

@@ -130,6 +130,10 @@ impl Ended {
         match result {
             Ok(values) => Ended::Values(values),
             Err(GroupError::Failed { error, .. }) => Ended::Error(error),
+            Err(GroupError::Several(failures)) => {
+                let errors = failures.into_iter().map(|(_, error)| error);
+                Ended::Both(vec![], errors.collect())
+            }
             Err(GroupError::Cancelled(_)) => Ended::Cancelled,
             Err(_) => Ended::Panicked,
         }

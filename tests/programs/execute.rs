@@ -70,7 +70,7 @@ pub(crate) fn execute<'p>(
     match returned {
         Returned::Ok(_) => Ok(()),
         Returned::Outcome(report) if report.is_ok => Ok(()),
-        Returned::Failed { .. } => Err(got.held.remove(0)),
+        Returned::Failed { .. } | Returned::Several(_) => Err(got.held.remove(0)),
         Returned::Unwound(_) => resume_unwind(Box::new(got.held.remove(0))),
         Returned::Cancelled(_) | Returned::Panicked(_) | Returned::Outcome(_) => {
             let owner = caller.map_or(frame.id, |caller| caller.frame.id);

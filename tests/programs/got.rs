@@ -86,10 +86,16 @@ impl Got {
                     outcome: None,
                 }
             }
+            Err(GroupError::Several(failures)) => {
+                let (numbers, held): (Vec<_>, Vec<_>) = failures.into_iter().unzip();
+                Got {
+                    returned: Returned::Several(numbers.into_iter().zip(ids(&held)).collect()),
+                    held,
+                    outcome: None,
+                }
+            }
             Err(_) => {
-                frame
-                    .world
-                    .wrong("several errors from a call that returns one");
+                frame.world.wrong("an unknown error");
                 Got::ok(None)
             }
         }

@@ -93,6 +93,8 @@ pub(crate) enum Returned {
         index: Option<usize>,
         error: usize,
     },
+    /// The errors with their numbers.
+    Several(Vec<(usize, usize)>),
     Cancelled(Cause),
     Panicked(usize),
     /// The call unwound with this payload.

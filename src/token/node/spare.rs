@@ -1,8 +1,8 @@
 //! Spare nodes: those of runs that have ended, for the next runs of the thread.
 //!
-//! A `join` costs some 25 ns more than rayon's. To allocate a node, fill it and free it takes another
-//! 20 ns. Nodes come back only if nobody else has a handle to them, they were never cancelled, and
-//! nothing was ever attached to them, so they are as new ones.
+//! A `join` costs some 25 ns more than rayon's. To allocate a node, fill it and free it takes
+//! another 20 ns. Nodes come back only if nobody else has a handle to them, they were never
+//! cancelled, and nothing was ever attached to them, so they are as new ones.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use crate::seen::{Actor, Ended, Event, Moment, Returned, Trace};
 pub(super) fn check(seen: Seen<'_, '_>, found: &mut Violations) {
     match &seen.ran.returned {
         Returned::Failed { index, error } => failed(seen, *index, *error, found),
+        Returned::Several(errors) => several(seen, errors, found),
         Returned::Cancelled(cause) => cancelled(seen, cause, found),
         Returned::NoError => no_error(seen, found),
         _ => {}
@@ -41,8 +42,9 @@ fn failed(seen: Seen<'_, '_>, index: Option<usize>, error: usize, found: &mut Vi
     if ran.run.is_ordered() {
         return;
     }
-    if index.is_some() {
-        found.push("cause: an index in a run that has no order".into());
+    let is_numbered = ran.run.is_scope() && ran.run.max_errors() > 1 && trace.actor != Actor::Body;
+    if index.is_some() != is_numbered {
+        found.push("cause: an index in a run that has no order, or a task without number".into());
     }
     if seen.may_have_no_error() {
         return;
@@ -61,6 +63,39 @@ fn failed(seen: Seen<'_, '_>, index: Option<usize>, error: usize, found: &mut Vi
         .filter(|failure| !failure.is_panic && failure.over <= end);
     if trace.actor != Actor::Body && earlier.next().is_some() {
         found.push("cause: not the earliest error".into());
+    }
+}
+
+/// Without an order, a run that tolerates errors returns all that count.
+fn several(seen: Seen<'_, '_>, errors: &[(usize, usize)], found: &mut Violations) {
+    let Seen { history, ran, .. } = seen;
+    let limit = ran.run.max_errors();
+    if ran.run.is_ordered() || errors.len() < 2 || errors.len() > limit {
+        found.push(format!("cause: {} errors of {limit}", errors.len()));
+    }
+    if !errors.is_sorted_by(|(one, _), (other, _)| one < other) {
+        found.push("cause: errors that are not sorted".into());
+    }
+    let failing = || {
+        let items = seen.items().into_values();
+        items.filter_map(|trace| match trace.ended {
+            Ended::Err(error) => Some((error, trace)),
+            _ => None,
+        })
+    };
+    for (_, error) in errors {
+        match failing().find(|(failed, _)| failed == error) {
+            None => found.push("cause: an error that none of its items returned".into()),
+            Some((_, trace)) => {
+                if history.must_be_cancelled(ran.id, trace.actor, trace.span.end) {
+                    found.push("cause: one of several errors came after the cancellation".into());
+                }
+            }
+        }
+    }
+    // A run that nothing has cancelled has counted all of them.
+    if errors.len() < limit && failing().count() != errors.len() {
+        found.push("cause: one of several errors is lost".into());
     }
 }
 

@@ -47,6 +47,7 @@ impl Returned {
         let list = match self {
             Returned::Ok(values) => values.clone().unwrap_or_default(),
             Returned::Failed { error, .. } => vec![*error],
+            Returned::Several(errors) => errors.iter().map(|(_, error)| *error).collect(),
             Returned::Panicked(payload) | Returned::Unwound(payload) => vec![*payload],
             Returned::Cancelled(_) | Returned::NoError => Vec::new(),
             Returned::Outcome(report) => {

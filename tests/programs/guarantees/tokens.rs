@@ -58,7 +58,7 @@ fn agrees(seen: Seen<'_, '_>, token: &TokenState) -> bool {
             matches!(cause, Some(Cause::Failed)) || (in_order && is_stopped)
         }
         // The error may be a tolerated one; then nothing else cancelled the run.
-        Returned::Failed { .. } => {
+        Returned::Failed { .. } | Returned::Several(_) => {
             let triggers = seen.triggers();
             let limit_reached = triggers.failures.len() >= ran.run.max_errors();
             let is_failed =
