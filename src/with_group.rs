@@ -194,7 +194,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         B: FnOnce(Values<'_, I, F, E>) -> R,
     {
         let (source, group) = (self.source, self.group);
-        let run = group.start();
+        let run = group.start_keeping_errors();
         let result = run.with_body(|| body(Values::new(source, &run, Some(group), &f)));
         group.finish(run, result)
     }

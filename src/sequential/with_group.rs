@@ -93,7 +93,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         E: Send,
     {
         let WithGroup { source, group } = self;
-        let run = group.start();
+        let run = group.start_keeping_errors();
         let result = sequential::for_each(Input::unordered(source), &run, f);
         group.finish(run, result)
     }
@@ -125,7 +125,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         E: Send,
     {
         let WithGroup { source, group } = self;
-        let run = group.start();
+        let run = group.start_keeping_errors();
         let result = sequential::map(Input::unordered(source), &run, f);
         group.finish(run, result)
     }
@@ -161,7 +161,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         B: FnOnce(Values<'_, I, F, E>) -> R,
     {
         let (group, input) = (self.group, Input::unordered(self.source));
-        let run = group.start();
+        let run = group.start_keeping_errors();
         let result = sequential::process(input, &run, f, |items| body(Values::new(items)));
         group.finish(run, result)
     }
