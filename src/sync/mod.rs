@@ -25,7 +25,7 @@ pub(crate) mod model_pool;
 #[cfg(not(all(test, model = "shuttle")))]
 pub(crate) mod rayon_pool;
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
 pub(crate) use self::backoff::backoff;
@@ -42,6 +42,16 @@ pub(crate) use self::with_shuttle::*;
 /// panic cannot leave a change half done, and a poisoned lock guards data that is still consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`lock`], if nobody holds the lock.
+#[inline]
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// Releases the lock until it is notified, or for at most so long. May return early.
