@@ -10,7 +10,7 @@ use rayon_errgroup::crossbeam_channel::Receiver;
 use rayon_errgroup::{
     ByIndex, ByIndexIntoIter, ByIndexIter, CancelRegistration, CancelToken, Cancelled, Cause,
     ConcurrencyError, DropGuard, ErrGroup, Failures, GroupError, InOrder, Outcome, OutcomeIntoIter,
-    OutcomeIter, Panicked, Scope, Sequential, TrySpawnError, WithGroup,
+    OutcomeIter, Panicked, PerWorker, Scope, Sequential, TrySpawnError, WithGroup,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -54,6 +54,12 @@ assert_impl_all!(
 // A scope is `Sync` for every error type that is `Send`.
 assert_impl_all!(Scope<'static, Cell<u8>>: Send, Sync, Debug);
 assert_not_impl_any!(Scope<'static, std::rc::Rc<u8>>: Send, Sync);
+// A state is used by one thread at a time, and an error only returned.
+assert_impl_all!(
+    PerWorker<'static, Cell<u8>, std::rc::Rc<u8>>:
+        Send, Sync, UnwindSafe, RefUnwindSafe, Unpin, Debug
+);
+assert_not_impl_any!(PerWorker<'static, std::rc::Rc<u8>, ()>: Send, Sync);
 assert_impl_all!(ConcurrencyError: Send, Sync, Debug, Display, std::error::Error);
 assert_impl_all!(TrySpawnError<fn()>: Send, Sync, Debug, Display, std::error::Error);
 

@@ -13,7 +13,8 @@
 //! | 9. Nothing that was read waits | `take_over.rs` |
 //!
 //! `adaptors.rs` covers every adaptor of rayon, `scope.rs` and `join.rs` have the guarantees for
-//! scopes and joins, and `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order.
+//! scopes and joins, `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order, and
+//! `per_worker.rs` is about the states of workers.
 
 mod adaptors;
 mod all_errors;
@@ -34,6 +35,7 @@ mod join;
 mod outcome;
 #[cfg(panic = "unwind")]
 mod panics;
+mod per_worker;
 mod pools;
 mod promptness;
 mod propagation;
