@@ -151,8 +151,10 @@
 //! | the lines of a file, a channel, an endless source | [`.par_in_order()`](IteratorErrGroupExt::par_in_order) |
 //! | values passed on as they come, in order, with bounded memory | `.in_order()`, then [`try_stream`](InOrder::try_stream) |
 //! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
+//! | any other result of the values: a sum, a map, a string | [`try_process_group`](ErrGroupExt::try_process_group), [`try_process`](InOrder::try_process) |
 //! | all the errors, all the values, what never ran | `.in_order().with_group(&group)` with [`keep_going`](ErrGroup::keep_going), then [`outcome`](WithGroup::outcome) |
 //! | all the errors of tasks, by their spawn numbers | [`ErrGroup::scope`] with [`keep_going`](ErrGroup::keep_going) |
+//! | a connection or a buffer for each worker, which may fail to open | [`PerWorker`], in any closure |
 //! | to go on after an error, or after some | [`keep_going`](ErrGroup::keep_going), [`max_errors`](ErrGroup::max_errors) |
 //! | tasks of different kinds | [`scope()`], [`ErrGroup::scope`] |
 //! | two closures and both values, or divide and conquer | [`join()`], [`ErrGroup::join`] |

@@ -10,6 +10,7 @@
 //! | `map(f).collect::<Result<Vec<_>, _>>()` | [`try_map_group`](crate::ErrGroupExt::try_map_group) |
 //! | `map(f).collect::<Result<(), _>>()` | [`err_group`](crate::ErrGroupExt::err_group) |
 //! | `find_map_first(Result::err)` | [`in_order`](crate::IndexedErrGroupExt::in_order) |
+//! | `map_init`, `for_each_init`, `try_for_each_init` | [`PerWorker`](#map_init-for_each_init) |
 //! | `panic_fuse` | always |
 //! | a shared flag, `take_any_while` | [`CancelToken`](crate::CancelToken) |
 //! | `scope`, `in_place_scope` | [`scope`](crate::scope()) |
@@ -173,6 +174,62 @@
 //! rayon halves the input, so most threads start somewhere behind the failure, and their work is
 //! thrown away. In order, workers claim items from the start of the input, so only the items before
 //! the failure and those in flight run.
+//!
+//! # `map_init`, `for_each_init`
+//!
+//! A state for each worker: a connection, a parser, a buffer. rayon calls `init` once for each
+//! leaf, and a run has many more leaves than threads. A [`PerWorker`](crate::PerWorker) has no more
+//! states than items that run at once, its `init` may fail, and the states are given back.
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # struct Connection;
+//! # impl Connection {
+//! #     fn open() -> Result<Self, String> { Ok(Connection) }
+//! #     fn insert(&mut self, _: &i32) -> Result<(), String> { Ok(()) }
+//! # }
+//! # let rows = [1, 2, 3];
+//! let result = rows.par_iter().try_for_each_init(
+//!     || Connection::open(),
+//!     |connection, row| match connection {
+//!         Ok(connection) => connection.insert(row),
+//!         Err(error) => Err(error.clone()),
+//!     },
+//! );
+//! assert_eq!(result, Ok(()));
+//! // They cannot be closed: they were dropped.
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::{PerWorker, prelude::*};
+//! # struct Connection;
+//! # impl Connection {
+//! #     fn open() -> Result<Self, String> { Ok(Connection) }
+//! #     fn insert(&mut self, _: &i32) -> Result<(), String> { Ok(()) }
+//! #     fn close(self) -> Result<(), String> { Ok(()) }
+//! # }
+//! # fn main() -> Result<(), String> {
+//! # let rows = [1, 2, 3];
+//! let connections = PerWorker::new(|| Connection::open());
+//! rows.par_iter().err_group(|row| {
+//!     connections.with(|c| c.insert(row))
+//! })?;
+//! for connection in connections.into_states() {
+//!     connection.close()?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! Do not put `map_init` before `in_order`: there every item is a leaf of its own, and has an
+//! `init` of its own.
 //!
 //! # `panic_fuse`
 //!

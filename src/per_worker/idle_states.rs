@@ -116,8 +116,9 @@ impl<S> IdleStates<S> {
             .or_else(|| self.search(thread))
     }
 
+    /// Takes a state. `None` if at the end of the search all of them are in use.
     #[cold]
-    fn search(&self, thread: usize) -> Option<Box<S>> {
+    pub(super) fn search(&self, thread: usize) -> Option<Box<S>> {
         let mut others = lock(&self.others.0);
         // Under the lock, so that the slots of a search stay the same.
         self.segments[segment_of(thread)]

@@ -2,28 +2,28 @@
 
 use crate::panic::{drop_catching, drop_payload};
 
-/// A state while a closure has it. Its drop is for a closure that has panicked.
-pub(super) struct InUse<S>(Option<Box<S>>);
+/// A state while a closure has it. If it is dropped, the closure has panicked.
+pub(super) struct InUse<B>(Option<B>);
 
-impl<S> InUse<S> {
+impl<B> InUse<B> {
     #[inline]
-    pub(super) fn new(state: Box<S>) -> Self {
+    pub(super) fn new(state: B) -> Self {
         InUse(Some(state))
     }
 
     #[inline]
-    pub(super) fn get(&mut self) -> &mut S {
+    pub(super) fn get(&mut self) -> &mut B {
         self.0.as_mut().expect("it is taken only at the end")
     }
 
     /// The closure has returned.
     #[inline]
-    pub(super) fn into_idle(mut self) -> Box<S> {
+    pub(super) fn into_idle(mut self) -> B {
         self.0.take().expect("it is taken only at the end")
     }
 }
 
-impl<S> Drop for InUse<S> {
+impl<B> Drop for InUse<B> {
     /// The thread unwinds: a second panic must not leave this function, or the process ends.
     #[inline]
     fn drop(&mut self) {

@@ -27,9 +27,16 @@ impl Model {
 
     /// A call begins, on the thread with this number.
     fn begin(&self, thread: usize) -> Box<usize> {
+        self.begin_with(|idle| idle.take(thread))
+    }
+
+    fn begin_with(
+        &self,
+        take: impl FnOnce(&IdleStates<usize>) -> Option<Box<usize>>,
+    ) -> Box<usize> {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(running, Ordering::SeqCst);
-        self.idle.take(thread).unwrap_or_else(|| {
+        take(&self.idle).unwrap_or_else(|| {
             let state = self.made.fetch_add(1, Ordering::SeqCst);
             let most_running = self.most_running.load(Ordering::SeqCst);
             assert!(state < most_running, "a state was idle");
@@ -56,27 +63,22 @@ fn with(model: &Arc<Model>, body: impl FnOnce(&Model) + Send + 'static) -> threa
     thread::spawn(move || body(&model))
 }
 
-/// One thread looks for a state while a second one puts one back, and then a third one takes
-/// another. At each moment one of the two is idle, if the second call ends before the third begins.
+/// While one thread searches, a call gives its state back, and after that another call takes the other
+/// state. So one of the two is idle at each moment, and the search must find it. (One thread is both
+/// calls: two would be ordered by counters that loom does not know.)
 fn search_while_states_move() {
     let model = Model::new();
     let first = model.begin(0);
     let second = model.begin(1);
     model.end(1, second);
-    let threads = [
-        with(&model, move |model| model.end(0, first)),
-        with(&model, |model| {
-            let state = model.begin(1);
-            model.end(1, state);
-        }),
-        with(&model, |model| {
-            let state = model.begin(2);
-            model.end(2, state);
-        }),
-    ];
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    let other = with(&model, move |model| {
+        model.end(0, first);
+        let second = model.begin(1);
+        model.end(1, second);
+    });
+    let found = model.begin_with(|idle| idle.search(2));
+    model.end(2, found);
+    other.join().unwrap();
     model.check();
 }
 

@@ -21,18 +21,18 @@ struct Counts {
 
 impl Counts {
     /// Makes a state, and asserts that there are never more of them than calls at once.
-    fn state(&self) -> Result<State<'_>, &'static str> {
+    fn state(&self) -> State<'_> {
         let states = self.states.fetch_add(1, Ordering::SeqCst) + 1;
         let most_running = self.most_running.load(Ordering::SeqCst);
         assert!(
             states <= most_running,
             "{states} states for {most_running} calls"
         );
-        Ok(State {
+        State {
             counts: self,
             is_used: Cell::new(false),
             uses: 0,
-        })
+        }
     }
 }
 
@@ -70,7 +70,7 @@ fn with(counts: &Counts, states: &States<'_>, body: impl FnOnce()) -> Result<(),
 #[track_caller]
 fn serves(threads: usize, body: impl FnOnce(&(dyn Fn() -> Result<(), &'static str> + Sync))) {
     let counts = Counts::default();
-    let states = PerWorker::new(|| counts.state());
+    let states = PerWorker::new(|| Ok(counts.state()));
     body(&|| with(&counts, &states, || {}));
     let states = states.into_states();
     assert!((1..=threads).contains(&states.len()), "{}", states.len());
@@ -163,7 +163,7 @@ fn it_serves_tasks_and_threads_outside_of_pools() {
     watched(|| {
         serves(1, |f| {
             ITEMS.for_each(|_| {
-                thread::scope(|threads| threads.spawn(|| f().unwrap()).join().unwrap())
+                thread::scope(|threads| threads.spawn(|| f().unwrap()).join().unwrap());
             });
         });
     });
@@ -175,7 +175,7 @@ fn each_of_many_threads_has_a_state() {
     const THREADS: usize = 50;
     watched(|| {
         let counts = Counts::default();
-        let states = PerWorker::new(|| counts.state());
+        let states = PerWorker::new(|| Ok(counts.state()));
         let all = Barrier::new(2 * THREADS);
         let run = || {
             let items = (0..THREADS).into_par_iter().with_max_len(1);
@@ -200,7 +200,7 @@ fn each_of_many_threads_has_a_state() {
 fn an_item_on_top_of_another_one_has_a_state_of_its_own() {
     on_pool(1, || {
         let counts = Counts::default();
-        let states = PerWorker::new(|| counts.state());
+        let states = PerWorker::new(|| Ok(counts.state()));
         for _ in 0..3 {
             let run = [(); 4].par_iter().err_group(|()| {
                 with(&counts, &states, || {
@@ -217,7 +217,7 @@ fn an_item_on_top_of_another_one_has_a_state_of_its_own() {
     });
     on_pools(|_| {
         let counts = Counts::default();
-        let states = PerWorker::new(|| counts.state());
+        let states = PerWorker::new(|| Ok(counts.state()));
         // While the item waits for the join, other items of the run may run on top of it.
         let wait = || _ = rayon::join(|| {}, || {});
         let items = (0..1000).into_par_iter();
@@ -248,7 +248,7 @@ fn there_are_never_more_states_than_calls_at_once() {
     }
     cases(64, depths, &POOLS, |depths, _| {
         let counts = Counts::default();
-        let states = PerWorker::new(|| counts.state());
+        let states = PerWorker::new(|| Ok(counts.state()));
         for _ in 0..3 {
             let items = depths.par_iter().with_max_len(1);
             let run = items.err_group(|depth| {
@@ -268,7 +268,7 @@ fn no_state_is_made_while_another_one_is_idle() {
     const CALLS: usize = 20_000;
     watched(|| {
         let counts = Counts::default();
-        let states = PerWorker::new(|| counts.state());
+        let states = PerWorker::new(|| Ok(counts.state()));
         // At most two of the eight threads have a state at once.
         let permits = Mutex::new(2_usize);
         let call = || {
@@ -374,8 +374,11 @@ fn init_runs_under_no_lock() {
             Ok::<_, ()>(())
         });
         let run = || {
-            let meet = |()| -> Result<(), ()> { Ok(_ = both.wait()) };
-            states.with(|state| meet(*state)).unwrap();
+            let result = states.with(|()| {
+                both.wait();
+                Ok(())
+            });
+            assert_eq!(result, Ok(()));
         };
         pool(2).install(|| rayon::join(run, run));
         assert_eq!(states.into_states().len(), 2);
