@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use rayon_errgroup::{ErrGroup, join, prelude::*, scope};
+use rayon_errgroup::{ErrGroup, GroupError, join, prelude::*, scope};
 
 use crate::fixture::{BAD, GOOD, failure, number};
 use crate::shape::{Shape, contorted, direct, impossible};
@@ -73,12 +73,12 @@ fn a_slot_for_the_error() {
 // rustic makes a pool for as many tasks as the storage can serve.
 fn warm_up(words: &[&str], readers: usize) -> Result<(), Option<String>> {
     let result = ErrGroup::new().concurrency(readers).scope(|s| {
-        words
-            .iter()
-            .for_each(|word| s.spawn(|_| number(word).map(drop)));
+        for word in words {
+            s.spawn(|_| number(word).map(drop));
+        }
         Ok(())
     });
-    result.map_err(|error| error.into_error())
+    result.map_err(GroupError::into_error)
 }
 
 fn a_limit() {
@@ -125,7 +125,7 @@ fn save(pool: &Arc<ThreadPool>, words: &[&str; 2]) -> Result<[u32; 2], Option<St
         *second = number(words[1])?;
         Ok(())
     });
-    result.map(|()| saved).map_err(|error| error.into_error())
+    result.map(|()| saved).map_err(GroupError::into_error)
 }
 
 fn on_a_pool() {
@@ -162,7 +162,7 @@ fn scan_devices(words: &[&str]) -> Result<u32, Option<String>> {
     });
     result
         .map(|()| found.into_inner())
-        .map_err(|error| error.into_error())
+        .map_err(GroupError::into_error)
 }
 
 fn a_semaphore() {
