@@ -6,116 +6,51 @@
 //!
 //! | rayon | here |
 //! | --- | --- |
-//! | `try_for_each` | [`err_group`](crate::ErrGroupExt::err_group) |
-//! | `map(f).collect::<Result<Vec<_>, _>>()` | [`try_map_group`](crate::ErrGroupExt::try_map_group) |
-//! | `map(f).collect::<Result<(), _>>()` | [`err_group`](crate::ErrGroupExt::err_group) |
-//! | `find_map_first(Result::err)` | [`in_order`](crate::IndexedErrGroupExt::in_order) |
-//! | `map_init`, `for_each_init`, `try_for_each_init` | [`PerWorker`](#map_init-for_each_init) |
+//! | `try_for_each`, `collect::<Result<(), _>>` | [`err_group`](#try_for_each-collect) |
+//! | `collect::<Result<Vec<_>, _>>` | [`try_map_group`](#try_for_each-collect) |
+//! | a vector of `Result`s, and then the first error | [`in_order`](#the-first-error-of-a-vector) |
+//! | a vector of `Result`s, `partition_map` | [`outcome`](#all-errors-and-all-values) |
+//! | `sum`, `reduce`, `try_fold`, `try_reduce` | [`try_process_group`](#sum-fold-and-reduce) |
+//! | `collect` into another collection, `unzip` | [`try_process_group`](#maps-sets-strings-unzip) |
+//! | `unwrap` in the closure | [`?` in the closure](#unwrap-in-the-closure) |
+//! | `map_init`, `try_for_each_init` | [`PerWorker`](#map_init-try_for_each_init) |
+//! | a stop flag, `while_some` | [`CancelToken`](#a-stop-flag) |
+//! | `scope`, `in_place_scope` | [`scope`](#scope) |
+//! | `join` | [`join`](#join) |
+//! | `par_bridge` | [`par_in_order`](#par_bridge) |
+//! | `ThreadPool::install` | [the same](#threadpoolinstall), or `ErrGroup::pool` |
+//! | `with_max_len` | [the same](#with_max_len), before `with_group` |
 //! | `panic_fuse` | always |
-//! | a shared flag, `take_any_while` | [`CancelToken`](crate::CancelToken) |
-//! | `scope`, `in_place_scope` | [`scope`](crate::scope()) |
-//! | `join` | [`join`](crate::join()) |
-//! | `par_bridge` | [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) |
-//! | `ThreadPool::install` | the same, or [`ErrGroup::pool`](crate::ErrGroup::pool) |
-//! | `with_max_len` | the same, before `with_group` |
 //!
 //! What changes with all of these calls:
 //!
 //! | | rayon | here |
 //! | --- | --- | --- |
-//! | which of several errors | not specified | the first in time; after `in_order`, in iteration order |
+//! | which of several errors | not specified | the first in time, or in the order of items |
 //! | after a failure | stops as soon as possible | each other worker starts at most one more item |
 //! | items in flight then | run to their end | run to their end, and can check the token |
 //! | after a panic | the other threads go on | as after a failure |
 //! | cancellation from outside | no | [`ErrGroup::token`](crate::ErrGroup::token) |
 //! | a deadline | no | [`ErrGroup::timeout`](crate::ErrGroup::timeout) |
 //!
-//! # `try_for_each`
-//!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # let words = ["1", "2", "x", "y"];
-//! # let check = |word: &&'static str| word.parse::<i32>().map(drop).map_err(|_| *word);
-//! let result = words
-//!     .par_iter()
-//!     .try_for_each(|word| check(word));
-//! assert!(result.is_err()); // x or y
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use rayon_errgroup::prelude::*;
-//! # let words = ["1", "2", "x", "y"];
-//! # let check = |word: &&'static str| word.parse::<i32>().map(drop).map_err(|_| *word);
-//! let result = words
-//!     .par_iter()
-//!     .err_group(|word| check(word));
-//! assert!(result.is_err()); // x or y, first in time
-//! ```
-//!
-//! </td></tr></table>
-//!
-//! The first error in time is never one that was caused by another failure. For a deterministic
-//! error, here always `x`, add [`in_order`](#find_map_first).
-//!
-//! Closures that check their token can give up when another item has failed:
-//!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-//! # let blocks = [1, 2, 3, 4];
-//! let failed = AtomicBool::new(false);
-//! let result = blocks.par_iter().try_for_each(|n| {
-//!     if *n == 1 {
-//!         failed.store(true, Relaxed);
-//!         return Err("root cause");
-//!     }
-//!     if failed.load(Relaxed) {
-//!         return Err("cancelled");
-//!     }
-//!     Ok(())
-//! });
-//! assert!(result.is_err()); // one of them
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use rayon_errgroup::prelude::*;
-//! # let blocks = [1, 2, 3, 4];
-//! let blocks = blocks.par_iter();
-//! let result = blocks.try_for_each_group(|token, n| {
-//!     if *n == 1 {
-//!         return Err("root cause");
-//!     }
-//!     if token.is_cancelled() {
-//!         return Err("cancelled");
-//!     }
-//!     Ok(())
-//! });
-//! assert_eq!(result, Err("root cause"));
-//! ```
-//!
-//! </td></tr></table>
-//!
-//! # `collect` into a `Result`
+//! # `try_for_each`, `collect`
 //!
 //! <table class="pair"><tr><td>
 //!
 //! ```rust
 //! # use rayon::prelude::*;
 //! # let words = ["1", "2", "3"];
-//! let numbers = words
+//! # let check = |word: &str| word.parse::<i32>().map(drop);
+//! let checked: Result<(), _> = words
+//!     .par_iter()
+//!     .map(|word| check(word))
+//!     .collect(); // or `try_for_each`
+//! assert_eq!(checked, Ok(()));
+//!
+//! let numbers: Result<Vec<_>, _> = words
 //!     .par_iter()
 //!     .map(|word| word.parse::<i32>())
-//!     .collect::<Result<Vec<_>, _>>();
+//!     .collect();
 //! assert_eq!(numbers, Ok(vec![1, 2, 3]));
 //! ```
 //!
@@ -125,6 +60,12 @@
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
 //! # let words = ["1", "2", "3"];
+//! # let check = |word: &str| word.parse::<i32>().map(drop);
+//! let checked = words
+//!     .par_iter()
+//!     .err_group(|word| check(word));
+//! assert_eq!(checked, Ok(()));
+//!
 //! let numbers = words
 //!     .par_iter()
 //!     .try_map_group(|_, word| word.parse::<i32>());
@@ -133,26 +74,27 @@
 //!
 //! </td></tr></table>
 //!
-//! The same values; of several errors, again the first in time. If the length is known, each value
-//! is written directly to its place in one vector. rayon also collects into maps, sets and strings:
-//! for these, stay with rayon, or collect from the vector.
+//! The first error in time is returned. It is never one that was caused by another failure. The
+//! underscore is the run's token, which tells a long item that another one has failed.
+//! [`try_for_each_group`](crate::ErrGroupExt::try_for_each_group) is `err_group` with a token.
 //!
-//! # `find_map_first`
+//! # The first error of a vector
 //!
-//! With rayon alone, this call finds the first error in iteration order. Here you add `in_order()`,
-//! which also works with values.
+//! A vector of `Result`s keeps the order of the items, so the first error in it does not change
+//! from run to run. But all items run. In order the run stops at that error.
 //!
 //! <table class="pair"><tr><td>
 //!
 //! ```rust
 //! # use rayon::prelude::*;
 //! # let words = ["1", "2", "x", "y"];
-//! # let check = |word: &&'static str| word.parse::<i32>().map(drop).map_err(|_| *word);
-//! let error = words
+//! let numbers: Vec<_> = words
 //!     .par_iter()
-//!     .map(|word| check(word))
-//!     .find_map_first(Result::err);
-//! assert_eq!(error, Some("x"));
+//!     .map(|word| word.parse::<i32>().map_err(|_| word))
+//!     .collect();
+//! let numbers: Result<Vec<_>, _> =
+//!     numbers.into_iter().collect();
+//! assert_eq!(numbers, Err(&"x"));
 //! ```
 //!
 //! </td><td>
@@ -161,25 +103,228 @@
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
 //! # let words = ["1", "2", "x", "y"];
-//! # let check = |word: &&'static str| word.parse::<i32>().map(drop).map_err(|_| *word);
-//! let result = words
+//! let numbers = words
 //!     .par_iter()
 //!     .in_order()
-//!     .err_group(|word| check(word));
-//! assert_eq!(result, Err("x"));
+//!     .try_map(|_, word| {
+//!         word.parse::<i32>().map_err(|_| word)
+//!     });
+//! assert_eq!(numbers, Err(&"x"));
 //! ```
 //!
 //! </td></tr></table>
 //!
-//! rayon halves the input, so most threads start somewhere behind the failure, and their work is
-//! thrown away. In order, workers claim items from the start of the input, so only the items before
-//! the failure and those in flight run.
+//! [`in_order`](crate::IndexedErrGroupExt::in_order) combines with every other call of this crate.
+//! Workers claim items from the start of the input, so only the items before the failure and those
+//! in flight run.
 //!
-//! # `map_init`, `for_each_init`
+//! # All errors, and all values
+//!
+//! An [`Outcome`](crate::Outcome) has both, each with the index of its item.
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! use rayon::iter::Either;
+//!
+//! # let words = ["1", "x", "3", "y"];
+//! # let check = |word: &&'static str| word.parse::<i32>().map_err(|_| *word);
+//! let (values, errors): (Vec<_>, Vec<_>) = words
+//!     .par_iter()
+//!     .partition_map(|word| match check(word) {
+//!         Ok(value) => Either::Left(value),
+//!         Err(error) => Either::Right(error),
+//!     });
+//! assert_eq!(values, [1, 3]);
+//! assert_eq!(errors, ["x", "y"]); // but where?
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! use rayon_errgroup::{ErrGroup, prelude::*};
+//!
+//! # let words = ["1", "x", "3", "y"];
+//! # let check = |word: &&'static str| word.parse::<i32>().map_err(|_| *word);
+//! let group = ErrGroup::new().keep_going();
+//! let outcome = words
+//!     .par_iter()
+//!     .in_order()
+//!     .with_group(&group)
+//!     .outcome(|_, word| check(word));
+//! assert_eq!(outcome.values(), [(0, 1), (2, 3)]);
+//! assert_eq!(outcome.errors(), [(1, "x"), (3, "y")]);
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! The maps and sets of std are not indexed in rayon: write `map.into_iter().par_in_order()`. An
+//! item that a `filter_map` would drop returns `Ok(None)`.
+//!
+//! # Sum, fold and reduce
+//!
+//! The values are a parallel iterator, for any of rayon's methods. `sum::<Result<_, _>>()` becomes
+//! `sum()`. Where the `Result`s were merged by hand, the run now stops at the first failure.
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # let words = ["1", "2", "3"];
+//! let max = words
+//!     .par_iter()
+//!     .map(|word| word.parse::<u32>())
+//!     .reduce(|| Ok(0), |a, b| Ok(a?.max(b?)));
+//! assert_eq!(max, Ok(3));
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! # let words = ["1", "2", "3"];
+//! let max = words.par_iter().try_process_group(
+//!     |_, word| word.parse::<u32>(),
+//!     |numbers| numbers.reduce(|| 0, u32::max),
+//! );
+//! assert_eq!(max, Ok(3));
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! `try_fold` and `try_reduce` become `fold` and `reduce`:
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # let words = ["1", "2", "3"];
+//! let sum = words
+//!     .par_iter()
+//!     .map(|word| word.parse::<u64>())
+//!     .try_fold(|| 0, |sum, n| Ok(sum + n?))
+//!     .try_reduce(|| 0, |a, b| Ok(a + b));
+//! # let sum: Result<_, std::num::ParseIntError> = sum;
+//! assert_eq!(sum, Ok(6));
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! # let words = ["1", "2", "3"];
+//! let sum = words.par_iter().try_process_group(
+//!     |_, word| word.parse::<u64>(),
+//!     |numbers| numbers
+//!         .fold(|| 0, |sum, n| sum + n)
+//!         .reduce(|| 0, |a, b| a + b),
+//! );
+//! assert_eq!(sum, Ok(6));
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! If merging can fail, too, end with `values.map(Ok).try_reduce(zero, merge)`: the error of a
+//! merge is an inner `Result`, and a second `?` takes it.
+//!
+//! # Maps, sets, strings, `unzip`
+//!
+//! Whatever rayon can collect into. `values.flatten()` drops the `None` of a fallible `filter_map`,
+//! and `values.partition_map(f)` fills two collections.
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # use std::collections::HashMap;
+//! # let words = ["1", "2", "3"];
+//! let by_name = words
+//!     .par_iter()
+//!     .map(|word| Ok((*word, word.parse()?)))
+//!     .collect::<Result<HashMap<&str, u32>, _>>();
+//! # let by_name: Result<_, std::num::ParseIntError> = by_name;
+//! assert_eq!(by_name.unwrap()["3"], 3);
+//!
+//! let pairs = words
+//!     .par_iter()
+//!     .map(|word| Ok((*word, word.parse::<u32>()?)))
+//!     .collect::<Result<(Vec<_>, Vec<_>), _>>();
+//! # let pairs: Result<_, std::num::ParseIntError> = pairs;
+//! assert_eq!(pairs.unwrap().1, [1, 2, 3]);
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! # use std::collections::HashMap;
+//! # let words = ["1", "2", "3"];
+//! # let parse = |word: &str| word.parse::<u32>();
+//! let by_name = words.par_iter().try_process_group(
+//!     |_, word| Ok((*word, parse(word)?)),
+//!     |pairs| pairs.collect::<HashMap<_, _>>(),
+//! );
+//! # let by_name: Result<_, std::num::ParseIntError> = by_name;
+//! assert_eq!(by_name.unwrap()["3"], 3);
+//!
+//! let pairs = words.par_iter().try_process_group(
+//!     |_, word| Ok((*word, parse(word)?)),
+//!     |pairs| pairs.unzip::<_, _, Vec<_>, Vec<_>>(),
+//! );
+//! # let pairs: Result<_, std::num::ParseIntError> = pairs;
+//! assert_eq!(pairs.unwrap().1, [1, 2, 3]);
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! # `unwrap` in the closure
+//!
+//! It often stands there since `for_each`, `reduce` and `flat_map` have no place for an error. Here
+//! the closure returns it, and the panic becomes a message.
+//!
+//! <table class="pair"><tr><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # let words = ["1", "2", "3"];
+//! let twice: Vec<u32> = words
+//!     .par_iter()
+//!     .map(|word| word.parse::<u32>().unwrap())
+//!     .flat_map_iter(|n| [n, n])
+//!     .collect();
+//! assert_eq!(twice, [1, 1, 2, 2, 3, 3]);
+//! ```
+//!
+//! </td><td>
+//!
+//! ```rust
+//! # use rayon::prelude::*;
+//! # use rayon_errgroup::prelude::*;
+//! # let words = ["1", "2", "3"];
+//! let twice = words.par_iter().try_process_group(
+//!     |_, word| word.parse::<u32>(),
+//!     |numbers| numbers
+//!         .flat_map_iter(|n| [n, n])
+//!         .collect::<Vec<_>>(),
+//! );
+//! assert_eq!(twice, Ok(vec![1, 1, 2, 2, 3, 3]));
+//! ```
+//!
+//! </td></tr></table>
+//!
+//! A panic that happens all the same cancels the run, and resumes in the caller. With
+//! [`catch_panics`](crate::ErrGroup::catch_panics) it is an error: no `catch_unwind` is needed.
+//!
+//! # `map_init`, `try_for_each_init`
 //!
 //! A state for each worker: a connection, a parser, a buffer. rayon calls `init` once for each
-//! leaf, and a run has many more leaves than threads. A [`PerWorker`](crate::PerWorker) has no more
-//! states than items that run at once, its `init` may fail, and the states are given back.
+//! leaf, and a run has many more leaves than threads. A [`PerWorker`](crate::PerWorker) makes no
+//! more states than items that run at once. Its `init` may fail, and the states are given back.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -199,7 +344,6 @@
 //!     },
 //! );
 //! assert_eq!(result, Ok(()));
-//! // They cannot be closed: they were dropped.
 //! ```
 //!
 //! </td><td>
@@ -211,69 +355,25 @@
 //! # impl Connection {
 //! #     fn open() -> Result<Self, String> { Ok(Connection) }
 //! #     fn insert(&mut self, _: &i32) -> Result<(), String> { Ok(()) }
-//! #     fn close(self) -> Result<(), String> { Ok(()) }
 //! # }
-//! # fn main() -> Result<(), String> {
 //! # let rows = [1, 2, 3];
-//! let connections = PerWorker::new(|| Connection::open());
-//! rows.par_iter().err_group(|row| {
+//! let connections = PerWorker::new(Connection::open);
+//! let result = rows.par_iter().err_group(|row| {
 //!     connections.with(|c| c.insert(row))
-//! })?;
-//! for connection in connections.into_states() {
-//!     connection.close()?;
-//! }
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! </td></tr></table>
-//!
-//! Do not put `map_init` before `in_order`: there every item is a leaf of its own, and has an
-//! `init` of its own.
-//!
-//! # `panic_fuse`
-//!
-//! A panic always cancels a run here, without an adaptor. As with rayon, its payload is resumed in
-//! the caller, whatever else has failed. With [`catch_panics`](crate::ErrGroup::catch_panics) it
-//! becomes an error:
-//!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use std::panic::catch_unwind;
-//! let result = catch_unwind(|| {
-//!     (0..1000)
-//!         .into_par_iter()
-//!         .panic_fuse()
-//!         .for_each(|n| assert_ne!(n, 7));
 //! });
-//! assert!(result.is_err());
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
-//! let group = ErrGroup::new().catch_panics();
-//! let result = (0..1000)
-//!     .into_par_iter()
-//!     .with_group(&group)
-//!     .err_group(|n| {
-//!         assert_ne!(n, 7);
-//!         Ok::<_, String>(())
-//!     });
-//! assert!(matches!(result, Err(GroupError::Panicked(_))));
+//! assert_eq!(result, Ok(()));
+//! assert!(connections.into_states().len() >= 1);
 //! ```
 //!
 //! </td></tr></table>
 //!
-//! # A flag of your own
+//! Before `in_order` each chunk would have a `map_init` of its own. A state must be `Send`, since the
+//! next item that uses it may run on another thread.
 //!
-//! An iterator that is cut short by
-//! [`take_any_while`](rayon::iter::ParallelIterator::take_any_while) looks like a complete one.
-//! Here a cancelled run returns an error, unless every item ran anyway.
+//! # A stop flag
+//!
+//! What was ready when the flag was set is kept. `while_some` does not tell whether the run was
+//! complete. Here the outcome does, and closures that take long can check the token.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -283,9 +383,14 @@
 //! let stop = AtomicBool::new(false);
 //! let halves: Vec<u32> = (0..10_000)
 //!     .into_par_iter()
-//!     .take_any_while(|_| !stop.load(Relaxed))
-//!     .inspect(|_| stop.store(true, Relaxed))
-//!     .map(|n: u32| n / 2)
+//!     .map(|n: u32| {
+//!         if stop.load(Relaxed) {
+//!             return None;
+//!         }
+//!         stop.store(true, Relaxed); // by Ctrl-C
+//!         Some(n / 2)
+//!     })
+//!     .while_some()
 //!     .collect();
 //! assert!(halves.len() < 10_000); // but why?
 //! ```
@@ -294,22 +399,25 @@
 //!
 //! ```rust
 //! # use rayon::prelude::*;
-//! # use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, prelude::*};
+//! # use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
 //! let stop = CancelToken::new();
 //! let group = ErrGroup::new().token(&stop);
-//! let halves = (0..10_000)
+//! let outcome = (0..10_000)
 //!     .into_par_iter()
+//!     .in_order()
 //!     .with_group(&group)
-//!     .try_map(|_, n: u32| {
+//!     .outcome(|_, n: u32| {
 //!         stop.cancel_with("Ctrl-C");
 //!         Ok::<_, String>(n / 2)
 //!     });
-//! let Err(GroupError::Cancelled(why)) = halves
-//!     else { unreachable!() };
-//! assert!(matches!(why.cause().root(), Cause::Requested(_)));
+//! assert!(outcome.to_string().ends_with("Ctrl-C"));
+//! assert!(!outcome.values().is_empty());
 //! ```
 //!
 //! </td></tr></table>
+//!
+//! Other calls return [`GroupError::Cancelled`](crate::GroupError::Cancelled) then, unless every
+//! item ran anyway.
 //!
 //! # `scope`
 //!
@@ -320,21 +428,23 @@
 //! <table class="pair"><tr><td>
 //!
 //! ```rust
-//! # use std::sync::OnceLock;
+//! # use std::sync::Mutex;
 //! # let load = || Err("no disk");
 //! # let probe = || Ok(());
-//! let failure = OnceLock::new();
+//! let failure = Mutex::new(None);
 //! rayon::scope(|s| {
 //!     for task in [load, probe] {
 //!         let failure = &failure;
 //!         s.spawn(move |_| {
 //!             if let Err(error) = task() {
-//!                 _ = failure.set(error);
+//!                 failure.lock().unwrap()
+//!                     .get_or_insert(error);
 //!             }
 //!         });
 //!     }
 //! });
-//! assert_eq!(failure.get(), Some(&"no disk"));
+//! let failure = failure.into_inner().unwrap();
+//! assert_eq!(failure, Some("no disk"));
 //! ```
 //!
 //! </td><td>
@@ -357,92 +467,12 @@
 //! - Tasks that have not started when one fails are dropped; rayon's scope runs them, even after a
 //!   panic.
 //! - Running tasks see the failure through [`Scope::token`](crate::Scope::token).
+//! - With [`keep_going`](crate::ErrGroup::keep_going) all errors are returned, sorted by the order
+//!   in which the tasks were spawned: [`GroupError::Several`](crate::GroupError::Several).
 //! - The body may fail, too. It runs on the calling thread, like that of rayon's `in_place_scope`,
 //!   so neither it nor its value needs to be `Send`.
 //! - With a [`concurrency`](crate::ErrGroup::concurrency), [`spawn`](crate::Scope::spawn) waits for
 //!   a permit, so a body that reads a long list never runs far ahead of its tasks (backpressure).
-//!
-//! ## `in_place_scope`
-//!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use std::rc::Rc;
-//! let name = Rc::new(String::from("batch"));
-//! let mut done = false;
-//! let name = rayon::in_place_scope(|s| {
-//!     s.spawn(|_| done = true);
-//!     Rc::clone(&name)
-//! });
-//! assert!(done);
-//! assert_eq!(*name, "batch");
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon_errgroup::scope;
-//! # use std::rc::Rc;
-//! let name = Rc::new(String::from("batch"));
-//! let mut done = false;
-//! let name = scope(|s| {
-//!     s.spawn(|_| Ok(done = true));
-//!     Ok::<_, String>(Rc::clone(&name))
-//! });
-//! assert!(done);
-//! assert_eq!(*name.unwrap(), "batch");
-//! ```
-//!
-//! </td></tr></table>
-//!
-//! ## All errors, not one
-//!
-//! With rayon, tasks send their errors over a channel, in any order. Here a scope that [keeps
-//! going](crate::ErrGroup::keep_going) returns all of them, sorted by the order in which the tasks
-//! were spawned. If the tasks are of one kind and have values, use an [`Outcome`](crate::Outcome):
-//! it has all errors and all values, sorted by index.
-//!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use std::sync::mpsc;
-//! # let words = ["1", "x", "y"];
-//! # let check = |word: &'static str| word.parse::<i32>().map_err(|_| word);
-//! let (sender, errors) = mpsc::channel();
-//! rayon::scope(|s| {
-//!     for word in words {
-//!         let sender = sender.clone();
-//!         s.spawn(move |_| {
-//!             if let Err(error) = check(word) {
-//!                 sender.send(error).unwrap();
-//!             }
-//!         });
-//!     }
-//! });
-//! drop(sender);
-//! assert_eq!(errors.iter().count(), 2);
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon_errgroup::{ErrGroup, GroupError};
-//! # let words = ["1", "x", "y"];
-//! # let check = |word: &'static str| word.parse::<i32>().map_err(|_| word);
-//! let group = ErrGroup::new().keep_going();
-//! let result = group.scope(|s| {
-//!     for word in words {
-//!         s.spawn(move |_| check(word).map(drop));
-//!     }
-//!     Ok(())
-//! });
-//! let Err(GroupError::Several(failures)) = result
-//!     else { unreachable!() };
-//! let errors: Vec<_> = failures.into_iter().collect();
-//! assert_eq!(errors, [(1, "x"), (2, "y")]);
-//! ```
-//!
-//! </td></tr></table>
 //!
 //! # `join`
 //!
@@ -524,49 +554,16 @@
 //!
 //! `par_bridge().err_group(f)` works as well, and with either call an infinite iterator ends at the
 //! first failure. As with `par_bridge`, an item does not wait for the items after it: what was read
-//! is run while `next` blocks.
+//! is run while `next` blocks. For values that go to one consumer, such as a file, there is
+//! [`try_stream`](crate::InOrder::try_stream): no channel, and no sorting by index.
 //!
 //! # `ThreadPool::install`
 //!
-//! All calls run on the current pool, so `install` works as before. A group with a `concurrency`
-//! has its own pool, which is created once, with the group; a group with a
-//! [`pool`](crate::ErrGroup::pool) uses one of yours. Only the items move to it: the body of a
-//! scope and the sink of a stream stay on the calling thread.
-//!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use rayon::{ThreadPoolBuilder, prelude::*};
-//! # fn main() -> Result<(), rayon::ThreadPoolBuildError> {
-//! # let words = ["1", "2", "3"];
-//! # let check = |word: &&str| word.parse::<i32>().map(drop);
-//! let pool = ThreadPoolBuilder::new()
-//!     .num_threads(4)
-//!     .build()?;
-//! let result = pool.install(|| {
-//!     words.par_iter().try_for_each(check)
-//! });
-//! assert!(result.is_ok());
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use rayon_errgroup::{ErrGroup, prelude::*};
-//! # let words = ["1", "2", "3"];
-//! # let check = |word: &&str| word.parse::<i32>().map(drop);
-//! let group = ErrGroup::new().concurrency(4);
-//! let result = words
-//!     .par_iter()
-//!     .with_group(&group)
-//!     .err_group(check);
-//! assert!(result.is_ok());
-//! ```
-//!
-//! </td></tr></table>
+//! All calls run on the current pool, so `pool.install(|| words.par_iter().err_group(check))` works
+//! as before. A group with a [`concurrency`](crate::ErrGroup::concurrency) has its own pool, which
+//! is created once, with the group; a group with a [`pool`](crate::ErrGroup::pool) uses one of
+//! yours. Only the items move to it: the body of a scope and the sink of a stream stay on the
+//! calling thread, and need not be `Send`.
 //!
 //! # `with_max_len`
 //!
@@ -574,51 +571,13 @@
 //! `with_max_len(1)`. It is a method of the iterator, so it comes before `with_group`. (In order it
 //! is not needed: slow items are claimed one by one.)
 //!
-//! <table class="pair"><tr><td>
-//!
-//! ```rust
-//! # use rayon::{ThreadPoolBuilder, prelude::*};
-//! # use std::sync::Barrier;
-//! # let pool = ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-//! let all_four = Barrier::new(4);
-//! pool.install(|| {
-//!     (0..4)
-//!         .into_par_iter()
-//!         .with_max_len(1)
-//!         .for_each(|_| _ = all_four.wait());
-//! });
-//! ```
-//!
-//! </td><td>
-//!
-//! ```rust
-//! # use rayon::prelude::*;
-//! # use rayon_errgroup::{ErrGroup, prelude::*};
-//! # use std::sync::Barrier;
-//! # let group = ErrGroup::new().concurrency(4);
-//! let all_four = Barrier::new(4);
-//! let result = (0..4)
-//!     .into_par_iter()
-//!     .with_max_len(1)
-//!     .with_group(&group)
-//!     .err_group(|_| {
-//!         all_four.wait();
-//!         Ok::<_, String>(())
-//!     });
-//! assert!(result.is_ok());
-//! ```
-//!
-//! </td></tr></table>
-//!
 //! # When to stay with rayon
 //!
 //! - No item can fail, and the run is never cancelled: `for_each`, `collect`.
-//! - `try_fold`, `try_reduce`: this crate has no counterpart. If the values are few, use
-//!   `try_map_group` and a loop.
 //! - `find_any`, `find_map_any`, `any`, `all`: a match is not a failure. (If it should cancel the
 //!   other items: [recipe](crate::guide::recipes#the-first-success-wins).)
 //! - Closures that return an `Option` or a `ControlFlow`: `try_for_each` takes them.
-//! - Two tasks whose results are both needed: `join`, then `?` on each result.
+//! - Two tasks of which both errors are wanted: `join`.
 //! - `spawn` without a scope, for work that outlives its caller; `broadcast`.
 //! - A hundred quick items, in a run that is repeated often: a run allocates once, so `err_group`
 //!   takes up to twice as long as `try_for_each`.

@@ -4,7 +4,7 @@
 //! | page | for users of |
 //! | --- | --- |
 //! | [Coming from Go](from_go) | `golang.org/x/sync/errgroup` and `context` |
-//! | [Coming from rayon](from_rayon) | `try_for_each`, `collect` into a `Result`, `scope` |
+//! | [Coming from rayon](from_rayon) | `try_for_each`, `collect` into a `Result`, `reduce`, `scope` |
 //! | [Coming from tokio's `CancellationToken`](from_tokio) | `tokio_util::sync`, `TaskTracker`, `JoinSet` |
 //!
 //! The [recipes] are for jobs where the obvious code hangs, loses data or does not compile:
