@@ -7,3 +7,4 @@ mod loader;
 mod ndjson_pipeline;
 mod program;
 mod service_start;
+mod word_count;
