@@ -367,8 +367,8 @@
 //!
 //! </td></tr></table>
 //!
-//! Before `in_order` each chunk would have a `map_init` of its own. A state must be `Send`, since the
-//! next item that uses it may run on another thread.
+//! Before `in_order` each chunk would have a `map_init` of its own. A state must be `Send`, since
+//! the next item that uses it may run on another thread.
 //!
 //! # A stop flag
 //!
