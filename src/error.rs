@@ -16,7 +16,8 @@ use crate::token::Cancelled;
 /// [`source`](std::error::Error::source), and reporters such as `anyhow` print both. To get the
 /// error itself use [`into_error`](GroupError::into_error) or [`flatten`](GroupError::flatten).
 ///
-/// [`Cancelled`] and [`Panicked`] convert into it, so `?` turns either into a `GroupError`.
+/// [`Cancelled`] and [`Panicked`] convert into it, so `?` turns either into a `GroupError`. For `?`
+/// with the error types of a program see [the guide](crate::guide::errors).
 ///
 /// # Examples
 ///

@@ -7,6 +7,9 @@
 //! | [Coming from rayon](from_rayon) | `try_for_each`, `collect` into a `Result`, `reduce`, `scope` |
 //! | [Coming from tokio's `CancellationToken`](from_tokio) | `tokio_util::sync`, `TaskTracker`, `JoinSet` |
 //!
+//! [Errors](errors): `?` with `anyhow`, boxes, `io::Error` and an enum, and type annotations that
+//! the compiler asks for.
+//!
 //! The [recipes] are for jobs where the obvious code hangs, loses data or does not compile:
 //!
 //! - [a child process](recipes#a-child-process),
@@ -23,6 +26,7 @@
 //! `cargo test` compiles and runs the examples on these pages that need only this crate and rayon.
 //! Go code is not run, nor is code that needs tokio.
 
+pub mod errors;
 pub mod from_go;
 pub mod from_rayon;
 pub mod from_tokio;
