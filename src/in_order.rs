@@ -8,7 +8,7 @@ use crate::group::ErrGroup;
 use crate::outcome::Outcome;
 use crate::run::Run;
 use crate::token::CancelToken;
-use crate::values::Values;
+use crate::values::{Values, process_partial};
 use crate::with_group::WithGroup;
 
 /// An input whose items run in parallel, and whose run answers as the sequential loop would: the
@@ -588,6 +588,57 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         let run = group.start();
         let result = run.with_body(|| body(Values::new(source, &run, Some(group), &f)));
         group.finish(run, result)
+    }
+
+    /// As [`try_process`](#method.try_process), and returns what the body made of the values also
+    /// if the run has failed or was cancelled.
+    ///
+    /// For a search that may be stopped, and then shows what it has found. The body sees the values
+    /// of the items that ended before the run was stopped. Its result is `None` if it panicked.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_process`](#method.try_process).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_process`](#method.try_process), beside the result of the body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
+    ///
+    /// let stop = CancelToken::new();
+    /// let group = ErrGroup::new().token(&stop);
+    /// let files = (0..1000).into_par_iter().in_order().with_group(&group);
+    /// let (found, result) = files.try_process_partial(
+    ///     |_, file| {
+    ///         if file == 100 { stop.cancel(); }
+    ///         Ok::<_, std::io::Error>(file)
+    ///     },
+    ///     |files| files.filter(|file| file % 7 == 0).collect::<Vec<_>>(),
+    /// );
+    /// assert!(result.is_err(), "it was stopped");
+    /// assert!(found.unwrap().starts_with(&[0, 7, 14, 21]));
+    /// ```
+    pub fn try_process_partial<F, T, E, B, R>(
+        self,
+        f: F,
+        body: B,
+    ) -> (Option<R>, Result<(), GroupError<E>>)
+    where
+        F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+        B: FnOnce(Values<'_, InOrder<S>, F, E>) -> R,
+    {
+        let (source, group) = (self.source, self.group);
+        let run = group.start();
+        process_partial(group, run, |run| {
+            body(Values::new(source, run, Some(group), &f))
+        })
     }
 
     /// Calls `f` for every item in parallel, under the group's policy, and gives the values to

@@ -1,14 +1,17 @@
 //! `Values`: the values of a run, as a parallel iterator.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::UnindexedConsumer;
 
 use crate::engine::claim::source::Ordered;
 use crate::engine::{claim, through};
+use crate::error::GroupError;
 use crate::group::ErrGroup;
 use crate::in_order::InOrder;
+use crate::panic::{drop_catching, drop_payload};
 use crate::run::Run;
 use crate::token::CancelToken;
 
@@ -101,6 +104,24 @@ where
 
     fn drive_unindexed<C: UnindexedConsumer<T>>(self, consumer: C) -> C::Result {
         self.start(|items, run, f| claim::reduce::consume(items.source, run, f, consumer))
+    }
+}
+
+/// Calls `body`, ends the run, and keeps what the body returned in any case.
+pub(crate) fn process_partial<R, E>(
+    group: &ErrGroup,
+    run: Run<E>,
+    body: impl FnOnce(&Run<E>) -> R,
+) -> (Option<R>, Result<(), GroupError<E>>) {
+    let mut kept = None;
+    let ended = run.with_body(|| kept = Some(body(&run)));
+    match catch_unwind(AssertUnwindSafe(|| group.finish(run, ended))) {
+        Ok(result) => (kept, result),
+        Err(payload) => {
+            // Not while the panic unwinds: its drop may panic, too.
+            drop_payload(drop_catching(kept));
+            resume_unwind(payload)
+        }
     }
 }
 

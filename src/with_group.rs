@@ -6,7 +6,7 @@ use crate::engine::steal;
 use crate::error::GroupError;
 use crate::group::ErrGroup;
 use crate::token::CancelToken;
-use crate::values::Values;
+use crate::values::{Values, process_partial};
 
 /// An iterator together with the policy of its run.
 ///
@@ -197,5 +197,51 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         let run = group.start_keeping_errors();
         let result = run.with_body(|| body(Values::new(source, &run, Some(group), &f)));
         group.finish(run, result)
+    }
+
+    /// As [`try_process`](#method.try_process-1), and returns what the body made of the values also
+    /// if the run has failed or was cancelled.
+    ///
+    /// For a search that may be stopped, and then shows what it has found. The body sees the values
+    /// of the items that ended before the run was stopped. Its result is `None` if it panicked.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_process`](#method.try_process-1).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_process`](#method.try_process-1), beside the result of the body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{ErrGroup, prelude::*};
+    ///
+    /// let group = ErrGroup::new().keep_going();
+    /// let (sum, result) = ["1", "x", "3"].par_iter().with_group(&group).try_process_partial(
+    ///     |_, word| word.parse::<u32>(),
+    ///     |numbers| numbers.sum::<u32>(),
+    /// );
+    /// assert_eq!(sum, Some(4));
+    /// assert!(result.is_err());
+    /// ```
+    pub fn try_process_partial<F, T, E, B, R>(
+        self,
+        f: F,
+        body: B,
+    ) -> (Option<R>, Result<(), GroupError<E>>)
+    where
+        F: Fn(&CancelToken, I::Item) -> Result<T, E> + Sync + Send,
+        T: Send,
+        E: Send,
+        B: FnOnce(Values<'_, I, F, E>) -> R,
+    {
+        let (source, group) = (self.source, self.group);
+        let run = group.start_keeping_errors();
+        process_partial(group, run, |run| {
+            body(Values::new(source, run, Some(group), &f))
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::Range;
 
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
@@ -35,12 +36,7 @@ pub(crate) const SHAPES: &[Shape] = &[
         Some(some_of_the_items),
     ),
     direct("J", 25, stopped),
-    contorted(
-        "J",
-        4,
-        "the values so far go on in parallel",
-        Some(stopped_and_processed),
-    ),
+    direct("J", 4, stopped_and_processed),
     direct("K", 7, an_unwrap),
     direct("K", 2, an_unwrap_before_a_reduction),
     contorted(
@@ -217,23 +213,26 @@ fn stopped() {
     assert!((1..1000).contains(&outcome.into_values().len()));
 }
 
-// czkawka: `while_some` in the middle of a chain. What the body makes of the values so far must be
-// carried out of it, since the call returns the cancellation.
-fn stopped_and_processed() {
-    let stop = CancelToken::new();
-    let mut kept: Vec<u32> = Vec::new();
-    let files = (0..1000)
+// czkawka: `while_some` in the middle of a chain, behind which the values so far go on in parallel.
+fn twice(numbers: Range<u32>, stop: &CancelToken) -> Vec<u32> {
+    let (values, _) = numbers
         .into_par_iter()
-        .with_group(&ErrGroup::new().token(&stop))
-        .try_process(
+        .with_group(&ErrGroup::new().token(stop))
+        .try_process_partial(
             |_, n| {
-                stop.cancel();
+                if n == 700 {
+                    stop.cancel();
+                }
                 Ok::<_, Infallible>(n)
             },
-            |values| kept = values.flat_map_iter(|n| [n, n]).collect(),
+            |values| values.flat_map_iter(|n| [n, n]).collect(),
         );
-    assert!(files.is_err());
-    assert!((2..2000).contains(&kept.len()));
+    values.unwrap()
+}
+
+fn stopped_and_processed() {
+    assert_eq!(twice(0..2, &CancelToken::new()), [0, 0, 1, 1]);
+    assert!((2..2000).contains(&twice(0..1000, &CancelToken::new()).len()));
 }
 
 // lighthouse, risc0, typst, rerun and others unwrap in a function that can return an error.

@@ -23,13 +23,13 @@
 //! | G: a `Vec<Result<_, _>>`, since all errors are wanted | 10 | 9 | 1 | 0 |
 //! | H: a `Vec<Result<_, _>>`, and then the first error | 12 | 8 | 1 | 3 |
 //! | I: `partition_map` of `Result`s | 6 | 3 | 3 | 0 |
-//! | J: a stop flag, and the values so far are kept | 29 | 25 | 4 | 0 |
+//! | J: a stop flag, and the values so far are kept | 29 | 29 | 0 | 0 |
 //! | K: `unwrap` in the closure | 15 | 13 | 2 | 0 |
 //! | L: `join` of two `Result`s | 16 | 15 | 0 | 1 |
 //! | M: `scope`, with a slot for the error | 18 | 15 | 3 | 0 |
 //! | N: `spawn` without a scope, and a channel | 27 | 1 | 9 | 17 |
 //! | O: values for one consumer | 12 | 8 | 4 | 0 |
-//! | sum | 364 | 306 | 36 | 22 |
+//! | sum | 364 | 310 | 32 | 22 |
 //!
 //! 47 of the direct ones must build without threads, too: `serial.rs` is compiled with either
 //! prelude.
