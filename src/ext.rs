@@ -8,7 +8,7 @@ use crate::group::ErrGroup;
 use crate::in_order::InOrder;
 use crate::run::Run;
 use crate::token::CancelToken;
-use crate::values::Values;
+use crate::values::{Values, process};
 use crate::with_group::WithGroup;
 
 /// Go's errgroup on every rayon parallel iterator.
@@ -252,7 +252,7 @@ pub trait ErrGroupExt: ParallelIterator {
         B: FnOnce(Values<'_, Self, F, E>) -> R,
     {
         let run = Run::bare();
-        let result = run.with_body(|| body(Values::new(self, &run, None, &f)));
+        let result = process(self, &run, None, &f, body);
         run.finish(result).into_bare()
     }
 

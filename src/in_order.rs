@@ -8,7 +8,7 @@ use crate::group::ErrGroup;
 use crate::outcome::Outcome;
 use crate::run::Run;
 use crate::token::CancelToken;
-use crate::values::{Values, process_partial};
+use crate::values::{Values, finish_partial, process};
 use crate::with_group::WithGroup;
 
 /// An input whose items run in parallel, and whose run answers as the sequential loop would: the
@@ -227,10 +227,10 @@ impl<S: Ordered> InOrder<S> {
     /// `fold`, `reduce` and `collect` make of the values is in the order of the items; the threads
     /// join their parts as they go.
     ///
-    /// A short circuit (`any`, `find_first`, `take_any`) stops the run: at most what is in flight
-    /// runs behind the match. An error there may still be the result, and so it may in the
-    /// items before which the sequential loop would have stopped. `find_last` runs all items, since
-    /// they start in ascending order.
+    /// A short circuit (`any`, `find_first`, `take_any`) ends the run at the match: after it, only
+    /// the chunks that were claimed before run to their end. All items before the match run, so an
+    /// error there is the result, as in the loop. An error behind it, in one of those chunks, may be
+    /// the result, too, where the loop would have ended with the match. `find_last` runs all items.
     ///
     /// # Cancellation
     ///
@@ -287,7 +287,7 @@ impl<S: Ordered> InOrder<S> {
         B: FnOnce(Values<'_, Self, F, E>) -> R,
     {
         let run = Run::bare();
-        let result = run.with_body(|| body(Values::new(self, &run, None, &f)));
+        let result = process(self, &run, None, &f, body);
         run.finish(result).into_bare()
     }
 
@@ -586,7 +586,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     {
         let (source, group) = (self.source, self.group);
         let run = group.start();
-        let result = run.with_body(|| body(Values::new(source, &run, Some(group), &f)));
+        let result = process(source, &run, Some(group), &f, body);
         group.finish(run, result)
     }
 
@@ -636,8 +636,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     {
         let (source, group) = (self.source, self.group);
         let run = group.start();
-        process_partial(group, run, |run| {
-            body(Values::new(source, run, Some(group), &f))
+        finish_partial(group, run, |run| {
+            process(source, run, Some(group), &f, body)
         })
     }
 

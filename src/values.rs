@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
 
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::UnindexedConsumer;
@@ -13,6 +14,7 @@ use crate::group::ErrGroup;
 use crate::in_order::InOrder;
 use crate::panic::{drop_catching, drop_payload};
 use crate::run::Run;
+use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
 
 /// The values of a run: a rayon [`ParallelIterator`], for the body of `try_process_group` or
@@ -43,39 +45,62 @@ use crate::token::CancelToken;
 /// ```
 #[must_use = "nothing runs until one of rayon's methods consumes it"]
 pub struct Values<'v, I, F, E> {
-    source: I,
+    /// `None` once it is consumed.
+    source: Option<I>,
+    /// Takes the source back if the body panics before it is consumed.
+    back: &'v Mutex<Option<I>>,
     run: &'v Run<E>,
     group: Option<&'v ErrGroup>,
     f: &'v F,
 }
 
-impl<'v, I, F, E> Values<'v, I, F, E> {
-    pub(crate) fn new(source: I, run: &'v Run<E>, group: Option<&'v ErrGroup>, f: &'v F) -> Self {
-        Values {
-            source,
-            run,
-            group,
-            f,
+/// Calls `body` with the values of `source`. `None` if it panicked.
+pub(crate) fn process<I, F, E, R>(
+    source: I,
+    run: &Run<E>,
+    group: Option<&ErrGroup>,
+    f: &F,
+    body: impl FnOnce(Values<'_, I, F, E>) -> R,
+) -> Option<R> {
+    let back = Mutex::new(None);
+    let values = Values {
+        source: Some(source),
+        back: &back,
+        run,
+        group,
+        f,
+    };
+    let result = run.with_body(|| body(values));
+    let unused = lock(&back).take();
+    run.drop_value(unused);
+    result
+}
+
+impl<I, F, E> Drop for Values<'_, I, F, E> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // Not dropped while the panic unwinds: the drop of an item may panic, too.
+            *lock(self.back) = self.source.take();
         }
     }
+}
 
+impl<'v, I, F, E> Values<'v, I, F, E> {
     /// Starts the items, on the threads of the group. The body itself stays where it is.
-    fn start<R: Send>(self, drive: impl FnOnce(I, &'v Run<E>, &'v F) -> R + Send) -> R
+    fn start<R: Send>(mut self, drive: impl FnOnce(I, &'v Run<E>, &'v F) -> R + Send) -> R
     where
         I: Send,
         F: Sync,
         E: Send,
     {
-        let Values {
-            source,
-            run,
-            group,
-            f,
-        } = self;
-        match group {
+        let (run, group, f) = (self.run, self.group, self.f);
+        let Some(source) = self.source.take() else {
+            unreachable!("the values are consumed once")
+        };
+        run.drive_for_body(|| match group {
             Some(group) => group.install(|| drive(source, run, f)),
             None => drive(source, run, f),
-        }
+        })
     }
 }
 
@@ -107,14 +132,14 @@ where
     }
 }
 
-/// Calls `body`, ends the run, and keeps what the body returned in any case.
-pub(crate) fn process_partial<R, E>(
+/// Ends the run, and keeps what the body returned in any case.
+pub(crate) fn finish_partial<R, E>(
     group: &ErrGroup,
     run: Run<E>,
-    body: impl FnOnce(&Run<E>) -> R,
+    process: impl FnOnce(&Run<E>) -> Option<R>,
 ) -> (Option<R>, Result<(), GroupError<E>>) {
-    let mut kept = None;
-    let ended = run.with_body(|| kept = Some(body(&run)));
+    let kept = process(&run);
+    let ended = kept.is_some().then_some(());
     match catch_unwind(AssertUnwindSafe(|| group.finish(run, ended))) {
         Ok(result) => (kept, result),
         Err(payload) => {

@@ -6,7 +6,7 @@ use crate::engine::steal;
 use crate::error::GroupError;
 use crate::group::ErrGroup;
 use crate::token::CancelToken;
-use crate::values::{Values, process_partial};
+use crate::values::{Values, finish_partial, process};
 
 /// An iterator together with the policy of its run.
 ///
@@ -195,7 +195,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     {
         let (source, group) = (self.source, self.group);
         let run = group.start_keeping_errors();
-        let result = run.with_body(|| body(Values::new(source, &run, Some(group), &f)));
+        let result = process(source, &run, Some(group), &f, body);
         group.finish(run, result)
     }
 
@@ -240,8 +240,8 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     {
         let (source, group) = (self.source, self.group);
         let run = group.start_keeping_errors();
-        process_partial(group, run, |run| {
-            body(Values::new(source, run, Some(group), &f))
+        finish_partial(group, run, |run| {
+            process(source, run, Some(group), &f, body)
         })
     }
 }

@@ -27,7 +27,7 @@ use crate::token::CancelToken;
 ///
 /// # Panics
 ///
-/// If the iterator, `base` or `f` does: see [`Run::body_panicked`].
+/// If the iterator, `base` or `f` does: see [`Run::drive_for_body`].
 pub(crate) fn consume<I, F, T, C, E>(items: I, run: &Run<E>, f: &F, base: C) -> C::Result
 where
     I: ParallelIterator,
@@ -37,7 +37,16 @@ where
     E: Send,
 {
     let grace_period = GracePeriod::of(run);
-    let spare = base.split_off_left();
+    // A panic must not drop the items while it unwinds: the drop of one may panic, too.
+    let spare = catch_unwind(AssertUnwindSafe(|| base.split_off_left()));
+    let spare = match spare {
+        Ok(spare) => spare,
+        Err(payload) => {
+            run.abandoned(payload, false);
+            run.drop_value(items);
+            resume_unwind(Box::new(Abandoned))
+        }
+    };
     let leaf = Leaf {
         fuse: PanicFuse::new(&grace_period),
         f,
@@ -163,6 +172,10 @@ impl<'r, F, E: Send> Leaf<'r, F, E> {
         // Recorded at once, and not after the items are dropped, which may take long.
         let folded = match folded {
             Ok(base) => {
+                if closure.take() {
+                    // The base is another run, which has caught the panic.
+                    run.panic_in_flight();
+                }
                 match end {
                     LeafEnd::Complete => {}
                     LeafEnd::Cancelled => self.mark_incomplete(&base),

@@ -2,6 +2,7 @@
 #![cfg(panic = "unwind")]
 
 mod body;
+mod chains;
 #[expect(dead_code, reason = "not all of the helpers are needed here")]
 #[path = "../common/mod.rs"]
 mod common;

@@ -21,7 +21,7 @@ use crate::run::Run;
 use crate::sync::pool::{WORKERS, become_worker};
 use crate::sync::{Mutex, explore, lock, thread};
 use crate::token::CancelToken;
-use crate::values::Values;
+use crate::values::process;
 
 const SCHEDULES: usize = 20_000;
 
@@ -131,8 +131,9 @@ fn values_are_reduced_in_order() {
             let f = |_: &CancelToken, n| work(&ran, failing, n);
             let result = end(run(None, 1), |run| {
                 let items = InOrder::new((0..6_usize).into_par_iter());
-                let values = Values::new(items, run, None, &f).map(|n| vec![n]);
-                Some(values.reduce(Vec::new, append))
+                process(items, run, None, &f, |values| {
+                    values.map(|n| vec![n]).reduce(Vec::new, append)
+                })
             });
             match expected {
                 Ok(values) => assert_eq!(result.ok().as_deref(), Some(values)),
@@ -154,7 +155,9 @@ fn a_match_ends_a_reduction() {
         let result = end(run(None, 1), |run| {
             // Endless: it ends only if a worker sees that nothing more is wanted.
             let items = InOrder::new(Sequential(0..));
-            Some(Values::new(items, run, None, &f).find_first(|n| *n == 3))
+            process(items, run, None, &f, |values| {
+                values.find_first(|n| *n == 3)
+            })
         });
         assert_eq!(result.ok(), Some(Some(3)));
         assert_ran(&ran, 4);

@@ -53,7 +53,16 @@ where
 
         fn callback<S: Source<Item = I>>(self, source: S) -> C::Result {
             let ConsumeAll { run, f, base } = self;
-            let reduction = Reduction::new(run, base, pool::current_num_threads());
+            let new = || Reduction::new(run, base, pool::current_num_threads());
+            let reduction = match catch_unwind(AssertUnwindSafe(new)) {
+                Ok(reduction) => reduction,
+                Err(payload) => {
+                    // Not while the panic unwinds: the drop of an item may panic, too.
+                    run.abandoned(payload, false);
+                    run.drop_value(source);
+                    resume_unwind(Box::new(Abandoned))
+                }
+            };
             let queue = Engine::of(run, f, source, Reduce::rest(&reduction)).join();
             let (_, _, leftover) = queue.into_parts();
             leftover.drop_in(run);
@@ -71,6 +80,8 @@ struct Reduction<'r, C: UnindexedConsumer<T>, T, E> {
     joins: Joins<C::Result>,
     /// With fewer consumers in stock, a worker splits off more.
     low: usize,
+    /// Whether there is more than one worker.
+    has_others: bool,
 }
 
 struct Stock<C> {
@@ -99,6 +110,7 @@ where
             run,
             joins: Joins::new(),
             low,
+            has_others: workers > 1,
             stock: Mutex::new(Stock {
                 consumers: (0..2 * low).map(|_| splitter.next()).collect(),
                 splitter: Some(splitter),
@@ -131,7 +143,7 @@ where
             let (more, is_full, splitter) = match split {
                 Ok(split) => split,
                 Err(payload) => {
-                    self.run.panicked(payload);
+                    self.run.abandoned(payload, false);
                     return Supply::Ended;
                 }
             };
@@ -186,32 +198,44 @@ impl<'p, 'r, C: UnindexedConsumer<T>, T, E> Reduce<'p, 'r, C, T, E> {
     fn split_off_left(&self) -> Option<C> {
         let split = || Some(self.consumer.as_ref()?.split_off_left());
         catch_unwind(AssertUnwindSafe(split)).unwrap_or_else(|payload| {
-            self.reduction.run.panicked(payload);
+            self.reduction.run.abandoned(payload, false);
             None
         })
     }
 
-    /// Gives values to a folder of their own.
+    /// Gives values to a folder of their own. If it wants no more of them, the items run all the
+    /// same: a later chunk may have what it looks for, and the loop would have run these items
+    /// before. A worker that is alone has no later chunk.
     #[inline]
-    fn fold(&mut self, values: impl Iterator<Item = T>) {
+    fn fold(&mut self, mut next: impl FnMut() -> Option<T>) {
         let Some(consumer) = &self.consumer else {
             return;
         };
+        let mut has_ended = false;
         let folder = consumer.split_off_left().into_folder();
-        if folder.full() {
-            return;
+        if !folder.full() {
+            let values = iter::from_fn(|| {
+                let value = next();
+                if value.is_none() {
+                    has_ended = true;
+                }
+                value
+            });
+            let result = folder.consume_iter(values).complete();
+            self.result = Some(match self.result.take() {
+                Some(before) => consumer.to_reducer().reduce(before, result),
+                None => result,
+            });
         }
-        let result = folder.consume_iter(values).complete();
-        self.result = Some(match self.result.take() {
-            Some(before) => consumer.to_reducer().reduce(before, result),
-            None => result,
-        });
+        while self.reduction.has_others && !has_ended {
+            has_ended = next().is_none();
+        }
     }
 
     #[cold]
     fn fold_waiting(&mut self) {
-        let waiting = mem::take(&mut self.waiting);
-        self.fold(waiting.into_iter());
+        let mut waiting = mem::take(&mut self.waiting).into_iter();
+        self.fold(|| waiting.next());
     }
 }
 
@@ -241,7 +265,7 @@ where
         match is_full {
             Ok(true) => lock(&self.reduction.stock).may_be_full = true,
             Ok(false) => {}
-            Err(payload) => self.reduction.run.panicked(payload),
+            Err(payload) => self.reduction.run.abandoned(payload, false),
         }
         self.reduction.supply()
     }
@@ -268,7 +292,7 @@ where
         if !self.waiting.is_empty() {
             self.fold_waiting();
         }
-        self.fold(iter::from_fn(next));
+        self.fold(next);
     }
 
     fn consume(&mut self, value: T) {
@@ -280,17 +304,18 @@ where
     }
 
     fn complete_chunk(self, items: Range<usize>, _: &[usize]) -> Option<Duration> {
-        let (consumer, result) = (self.consumer?, self.result?);
-        let Reduction { run, joins, .. } = self.reduction;
-        let began = Moment::now();
-        let join = |left, right| consumer.to_reducer().reduce(left, right);
-        match catch_unwind(AssertUnwindSafe(|| joins.add(items, result, join))) {
-            Ok(is_joined) => is_joined.then(|| began.elapsed()),
-            Err(payload) => {
-                run.panicked(payload);
-                None
-            }
-        }
+        let run = self.reduction.run;
+        let add = || {
+            let (consumer, result) = (self.consumer?, self.result?);
+            let began = Moment::now();
+            let join = |left, right| consumer.to_reducer().reduce(left, right);
+            let is_joined = self.reduction.joins.add(items, result, join);
+            is_joined.then(|| began.elapsed())
+        };
+        catch_unwind(AssertUnwindSafe(add)).unwrap_or_else(|payload| {
+            run.abandoned(payload, false);
+            None
+        })
     }
 
     fn joining(collected: &Option<Duration>) -> Option<Duration> {

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::worker::Worker;
 use crate::engine::unwind_flag::UnwindFlag;
 use crate::panic::Payload;
-use crate::run::{Failure, Kind, Reaction};
+use crate::run::{Abandoned, Failure, Kind, Reaction};
 use crate::sync::lock;
 use crate::time::Moment;
 use crate::token::CancelToken;
@@ -129,6 +129,11 @@ where
         }));
         // Recorded at once, and not after the items are dropped, which may take long.
         match unwound {
+            Ok(()) if closure.take() => {
+                // The values are the source of another run, which has caught the panic.
+                self.worker.engine.run.panic_in_flight();
+                LoopEnd::Stopped
+            }
             Ok(()) => match failed {
                 Some(error) => self.fail(&*items, collector, Kind::Error(error)),
                 None if is_signalled => LoopEnd::Signalled(held),
@@ -244,7 +249,7 @@ where
     /// The source has panicked, so what comes after this is unknown.
     #[cold]
     fn stop(&self, payload: Payload) -> LoopEnd<S::Item> {
-        self.worker.engine.run.panicked(payload);
+        self.worker.engine.run.abandoned(payload, false);
         LoopEnd::Stopped
     }
 
@@ -270,6 +275,10 @@ where
     where
         R: ExactSizeIterator<Item = S::Item>,
     {
+        if matches!(&kind, Kind::Panic(payload) if payload.is::<Abandoned>()) {
+            self.worker.engine.run.panic_in_flight();
+            return LoopEnd::Stopped;
+        }
         // Without values nobody has counted the items. The length of the rest is user code, and may
         // panic.
         let index = catch_unwind(AssertUnwindSafe(|| match collector.count() {
