@@ -203,39 +203,27 @@ impl<'p, 'r, C: UnindexedConsumer<T>, T, E> Reduce<'p, 'r, C, T, E> {
         })
     }
 
-    /// Gives values to a folder of their own. If it wants no more of them, the items run all the
-    /// same: a later chunk may have what it looks for, and the loop would have run these items
-    /// before. A worker that is alone has no later chunk.
+    /// Gives values to a folder of their own.
     #[inline]
-    fn fold(&mut self, mut next: impl FnMut() -> Option<T>) {
+    fn fold(&mut self, values: impl Iterator<Item = T>) {
         let Some(consumer) = &self.consumer else {
             return;
         };
-        let mut has_ended = false;
         let folder = consumer.split_off_left().into_folder();
-        if !folder.full() {
-            let values = iter::from_fn(|| {
-                let value = next();
-                if value.is_none() {
-                    has_ended = true;
-                }
-                value
-            });
-            let result = folder.consume_iter(values).complete();
-            self.result = Some(match self.result.take() {
-                Some(before) => consumer.to_reducer().reduce(before, result),
-                None => result,
-            });
+        if folder.full() {
+            return;
         }
-        while self.reduction.has_others && !has_ended {
-            has_ended = next().is_none();
-        }
+        let result = folder.consume_iter(values).complete();
+        self.result = Some(match self.result.take() {
+            Some(before) => consumer.to_reducer().reduce(before, result),
+            None => result,
+        });
     }
 
     #[cold]
     fn fold_waiting(&mut self) {
-        let mut waiting = mem::take(&mut self.waiting).into_iter();
-        self.fold(|| waiting.next());
+        let waiting = mem::take(&mut self.waiting);
+        self.fold(waiting.into_iter());
     }
 }
 
@@ -270,6 +258,10 @@ where
         self.reduction.supply()
     }
 
+    fn stops_early(&self) -> bool {
+        self.reduction.has_others && self.consumer.as_ref().is_some_and(Consumer::full)
+    }
+
     fn split_at(self, _: usize) -> (Self, Self) {
         let consumer = match &self.consumer {
             None => lock(&self.reduction.stock).consumers.pop_front(),
@@ -292,7 +284,7 @@ where
         if !self.waiting.is_empty() {
             self.fold_waiting();
         }
-        self.fold(next);
+        self.fold(iter::from_fn(next));
     }
 
     fn consume(&mut self, value: T) {

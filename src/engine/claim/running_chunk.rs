@@ -69,11 +69,21 @@ where
         }
         match loop_end {
             LoopEnd::Signalled(held) => self.run_signalled(held, items, collector),
+            LoopEnd::Complete if Self::leaves_items(&items, &collector) => {
+                self.run_signalled(None, items, collector)
+            }
             loop_end => (loop_end, items, collector),
         }
     }
 
-    /// Goes on after a signal. As in `run_tolerant`, items and collector are moved here and not
+    #[inline]
+    fn leaves_items(items: &S::Items, collector: &C) -> bool {
+        // Both are user code. A panic of the length shows again when the items are run.
+        let leaves = || collector.stops_early() && items.len() > 0;
+        catch_unwind(AssertUnwindSafe(leaves)).unwrap_or(true)
+    }
+
+    /// Goes on after a signal, or where the collector has stopped. As in `run_tolerant`, items and collector are moved here and not
     /// borrowed, for the sake of the loop.
     #[cold]
     #[inline(never)]
