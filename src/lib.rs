@@ -172,14 +172,17 @@
 //!
 //! 1. **Cause.** One event, the trigger, cancels a run, and it is what is returned: never an error
 //!    that is itself a consequence of the cancellation.
-//! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`. A
-//!    cancellation that comes too late to skip anything is no error, and empty input is always
+//! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`; with
+//!    `try_process`, every item that the body asked for (`any` asks for less). A cancellation
+//!    that comes too late to skip anything is no error, and empty input is always
 //!    `Ok`. One exception: if a `filter` holds back all items for 250 ms after a run was cancelled
 //!    from outside, it is unknown whether one is left, and the run ends as cancelled.
 //! 3. **Containment.** The call returns when every item that started has ended, and every other
 //!    item was dropped, each once. Closures borrow what they like.
 //! 4. **Down, not up.** A run never cancels the token it was given.
 //! 5. **Panics outrank errors.** A panic cancels at once, and its payload is resumed in the caller.
+//!    One exception: a panic of the body of `try_process` after a failure, since it may come of the
+//!    values that are missing.
 //! 6. **Promptness.** After the failure is visible, each other thread starts at most one more item.
 //!    Endless iterators end then.
 //! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same
