@@ -503,10 +503,10 @@ fn error_limits() {
         ran.fetch_add(1, SeqCst);
         odd(n).map(drop)
     });
-    assert!(matches!(
-        result,
-        Err(GroupError::Failed { index: None, .. })
-    ));
+    let Err(GroupError::Several(errors)) = result else {
+        panic!("all of them are kept")
+    };
+    assert_eq!(errors.iter().count(), 500);
     assert_eq!(ran.into_inner(), 1000);
 
     // The items that fail have no value.
