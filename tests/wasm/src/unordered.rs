@@ -46,7 +46,10 @@ pub extern "C" fn keep_going_runs_every_item() -> u32 {
         ran.count();
         if n % 10 == 0 { Err(n) } else { Ok(()) }
     });
-    assert!(matches!(result, Err(GroupError::Failed { error: 0, .. })));
+    let Err(GroupError::Several(errors)) = result else {
+        panic!("all errors are kept")
+    };
+    assert_eq!((*errors.first(), errors.iter().count()), ((0, 0), 100));
     ran.total()
 }
 
