@@ -229,8 +229,9 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// A short circuit (`any`, `find_first`, `take_any`) ends the run at the match: after it, only
     /// the chunks that were claimed before run to their end. All items before the match run, so an
-    /// error there is the result, as in the loop. An error behind it, in one of those chunks, may be
-    /// the result, too, where the loop would have ended with the match. `find_last` runs all items.
+    /// error there is the result, as in the loop. An error behind it, in one of those chunks, may
+    /// be the result, too, where the loop would have ended with the match. `find_last` runs all
+    /// items.
     ///
     /// # Cancellation
     ///
@@ -271,7 +272,8 @@ impl<S: Ordered> InOrder<S> {
     ///     all
     /// };
     /// let sum = |lines: &[&'static str]| {
-    ///     lines.par_iter().in_order().try_process(count, |counts| counts.reduce(BTreeMap::new, add))
+    ///     let lines = lines.par_iter().in_order();
+    ///     lines.try_process(count, |counts| counts.reduce(BTreeMap::new, add))
     /// };
     /// assert_eq!(sum(&lines[..2]), Ok(BTreeMap::from([("a", 1), ("b", 2)])));
     /// assert_eq!(sum(&lines), Err("c!"));

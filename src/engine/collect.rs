@@ -21,8 +21,8 @@ pub(super) trait Collector: Send + Sized {
     fn can_split(&self) -> bool {
         true
     }
-    /// Whether it may have stopped before the values ended, because of a value after them. The items
-    /// that are left run all the same: the loop would have run them before.
+    /// Whether it may have stopped before the values ended, because of a value after them. The
+    /// items that are left run all the same: the loop would have run them before.
     #[inline]
     fn stops_early(&self) -> bool {
         false

@@ -2,8 +2,8 @@
 //!
 //! The calls without a policy return the closure's own error type `E`, so `?` works as after any
 //! call. The calls with an [`ErrGroup`](crate::ErrGroup) return a
-//! [`GroupError<E>`](crate::GroupError), since a deadline, a token or a caught panic may end the run,
-//! too. Two ways lead from there to `?`:
+//! [`GroupError<E>`](crate::GroupError), since a deadline, a token or a caught panic may end the
+//! run, too. Two ways lead from there to `?`:
 //!
 //! - **Flatten.** `.map_err(GroupError::flatten)?` turns every case into `E`. It works for an `E`
 //!   that takes a [`Cancelled`](crate::Cancelled) and a [`Panicked`](crate::Panicked): `anyhow`'s,
@@ -139,8 +139,8 @@
 //!
 //! # A `Result` inside
 //!
-//! Where the outcome of a task is no reason to stop the others, return it as the value. `Ok` is then
-//! a `Result` again; a second `?`, or `and_then`, flattens it.
+//! Where the outcome of a task is no reason to stop the others, return it as the value. `Ok` is
+//! then a `Result` again; a second `?`, or `and_then`, flattens it.
 //!
 //! ```
 //! # use rayon_errgroup::{join, scope};
@@ -176,8 +176,8 @@
 //! assert!(result.is_ok());
 //! ```
 //!
-//! Three places can name it: the last expression of the closure, the variable, or the function around
-//! it, by `?` or by its return type.
+//! Three places can name it: the last expression of the closure, the variable, or the function
+//! around it, by `?` or by its return type.
 //!
 //! ```
 //! # use rayon::prelude::*; use rayon_errgroup::{join, prelude::*, scope};

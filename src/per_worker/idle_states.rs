@@ -1,8 +1,8 @@
 //! `IdleStates`: the states that nothing uses.
 //!
 //! Each thread has a slot, where it puts the state that it has used, and takes it from for the next
-//! item. So threads do not contend. A state that finds its slot occupied goes to `others`, which all
-//! threads share.
+//! item. So threads do not contend. A state that finds its slot occupied goes to `others`, which
+//! all threads share.
 //!
 //! 1. **No state is idle when a new one is made.** Otherwise there would be more states than calls
 //!    have run at once. A thread that looks into one slot after another is not enough: while it
@@ -19,12 +19,12 @@
 //!
 //! Lock order: `others`, then a slot. Two slots are never locked at once.
 //!
-//! Memory ordering: `searching` is `Relaxed`, since the locks of the slots order it. It is loaded by
-//! the thread that has locked the slot for a put, and stored by a search before it locks the slot.
-//! If the put comes first, the search sees its state. Otherwise, the put sees `searching`.
+//! Memory ordering: `searching` is `Relaxed`, since the locks of the slots order it. It is loaded
+//! by the thread that has locked the slot for a put, and stored by a search before it locks the
+//! slot. If the put comes first, the search sees its state. Otherwise, the put sees `searching`.
 //!
-//! Where there are more threads than slots, or threads of several pools, a slot has several threads.
-//! Then what they put back goes to `others` more often; it is no less exact.
+//! Where there are more threads than slots, or threads of several pools, a slot has several
+//! threads. Then what they put back goes to `others` more often; it is no less exact.
 
 use std::array;
 use std::sync::OnceLock;

@@ -22,8 +22,8 @@ use self::thread_number::thread_number;
 /// dropped no earlier than their threads end.
 ///
 /// It is used inside of closures, and knows nothing of runs. So it works with every call of this
-/// crate and of rayon, in [`scope()`](crate::scope()), and on threads outside of pools. It may serve
-/// several runs, one after another or at once.
+/// crate and of rayon, in [`scope()`](crate::scope()), and on threads outside of pools. It may
+/// serve several runs, one after another or at once.
 ///
 /// A state belongs to an item for as long as [`with`](PerWorker::with) runs, not to a thread. An
 /// item that waits in a nested rayon call may have another item on top of it, on the same thread.

@@ -63,9 +63,9 @@ fn with(model: &Arc<Model>, body: impl FnOnce(&Model) + Send + 'static) -> threa
     thread::spawn(move || body(&model))
 }
 
-/// While one thread searches, a call gives its state back, and after that another call takes the other
-/// state. So one of the two is idle at each moment, and the search must find it. (One thread is both
-/// calls: two would be ordered by counters that loom does not know.)
+/// While one thread searches, a call gives its state back, and after that another call takes the
+/// other state. So one of the two is idle at each moment, and the search must find it. (One thread
+/// is both calls: two would be ordered by counters that loom does not know.)
 fn search_while_states_move() {
     let model = Model::new();
     let first = model.begin(0);

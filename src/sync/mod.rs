@@ -1,8 +1,8 @@
 //! Synchronisation primitives: those of the standard library, or those of a model checker.
 //!
-//! All code in this crate that locks, waits or uses atomics imports its primitives from here (except
-//! for what belongs to the process: the timer's thread, and the numbers of threads outside of
-//! pools). So the code that users run is the code that the model checkers run: loom tries all
+//! All code in this crate that locks, waits or uses atomics imports its primitives from here
+//! (except for what belongs to the process: the timer's thread, and the numbers of threads outside
+//! of pools). So the code that users run is the code that the model checkers run: loom tries all
 //! schedules (`src/token/models.rs`, `src/run/models.rs`), shuttle tries many
 //! (`src/engine/claim/models.rs`, `src/scope/models.rs`), and `src/per_worker/models.rs` is for
 //! both. `.ci/models` runs them.

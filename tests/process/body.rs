@@ -266,14 +266,9 @@ fn a_split_may_call_rayon() {
     }
     on_pools(|_| {
         for _ in 0..20 {
-            let values = |v: &mut dyn FnMut() -> usize| v();
-            let mut in_order = || {
-                let items = items().with_max_len(1).in_order();
-                items
-                    .try_process(ok, |v| v.map_with(Waits, |_, n| n).sum())
-                    .unwrap()
-            };
-            assert_eq!(values(&mut in_order), 499_500);
+            let in_order = items().with_max_len(1).in_order();
+            let sum = in_order.try_process(ok, |v| v.map_with(Waits, |_, n| n).sum());
+            assert_eq!(sum, Ok(499_500));
             let lazy = (0..ITEMS).par_in_order();
             let sum = lazy.try_process(ok, |v| v.map_with(Waits, |_, n| n).sum());
             assert_eq!(sum, Ok(499_500));
@@ -399,11 +394,8 @@ fn errors_that_are_tolerated_have_no_value() {
         let seen = AtomicUsize::new(0);
         let f = |_: &CancelToken, item: usize| if item % 10 == 3 { Err(item) } else { Ok(item) };
         let group = ErrGroup::new().keep_going();
-        let body = |values: &mut dyn FnMut() -> usize| seen.store(values(), SeqCst);
-        let result = items().with_group(&group).try_process(f, |values| {
-            let mut values = Some(values);
-            body(&mut || values.take().unwrap().count());
-        });
+        let result = (items().with_group(&group))
+            .try_process(f, |values| seen.store(values.count(), SeqCst));
         assert!(result.is_err());
         assert_eq!(seen.load(SeqCst), 900);
         let in_order = items()

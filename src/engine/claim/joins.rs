@@ -9,9 +9,9 @@ use crate::sync::{Mutex, lock};
 /// brought the second one.
 ///
 /// A result is joined with one that is at most about twice as large. So each item takes part in a
-/// join some `log2` times, as in a merge sort: otherwise the first result would be joined with every
-/// chunk, and where joining costs as much as what is joined (concatenation, the union of two maps)
-/// the cost would grow with the square of the number of chunks.
+/// join some `log2` times, as in a merge sort: otherwise the first result would be joined with
+/// every chunk, and where joining costs as much as what is joined (concatenation, the union of two
+/// maps) the cost would grow with the square of the number of chunks.
 pub(super) struct Joins<R> {
     /// In order.
     results: Mutex<Vec<Part<R>>>,

@@ -32,8 +32,8 @@ use crate::token::{CancelToken, Held};
 ///    when it has claimed its chunk.
 /// 5. While the source is out and may wait for its next item, one worker watches the buffer, or is
 ///    about to look at it: the one that runs a chunk, or has just been started.
-/// 6. To split what was handed over may run user code, too. So the worker that claims some of it takes
-///    it out, and is counted in `splitting` until it has put the rest back.
+/// 6. To split what was handed over may run user code, too. So the worker that claims some of it
+///    takes it out, and is counted in `splitting` until it has put the rest back.
 /// 7. A worker is called, by the signal in its token, only while it has several items in hand.
 pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
     pub(super) source: Option<S>,

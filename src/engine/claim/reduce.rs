@@ -99,8 +99,8 @@ where
 {
     fn new(run: &'r Run<E>, base: C, workers: usize) -> Self {
         let mut splitter = Splitter::new(base);
-        // Two for each worker, and as many again when half of them are used. In a model, so few that
-        // they run out. Not one: workers claim only while there are two (see `can_split`).
+        // Two for each worker, and as many again when half of them are used. In a model, so few
+        // that they run out. Not one: workers claim only while there are two (see `can_split`).
         let low = if cfg!(all(test, model = "shuttle")) {
             2
         } else {

@@ -83,8 +83,8 @@ where
         catch_unwind(AssertUnwindSafe(leaves)).unwrap_or(true)
     }
 
-    /// Goes on after a signal, or where the collector has stopped. As in `run_tolerant`, items and collector are moved here and not
-    /// borrowed, for the sake of the loop.
+    /// Goes on after a signal, or where the collector has stopped. As in `run_tolerant`, items and
+    /// collector are moved here and not borrowed, for the sake of the loop.
     #[cold]
     #[inline(never)]
     fn run_signalled(
