@@ -8,7 +8,7 @@ use std::thread;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
-use crate::common::{message_of, on_pools, payload_of};
+use crate::common::{message_of, on_pools, payload_of, shared};
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the closure of a run")]
 fn ok(_: &CancelToken, item: usize) -> Result<usize, &'static str> {
@@ -100,6 +100,47 @@ fn a_panic_after_an_error_outranks_it_through_several_runs() {
         let items = (0..2).into_par_iter().with_max_len(1);
         let run = || items.try_process_group(f, |v| v.try_process_group(ok, |v| v.sum::<usize>()));
         assert!(payload_of(run).is::<usize>());
+    });
+}
+
+/// The same in order: item 1 fails first, and then item 0 panics.
+#[test]
+fn a_panic_before_an_error_outranks_it_through_several_runs() {
+    on_pools(|threads| {
+        if threads < 3 {
+            return;
+        }
+        let inner: [&dyn Fn(&(dyn Fn(&CancelToken, usize) -> Result<usize, &'static str> + Sync));
+            2] = [
+            &|f| {
+                let items = (0..3).into_par_iter().with_max_len(1).in_order();
+                _ = items.try_process(f, |v| v.try_map_group(ok));
+            },
+            &|f| {
+                let items = (0..3).into_par_iter().with_max_len(1).in_order();
+                _ = items.try_process(f, |v| v.try_process_group(ok, |v| v.count()));
+            },
+        ];
+        for run in inner {
+            let (all, (sender, receiver)) = (Barrier::new(3), shared());
+            let f = |token: &CancelToken, item: usize| {
+                all.wait();
+                match item {
+                    0 => {
+                        receiver.lock().unwrap().recv().unwrap();
+                        panic_any(item)
+                    }
+                    1 => Err("the error"),
+                    _ => {
+                        // It is cancelled when the failure has been recorded.
+                        _ = token.done().recv();
+                        sender.lock().unwrap().send(()).unwrap();
+                        Ok(item)
+                    }
+                }
+            };
+            assert!(payload_of(|| run(&f)).is::<usize>());
+        }
     });
 }
 

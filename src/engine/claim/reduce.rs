@@ -53,7 +53,10 @@ where
 
         fn callback<S: Source<Item = I>>(self, source: S) -> C::Result {
             let ConsumeAll { run, f, base } = self;
-            let new = || Reduction::new(run, base, pool::current_num_threads());
+            // No more consumers than there can be chunks: each may be a clone of the user's.
+            let workers = pool::current_num_threads();
+            let workers = workers.min(source.opt_len().unwrap_or(usize::MAX)).max(1);
+            let new = || Reduction::new(run, base, workers);
             let reduction = match catch_unwind(AssertUnwindSafe(new)) {
                 Ok(reduction) => reduction,
                 Err(payload) => {
@@ -99,12 +102,12 @@ where
 {
     fn new(run: &'r Run<E>, base: C, workers: usize) -> Self {
         let mut splitter = Splitter::new(base);
-        // Two for each worker, and as many again when half of them are used. In a model, so few
-        // that they run out. Not one: workers claim only while there are two (see `can_split`).
+        // One for each worker, and one that is not claimed (see `can_split`). In a model, so few
+        // that they run out.
         let low = if cfg!(all(test, model = "shuttle")) {
             2
         } else {
-            2 * workers
+            workers + 1
         };
         Reduction {
             run,
