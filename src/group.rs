@@ -4,8 +4,9 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::concurrency_error::ConcurrencyError;
 use crate::error::GroupError;
 use crate::failure_policy::FailurePolicy;
 use crate::run::Run;
@@ -527,38 +528,4 @@ impl ErrGroup {
             result => result,
         }
     }
-}
-
-/// Why [`ErrGroup::try_concurrency`] has no threads.
-///
-/// # Examples
-///
-/// ```
-/// use rayon_errgroup::{ConcurrencyError, ErrGroup};
-///
-/// let error = ErrGroup::new().try_concurrency(usize::MAX).unwrap_err();
-/// assert!(matches!(error, ConcurrencyError::TooMany { .. }));
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConcurrencyError {
-    /// The number is zero.
-    #[error("a group needs a concurrency of at least 1")]
-    Zero,
-    /// The number is larger than [`rayon::max_num_threads`].
-    #[error("a group has at most {max} threads, not {n}")]
-    TooMany {
-        /// The number that was asked for.
-        n: usize,
-        /// The largest possible number.
-        max: usize,
-    },
-    /// The system cannot start so many threads.
-    #[error("the {n} threads of a group cannot be started")]
-    Threads {
-        /// The number that was asked for.
-        n: usize,
-        /// rayon's error.
-        source: ThreadPoolBuildError,
-    },
 }

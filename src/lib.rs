@@ -269,6 +269,7 @@
 //! panic ends the program there, as with `panic = "abort"`.
 
 mod by_index;
+mod concurrency_error;
 mod engine;
 mod error;
 mod ext;
@@ -291,6 +292,7 @@ mod values;
 mod with_group;
 
 pub use by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
+pub use concurrency_error::ConcurrencyError;
 /// The crate of the channel that [`CancelToken::done`] returns, for its `select!`.
 pub use crossbeam_channel;
 pub use engine::claim::source::{Ordered, Sequential};
@@ -298,7 +300,7 @@ pub use engine::claim::stream::SinkResult;
 pub use error::GroupError;
 pub use ext::{ErrGroupExt, IndexedErrGroupExt, IteratorErrGroupExt};
 pub use failures::Failures;
-pub use group::{ConcurrencyError, ErrGroup};
+pub use group::ErrGroup;
 pub use in_order::InOrder;
 pub use join::join;
 pub use outcome::{Outcome, OutcomeIntoIter, OutcomeIter};

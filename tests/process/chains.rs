@@ -103,6 +103,8 @@ fn a_panic_after_an_error_outranks_it_through_several_runs() {
     });
 }
 
+type Closure<'c> = dyn Fn(&CancelToken, usize) -> Result<usize, &'static str> + Sync + 'c;
+
 /// The same in order: item 1 fails first, and then item 0 panics.
 #[test]
 fn a_panic_before_an_error_outranks_it_through_several_runs() {
@@ -110,8 +112,7 @@ fn a_panic_before_an_error_outranks_it_through_several_runs() {
         if threads < 3 {
             return;
         }
-        let inner: [&dyn Fn(&(dyn Fn(&CancelToken, usize) -> Result<usize, &'static str> + Sync));
-            2] = [
+        let inner: [&dyn Fn(&Closure<'_>); 2] = [
             &|f| {
                 let items = (0..3).into_par_iter().with_max_len(1).in_order();
                 _ = items.try_process(f, |v| v.try_map_group(ok));

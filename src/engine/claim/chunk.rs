@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use std::vec;
 
-use super::queue::HandedOver;
+use super::handed_over::HandedOver;
 use super::running_chunk::{LoopEnd, RunningChunk};
 use super::source::Source;
 use super::worker::Worker;

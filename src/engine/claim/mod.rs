@@ -29,6 +29,7 @@ mod block;
 mod budget;
 mod chunk;
 mod chunk_size;
+mod handed_over;
 mod joins;
 mod lazy;
 #[cfg(all(test, model = "shuttle"))]

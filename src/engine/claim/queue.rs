@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::budget::Budget;
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
+use super::handed_over::HandedOver;
 use super::reorder::ReorderBuffer;
 use super::source::{Buffer, Source};
 use super::worker_state::{InHand, Later, WorkerState};
@@ -75,35 +76,6 @@ pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
 
 /// What came of a chunk whose values this collector has collected.
 type Committed<C, E> = ChunkResult<<C as Collector>::Collected, E>;
-
-/// The items of a chunk that its worker has not begun, and the room for their values.
-pub(super) struct HandedOver<I, C> {
-    pub(super) start: usize,
-    pub(super) items: VecDeque<I>,
-    pub(super) collector: C,
-}
-
-impl<I, C: Collector> HandedOver<I, C> {
-    /// The first `count` items, and the rest, if there is one.
-    pub(super) fn split(mut self, count: usize) -> (Self, Option<Self>) {
-        if count >= self.items.len() {
-            return (self, None);
-        }
-        let items = self.items.drain(..count).collect();
-        let (left, right) = self.collector.split_at(count);
-        let first = HandedOver {
-            start: self.start,
-            items,
-            collector: left,
-        };
-        let rest = HandedOver {
-            start: self.start + count,
-            items: self.items,
-            collector: right,
-        };
-        (first, Some(rest))
-    }
-}
 
 impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     pub(super) fn new(source: S, collector: C, limits: Limits, error_limit: Option<usize>) -> Self {

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use super::chunk::{Chunk, ChunkItems, ChunkResult};
 use super::chunk_size::ChunkSizer;
-use super::queue::{ClaimQueue, HandedOver};
+use super::handed_over::HandedOver;
+use super::queue::ClaimQueue;
 use super::source::{Pulled, Source};
 use super::worker_state::WorkerState;
 use super::{Collector, Engine};
