@@ -23,6 +23,10 @@ pub(crate) const CHECKS: &[(&str, fn())] = &[
     ("a_panic_for_missing_values", a_panic_for_missing_values),
     ("a_panic_of_an_item", a_panic_of_an_item),
     ("tolerated_errors", tolerated_errors),
+    (
+        "a_panic_after_a_tolerated_error",
+        a_panic_after_a_tolerated_error,
+    ),
     ("cancellations", cancellations),
 ];
 
@@ -268,6 +272,21 @@ fn tolerated_errors() {
     let items = (0..10_u32).into_par_iter().in_order().with_group(&group);
     let error = items.try_process(odd, |values| values.max()).unwrap_err();
     assert_eq!(error.index(), Some(1));
+}
+
+/// A panic in the chain behind the values outranks the errors that were tolerated before.
+fn a_panic_after_a_tolerated_error() {
+    let group = ErrGroup::new().keep_going();
+    let odd = |_: &CancelToken, n: u32| if n % 2 == 1 { Err(n) } else { Ok(n) };
+    let run = || {
+        let items = (0..10_u32).into_par_iter().in_order().with_group(&group);
+        items.try_process(odd, |values| {
+            let values = values.map(|n| if n == 8 { panic_any("eight") } else { n });
+            values.sum::<u32>()
+        })
+    };
+    let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+    assert_eq!(*payload.downcast::<&str>().unwrap(), "eight");
 }
 
 fn cancellations() {

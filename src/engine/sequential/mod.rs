@@ -14,8 +14,7 @@ use super::claim::stream::SinkResult;
 use super::slots::Buffer;
 use super::unwind_flag::UnwindFlag;
 use crate::by_index::ByIndex;
-use crate::panic::drop_payload;
-use crate::run::{Failure, Kind, Reaction, Run};
+use crate::run::{Abandoned, Failure, Kind, Reaction, Run};
 use crate::token::CancelToken;
 
 /// The input of a run.
@@ -177,28 +176,15 @@ where
     F: Fn(&CancelToken, I::Item) -> Result<T, E>,
     B: for<'l> FnOnce(Loop<'l, &'l mut I, &'l F, E>) -> R,
 {
-    let result = run.drive(|| {
-        // The items stay outside: the body may panic, and may forget what it is given.
-        let Input {
-            mut items,
-            in_order,
-            ..
-        } = input;
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            body(Loop::new(&mut items, in_order, run, &f))
-        }));
-        let result = result.map_err(|payload| {
-            if run.has_failure() {
-                // It did not get the values that it asked for.
-                drop_payload([payload]);
-            } else {
-                run.panicked(payload);
-            }
-        });
-        run.drop_value(items);
-        result.ok()
-    });
-    result.flatten()
+    let Input {
+        mut items,
+        in_order,
+        ..
+    } = input;
+    // The items stay outside: the body may panic, and may forget what it is given.
+    let result = run.with_body(|| body(Loop::new(&mut items, in_order, run, &f)));
+    run.drop_value(items);
+    result
 }
 
 /// A vector with room for the values, if there is so much memory. The run may still fail early.
@@ -344,6 +330,11 @@ where
             }
             (Ok(()), LoopEnd::Failed(error)) => self.fail(Kind::Error(error)),
             (Err(payload), _) if closure.take() => self.fail(Kind::Panic(payload)),
+            // The body may catch it, but it is not lost beside a failure that was tolerated.
+            (Err(payload), _) if taker.has_unwound() && run.has_failure() => {
+                run.panicked(payload);
+                resume_unwind(Box::new(Abandoned))
+            }
             (Err(payload), _) if taker.has_unwound() => resume_unwind(payload),
             (Err(payload), _) => {
                 run.panicked(payload);
