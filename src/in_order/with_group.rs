@@ -245,7 +245,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// ```
     /// use rayon_errgroup::{ErrGroup, prelude::*};
     ///
-    /// let (group, mut doubled) = (crate::ErrGroup::new().concurrency(2), String::new());
+    /// let (group, mut doubled) = (ErrGroup::new().concurrency(2), String::new());
     /// let lines = "1\n2\nthree\n4".lines().par_in_order().with_group(&group);
     /// let result = lines.try_stream(
     ///     |_, line| line.parse::<i32>().map(|number| 2 * number),
