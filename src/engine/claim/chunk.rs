@@ -51,9 +51,8 @@ pub(super) struct ChunkResult<T, E> {
     pub(super) complete: bool,
 }
 
-impl<F, S, C, E> Worker<'_, '_, F, S, C, E>
+impl<S, C, E> Worker<'_, '_, S, C, E>
 where
-    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
     C: Collector,
     E: Send,

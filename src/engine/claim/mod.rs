@@ -19,7 +19,7 @@
 //! the sink that makes room. Only one, which watches a source that waits, sleeps now and then.
 //!
 //! A reader follows an item from [`for_each`] to [`worker`] (claims), [`chunk`] (begins and
-//! commits), [`running_chunk`] (the loop) and [`queue`] (what the workers share).
+//! commits), [`running_chunk`], [`item_loop`] (the loop) and [`queue`] (what the workers share).
 
 #[expect(
     unsafe_code,
@@ -30,6 +30,7 @@ mod budget;
 mod chunk;
 mod chunk_size;
 mod handed_over;
+mod item_loop;
 mod joins;
 mod lazy;
 #[cfg(all(test, model = "shuttle"))]
@@ -49,6 +50,7 @@ use std::time::Duration;
 
 use self::chunk::{KEEP_TIME, KEEP_TIME_PER_WORKER};
 use self::chunk_size::ChunkSizer;
+use self::item_loop::ItemLoop;
 use self::queue::ClaimQueue;
 use self::source::{Ordered, Source, SourceCallback};
 use super::collect::{Collector, LeafCollector, PerChunk, Unit, concatenate};
@@ -146,9 +148,9 @@ fn end<S: Source, C: Collector, E>(
 }
 
 /// A run in order: what its workers share.
-struct Engine<'r, F, S: Source, C: Collector, E> {
+struct Engine<'r, S: Source, C: Collector, E> {
     run: &'r Run<E>,
-    f: &'r F,
+    item_loop: &'r dyn ItemLoop<S, C, E>,
     limits: Limits,
     queue: Mutex<ClaimQueue<S, C, E>>,
     /// The sink's thread, which waits for results, has what it waits for.
@@ -185,9 +187,14 @@ enum RunKind {
     Stream,
 }
 
-impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
+impl<'r, S: Source, C: Collector, E> Engine<'r, S, C, E> {
     /// For a run on the current pool that keeps all values, or has none.
-    fn of(run: &'r Run<E>, f: &'r F, source: S, collector: C) -> Self {
+    fn of(
+        run: &'r Run<E>,
+        item_loop: &'r dyn ItemLoop<S, C, E>,
+        source: S,
+        collector: C,
+    ) -> Self {
         let threads = pool::current_num_threads();
         let max_in_flight = match source.opt_len() {
             // The whole input is there already.
@@ -207,10 +214,16 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
                 RunKind::Keep
             },
         };
-        Engine::new(run, f, source, collector, limits)
+        Engine::new(run, item_loop, source, collector, limits)
     }
 
-    fn new(run: &'r Run<E>, f: &'r F, source: S, collector: C, mut limits: Limits) -> Self {
+    fn new(
+        run: &'r Run<E>,
+        item_loop: &'r dyn ItemLoop<S, C, E>,
+        source: S,
+        collector: C,
+        mut limits: Limits,
+    ) -> Self {
         let (min_len, _) = source.chunk_limits();
         limits.min_chunk = min_len;
         if let Some(len) = source.opt_len() {
@@ -219,7 +232,7 @@ impl<'r, F, S: Source, C: Collector, E> Engine<'r, F, S, C, E> {
         let queue = ClaimQueue::new(source, collector, limits, run.policy.counted_limit());
         Engine {
             run,
-            f,
+            item_loop,
             limits,
             queue: Mutex::new(queue),
             changed: Condvar::new(),

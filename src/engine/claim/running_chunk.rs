@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::Collector;
+use super::item_loop::LoopExit;
 use super::source::Source;
 use super::worker::Worker;
 use crate::engine::unwind_flag::UnwindFlag;
@@ -32,8 +33,8 @@ pub(super) enum LoopEnd<I> {
 }
 
 /// A chunk that is running, without its items and its collector.
-pub(super) struct RunningChunk<'c, 'w, 's, F, S: Source, C: Collector, E> {
-    pub(super) worker: &'c Worker<'w, 's, F, S, C, E>,
+pub(super) struct RunningChunk<'c, 'w, 's, S: Source, C: Collector, E> {
+    pub(super) worker: &'c Worker<'w, 's, S, C, E>,
     pub(super) token: &'c CancelToken,
     /// The index of its first item, and the one after its last.
     pub(super) start: usize,
@@ -48,9 +49,8 @@ pub(super) struct RunningChunk<'c, 'w, 's, F, S: Source, C: Collector, E> {
     pub(super) errors: Vec<(usize, E)>,
 }
 
-impl<F, S, C, E> RunningChunk<'_, '_, '_, F, S, C, E>
+impl<S, C, E> RunningChunk<'_, '_, '_, S, C, E>
 where
-    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
     C: Collector,
     E: Send,
@@ -61,18 +61,39 @@ where
         mut items: S::Items,
         mut collector: C,
     ) -> (LoopEnd<S::Item>, S::Items, C) {
-        let loop_end;
-        if self.worker.engine.run.policy.tolerates_errors() {
-            (loop_end, items, collector) = self.run_tolerant(items, collector);
-        } else {
-            loop_end = self.run_until_failure::<false>(&mut items, &mut collector);
-        }
-        match loop_end {
-            LoopEnd::Signalled(held) => self.run_signalled(held, items, collector),
-            LoopEnd::Complete if Self::leaves_items(&items, &collector) => {
-                self.run_signalled(None, items, collector)
+        let item_loop = self.worker.engine.item_loop;
+        let mut exit;
+        loop {
+            (exit, items, collector) = item_loop.run_until_failure(self.token, items, collector);
+            // Recorded at once, and not after the items are dropped, which may take long.
+            match self.loop_end(exit, &items, &collector) {
+                LoopEnd::Tolerated(index) => self.tolerate(index),
+                LoopEnd::Signalled(held) => return self.run_signalled(held, items, collector),
+                LoopEnd::Complete if Self::leaves_items(&items, &collector) => {
+                    return self.run_signalled(None, items, collector);
+                }
+                loop_end => return (loop_end, items, collector),
             }
-            loop_end => (loop_end, items, collector),
+        }
+    }
+
+    /// What the end of the loop means for the chunk.
+    fn loop_end(
+        &mut self,
+        exit: LoopExit<S::Item, E>,
+        items: &S::Items,
+        collector: &C,
+    ) -> LoopEnd<S::Item> {
+        match exit {
+            LoopExit::Complete => LoopEnd::Complete,
+            LoopExit::Signalled(held) => LoopEnd::Signalled(held),
+            LoopExit::Failed(error) => self.fail(items, collector, Kind::Error(error)),
+            LoopExit::ItemPanicked(payload) => self.fail(items, collector, Kind::Panic(payload)),
+            LoopExit::Panicked(payload) => self.stop(payload),
+            LoopExit::PanicCaught => {
+                self.worker.engine.run.panic_in_flight();
+                LoopEnd::Stopped
+            }
         }
     }
 
@@ -83,8 +104,7 @@ where
         catch_unwind(AssertUnwindSafe(leaves)).unwrap_or(true)
     }
 
-    /// Goes on after a signal, or where the collector has stopped. As in `run_tolerant`, items and
-    /// collector are moved here and not borrowed, for the sake of the loop.
+    /// Goes on after a signal, or where the collector has stopped.
     #[cold]
     #[inline(never)]
     fn run_signalled(
@@ -95,79 +115,6 @@ where
     ) -> (LoopEnd<S::Item>, S::Items, C) {
         let loop_end = self.run_carefully(held, &mut items, &mut collector);
         (loop_end, items, collector)
-    }
-
-    /// Runs items until one fails, or the worker is signalled. `TOLERANT` makes a second copy of
-    /// the loop, as in the stealing engine; its value is not read.
-    #[expect(
-        clippy::inline_always,
-        reason = "the items must not leave their registers"
-    )]
-    #[inline(always)]
-    fn run_until_failure<const TOLERANT: bool>(
-        &mut self,
-        items: &mut S::Items,
-        collector: &mut C,
-    ) -> LoopEnd<S::Item> {
-        let (f, token, signal) = (self.worker.engine.f, self.token, self.token.node().signal());
-        let closure = UnwindFlag::default();
-        // Written only on the way out of the loop.
-        let (mut is_signalled, mut held, mut failed) = (false, None, None);
-        // The items stay outside: what a panic leaves of them is dropped after the unwinding, so
-        // that a second panic, from the drop of an item, does not abort the process.
-        let unwound = catch_unwind(AssertUnwindSafe(|| {
-            collector.consume_iter(|| {
-                // Before the next item is taken, so that nothing has to be kept. But a sequential
-                // iterator is not read on if it was cancelled by its own `next`.
-                if S::IS_SPLIT && signal.is_raised() {
-                    is_signalled = true;
-                    return None;
-                }
-                let item = items.next()?;
-                if !S::IS_SPLIT && signal.is_raised() {
-                    (is_signalled, held) = (true, Some(item));
-                    return None;
-                }
-                match closure.run(|| f(token, item)) {
-                    Ok(value) => Some(value),
-                    Err(error) => {
-                        failed = Some(error);
-                        None
-                    }
-                }
-            });
-        }));
-        // Recorded at once, and not after the items are dropped, which may take long.
-        match unwound {
-            Ok(()) if closure.take() => {
-                // The values are the source of another run, which has caught the panic.
-                self.worker.engine.run.panic_in_flight();
-                LoopEnd::Stopped
-            }
-            Ok(()) => match failed {
-                Some(error) => self.fail(&*items, collector, Kind::Error(error)),
-                None if is_signalled => LoopEnd::Signalled(held),
-                None => LoopEnd::Complete,
-            },
-            Err(payload) if closure.take() => self.fail(&*items, collector, Kind::Panic(payload)),
-            Err(payload) => self.stop(payload),
-        }
-    }
-
-    /// Goes on after each failure that the run tolerates. In a function of its own, for the sake of
-    /// the loop, as in the stealing engine.
-    #[inline(never)]
-    fn run_tolerant(
-        &mut self,
-        mut items: S::Items,
-        mut collector: C,
-    ) -> (LoopEnd<S::Item>, S::Items, C) {
-        loop {
-            match self.run_until_failure::<true>(&mut items, &mut collector) {
-                LoopEnd::Tolerated(index) => self.tolerate(index),
-                loop_end => return (loop_end, items, collector),
-            }
-        }
     }
 
     /// Runs items one by one, and looks before each whether other workers call for the rest. For
@@ -181,8 +128,8 @@ where
         collector: &mut C,
     ) -> LoopEnd<S::Item> {
         let engine = self.worker.engine;
-        let (f, token, signal) = (engine.f, self.token, self.token.node().signal());
-        let closure = UnwindFlag::default();
+        let (item_loop, token) = (engine.item_loop, self.token);
+        let (signal, closure) = (token.node().signal(), UnwindFlag::default());
         let mut hands_over = true;
         let mut items = Pending {
             read: held.into_iter().collect(),
@@ -222,7 +169,7 @@ where
                 return self.drop_read(items.read);
             }
             let ran = catch_unwind(AssertUnwindSafe(|| {
-                let value = closure.run(|| f(token, item))?;
+                let value = closure.run(|| item_loop.run_one(token, item))?;
                 collector.consume(value);
                 Ok(())
             }));

@@ -197,9 +197,8 @@ impl SinkCursor<'_> {
     }
 }
 
-impl<F, S, T, E> Engine<'_, F, S, PerChunk<T>, E>
+impl<S, T, E> Engine<'_, S, PerChunk<T>, E>
 where
-    F: Fn(&CancelToken, S::Item) -> Result<T, E> + Sync,
     S: Source,
     T: Send,
     E: Send,
@@ -296,7 +295,7 @@ where
     /// The results that are next in order, as soon as there are any; `None` after the last.
     fn next_results(
         &self,
-        worker: Option<&Worker<'_, '_, F, S, PerChunk<T>, E>>,
+        worker: Option<&Worker<'_, '_, S, PerChunk<T>, E>>,
     ) -> Option<Vec<ChunkResult<Vec<T>, E>>> {
         let mut idle = 0_u32;
         loop {

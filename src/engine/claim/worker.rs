@@ -60,8 +60,8 @@ pub(super) enum OnEmpty {
 }
 
 /// Who runs the chunks of a run in order.
-pub(super) struct Worker<'w, 's, F, S: Source, C: Collector, E> {
-    pub(super) engine: &'s Engine<'s, F, S, C, E>,
+pub(super) struct Worker<'w, 's, S: Source, C: Collector, E> {
+    pub(super) engine: &'s Engine<'s, S, C, E>,
     pub(super) scope: &'w Scope<'s>,
     /// Its number among the workers.
     pub(super) id: usize,
@@ -80,9 +80,8 @@ pub(super) enum Next {
     Nothing,
 }
 
-impl<F, S, C, E> Engine<'_, F, S, C, E>
+impl<S, C, E> Engine<'_, S, C, E>
 where
-    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
     C: Collector,
     E: Send,
@@ -143,7 +142,7 @@ where
     pub(super) fn new_worker<'w, 's>(
         &'s self,
         scope: &'w Scope<'s>,
-    ) -> Option<Worker<'w, 's, F, S, C, E>> {
+    ) -> Option<Worker<'w, 's, S, C, E>> {
         Some(Worker {
             engine: self,
             scope,
@@ -165,15 +164,14 @@ where
     }
 }
 
-impl<'w, 's, F, S, C, E> Worker<'w, 's, F, S, C, E>
+impl<'w, 's, S, C, E> Worker<'w, 's, S, C, E>
 where
-    F: Fn(&CancelToken, S::Item) -> Result<C::Value, E> + Sync,
     S: Source,
     C: Collector,
     E: Send,
 {
     /// The worker in a job of the pool, which may run on top of user code that waits.
-    fn of_job(engine: &'s Engine<'s, F, S, C, E>, scope: &'w Scope<'s>, id: usize) -> Self {
+    fn of_job(engine: &'s Engine<'s, S, C, E>, scope: &'w Scope<'s>, id: usize) -> Self {
         Worker {
             engine,
             scope,
