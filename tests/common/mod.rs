@@ -16,8 +16,11 @@ use rayon_errgroup::{Cause, GroupError};
 /// Every guarantee is tested on pools of these sizes.
 pub(crate) const POOLS: [usize; 3] = [1, 2, 8];
 
-/// How long a test may take before it counts as hanging.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a test may take before it counts as hanging. Longer under a sanitizer.
+fn timeout() -> Duration {
+    let seconds = std::env::var("TEST_TIMEOUT_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(60, |seconds| seconds.parse().unwrap()))
+}
 
 pub(crate) fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new()
@@ -31,7 +34,7 @@ pub(crate) fn pool(threads: usize) -> ThreadPool {
 pub(crate) fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
     let (sender, receiver) = channel();
     thread::spawn(move || sender.send(catch_unwind(AssertUnwindSafe(body))));
-    match receiver.recv_timeout(TIMEOUT) {
+    match receiver.recv_timeout(timeout()) {
         Ok(Ok(result)) => result,
         Ok(Err(payload)) => resume_unwind(payload),
         Err(_) => panic!("the test hangs"),
