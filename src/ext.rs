@@ -127,7 +127,7 @@ pub trait ErrGroupExt: ParallelIterator {
         E: Send,
     {
         let run = Run::bare();
-        let result = steal::for_each(self, &run, &f);
+        let result = steal::for_each::<false, _, _, _>(self, &run, &f);
         run.finish(result).into_bare()
     }
 
@@ -177,7 +177,7 @@ pub trait ErrGroupExt: ParallelIterator {
         E: Send,
     {
         let run = Run::bare();
-        let result = steal::map(self, &run, &f);
+        let result = steal::map::<false, _, _, _, _>(self, &run, &f);
         run.finish(result).into_bare()
     }
 

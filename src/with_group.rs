@@ -115,7 +115,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     {
         let WithGroup { source, group } = self;
         let run = group.start_keeping_errors();
-        let result = group.install(|| steal::for_each(source, &run, &f));
+        let result = group.install(|| steal::for_each::<true, _, _, _>(source, &run, &f));
         group.finish(run, result)
     }
 
@@ -152,7 +152,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     {
         let WithGroup { source, group } = self;
         let run = group.start_keeping_errors();
-        let result = group.install(|| steal::map(source, &run, &f));
+        let result = group.install(|| steal::map::<true, _, _, _, _>(source, &run, &f));
         group.finish(run, result)
     }
 

@@ -4,6 +4,8 @@ use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::run::Run;
+
 /// How many short items run in a row, because the compiler unrolls a loop of so many.
 ///
 /// Where an item takes a nanosecond, a loop of one item is slower by a quarter and more if chance
@@ -71,10 +73,28 @@ pub(super) enum Supply {
     Ended,
 }
 
+/// Consumes values until there is no next one.
+pub(super) trait ConsumeAll<T> {
+    fn consume_all(&mut self, next: impl FnMut() -> Option<T>);
+}
+
+impl<C: Collector> ConsumeAll<C::Value> for C {
+    #[inline]
+    fn consume_all(&mut self, next: impl FnMut() -> Option<C::Value>) {
+        Collector::consume_iter(self, next);
+    }
+}
+
 /// A collector for an input that rayon splits by halves.
 pub(super) trait LeafCollector: Collector {
+    type Places: ConsumeAll<Self::Value>;
+    /// Where the values are written, if each has its place. The loop over short items is compiled
+    /// for that, and not for both kinds of collector at once: the items would be kept in memory.
+    fn places(&mut self) -> Option<&mut Self::Places>;
     /// For a part to the left of this one, whose length is unknown.
     fn split_off_left(&self) -> Self;
+    /// For the next items, which are postponed. This collector goes on with those after them.
+    fn postpone(&mut self, items: usize) -> Self;
     /// Joins what two neighbouring parts have collected.
     fn reduce(left: Self::Collected, right: Self::Collected) -> Self::Collected;
 }
@@ -114,77 +134,22 @@ impl Collector for Unit {
 }
 
 impl LeafCollector for Unit {
+    type Places = Self;
+
+    #[inline]
+    fn places(&mut self) -> Option<&mut Self> {
+        Some(self)
+    }
+
     fn split_off_left(&self) -> Self {
         Unit
     }
 
+    fn postpone(&mut self, _items: usize) -> Self {
+        Unit
+    }
+
     fn reduce((): (), (): ()) {}
-}
-
-/// A vector for each leaf, for inputs whose length is unknown, or too long for the memory.
-///
-/// Boxed, because adaptors such as `filter` move the folder through every item, and moving a vector
-/// that was just pushed to costs more than the push: a filtered run takes 1.3 times as long
-/// without.
-#[expect(
-    clippy::box_collection,
-    reason = "it is moved more often than it is used"
-)]
-pub(super) struct PerLeaf<T>(Box<Vec<T>>);
-
-impl<T> PerLeaf<T> {
-    pub(super) fn new() -> Self {
-        PerLeaf(Box::default())
-    }
-}
-
-impl<T: Send> Collector for PerLeaf<T> {
-    type Value = T;
-    /// The vectors that are not empty, in order.
-    type Collected = Vec<Vec<T>>;
-
-    fn split_at(self, _mid: usize) -> (Self, Self) {
-        (PerLeaf::new(), self)
-    }
-
-    fn count(&self) -> Option<usize> {
-        Some(self.0.len())
-    }
-
-    fn split_rest(&mut self) -> Self {
-        PerLeaf::new()
-    }
-
-    #[inline]
-    fn consume_iter(&mut self, next: impl FnMut() -> Option<T>) {
-        self.0.extend(iter::from_fn(next));
-    }
-
-    #[inline]
-    fn consume(&mut self, value: T) {
-        self.0.push(value);
-    }
-
-    fn complete(self) -> Vec<Vec<T>> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        vec![*self.0]
-    }
-}
-
-impl<T: Send> LeafCollector for PerLeaf<T> {
-    fn split_off_left(&self) -> Self {
-        PerLeaf::new()
-    }
-
-    fn reduce(mut left: Vec<Vec<T>>, mut right: Vec<Vec<T>>) -> Vec<Vec<T>> {
-        if left.is_empty() {
-            return right;
-        }
-        left.append(&mut right);
-        left
-    }
 }
 
 /// How many bytes a chunk reserves for its values.
@@ -288,6 +253,20 @@ impl<T: Send> Collector for WithIndices<T> {
         );
         all
     }
+}
+
+/// In the place of the values, of which some are missing: no loss, if the run has failed.
+///
+/// # Panics
+///
+/// If it has not.
+#[cold]
+pub(super) fn incomplete<T, E>(run: &Run<E>) -> Vec<T> {
+    assert!(
+        run.has_failure(),
+        "an iterator gave fewer items than its length"
+    );
+    Vec::new()
 }
 
 /// Joins the vectors into one.

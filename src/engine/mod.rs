@@ -8,10 +8,13 @@ pub(crate) mod through;
 pub(crate) mod user_code;
 
 mod collect;
+mod gather;
 mod grace_period;
+mod leaf;
 mod leaf_values;
 mod panic_fuse;
 mod parts;
+mod postponed;
 #[expect(
     unsafe_code,
     reason = "values are written into place; each block has its argument"

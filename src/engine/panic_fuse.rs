@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::thread;
 
 use super::grace_period::{Countdown, GracePeriod};
+use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::Run;
 
 /// A part of the input holds one; rayon drops it while a panic unwinds.
@@ -21,10 +22,6 @@ pub(super) struct PanicFuse<'r, E> {
     armed: Cell<bool>,
     /// Whether the work began before the run was cancelled, and has not noticed that yet.
     began_active: Cell<bool>,
-    /// How many items this thread may drop before its next look at the clock, once the run is
-    /// cancelled. Not in the fuse itself, which adaptors move through every item: it would be
-    /// stored in part and loaded as a whole, which is slow.
-    countdown: Cell<Option<&'r Countdown>>,
 }
 
 impl<'r, E> PanicFuse<'r, E> {
@@ -33,7 +30,6 @@ impl<'r, E> PanicFuse<'r, E> {
             grace_period,
             armed: Cell::new(false),
             began_active: Cell::new(false),
-            countdown: Cell::new(None),
         }
     }
 
@@ -43,7 +39,6 @@ impl<'r, E> PanicFuse<'r, E> {
             grace_period: self.grace_period,
             armed: self.armed.clone(),
             began_active: Cell::new(false),
-            countdown: Cell::new(None),
         }
     }
 
@@ -58,11 +53,10 @@ impl<'r, E> PanicFuse<'r, E> {
     }
 
     /// From now on a panic of the current thread cancels the run.
+    #[inline(never)]
     pub(super) fn arm(&self) {
         self.armed.set(!thread::panicking());
         self.began_active.set(!self.run().token().is_cancelled());
-        // Work on this part may begin on another thread than the one that asked last.
-        self.countdown.set(None);
     }
 
     /// A panic that unwinds now is one that the run knows.
@@ -71,21 +65,53 @@ impl<'r, E> PanicFuse<'r, E> {
         self.armed.set(false);
     }
 
-    /// Whether rayon may stop producing items. Asked after every item that a `filter` drops.
+    /// Arms the fuse, and says whether there is anything to do.
+    #[inline(never)]
+    pub(super) fn arm_or_end(&self) -> bool {
+        self.arm();
+        self.is_over()
+    }
+
+    /// Whether rayon may stop producing items.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        if self.countdown.get().is_some_and(Countdown::count) {
+        self.run().token().is_cancelled() && self.look().is_none()
+    }
+
+    /// The same, asked after every item that a `filter` drops. `countdown` is how many items this
+    /// thread may drop before its next look at the clock, once the run is cancelled. A reference,
+    /// since adaptors move the folder through every item: a number would be stored in part and
+    /// loaded as a whole, which is slow.
+    #[inline]
+    pub(super) fn is_over_at(&self, countdown: &Cell<Option<&'r Countdown>>) -> bool {
+        if countdown.get().is_some_and(Countdown::count) {
             return false;
         }
-        self.run().token().is_cancelled() && self.look()
+        self.run().token().is_cancelled() && {
+            countdown.set(self.look());
+            countdown.get().is_none()
+        }
     }
 
     #[cold]
-    fn look(&self) -> bool {
+    #[inline(never)]
+    fn look(&self) -> Option<&'r Countdown> {
         self.notice_cancellation();
-        let countdown = self.grace_period.look();
-        self.countdown.set(countdown);
-        countdown.is_none()
+        self.grace_period.look()
+    }
+
+    /// The items of this part begin, unless this thread has too many open.
+    #[inline(never)]
+    pub(super) fn begin_leaf(&self) -> Option<UserCode> {
+        let run = RunId::of(self.run());
+        (!is_too_deep(run)).then(|| UserCode::enter(run))
+    }
+
+    /// The items of this part have ended.
+    #[inline(never)]
+    pub(super) fn end_leaf(&self, user_code: UserCode) {
+        drop(user_code);
+        self.leaf_ended();
     }
 
     /// The items of this part have ended.

@@ -1,25 +1,25 @@
 //! `Slots`: every value is written straight into its final slot.
 //!
 //! A vector with room for all values, a [`Buffer`], is allocated once. [`Slots`] are a range of its
-//! uninitialized elements. They are split as the input is split, so each leaf writes to the slots
-//! of its own items, and two leaves never meet. Slots own the values written to them, and drop
-//! these values unless they become part of the vector: a run that stops half-way leaks nothing and
-//! drops nothing twice.
+//! uninitialized elements. They are split as the input is split, so each part of the input writes
+//! to the slots of its own items, and two parts never meet.
 //!
-//! Two neighbours are joined when the left one is full: then the written values are one range
-//! again. A left one that is not full belongs to a run that stopped, or to an iterator that lied
-//! about its length, and the right one is dropped. So if a result has as many written values as
-//! there are slots, each slot was written.
+//! When a part ends, it tells the [`Ledger`] how many of its slots are written, and which are not.
+//! So there is nothing to return and to join: if as many slots are written as there are, every one
+//! is. And a run that stops half-way leaks nothing and drops nothing twice: what is dropped are the
+//! slots without the gaps.
 //!
-//! rayon's own `collect` works in this way (`rayon::iter::collect`). What is added is that a run
+//! rayon's own `collect` writes in place, too (`rayon::iter::collect`). What is added is that a run
 //! may stop.
 
-use std::cell::Cell;
-use std::marker::PhantomData;
 use std::mem;
-use std::ptr;
+use std::panic::resume_unwind;
+use std::thread;
 
-use super::collect::{BLOCK, Collector, LeafCollector};
+use super::collect::{BLOCK, Collector};
+use crate::panic::{drop_catching, drop_payload, first_panic};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, lock};
 
 /// The end of the slots is checked once for so many blocks. Short items are unrolled so many times;
 /// of longer ones the compiler unrolls one block only, or none.
@@ -38,6 +38,14 @@ pub(super) struct Buffer<T> {
     len: usize,
 }
 
+/// What became of the slots of a buffer.
+struct Ledger {
+    /// How many are written.
+    written: AtomicUsize,
+    /// Those that are not, of parts that have ended: the address of the first one, and how many.
+    gaps: Mutex<Vec<(usize, usize)>>,
+}
+
 impl<T> Buffer<T> {
     /// `None` if the memory cannot be had.
     pub(super) fn new(len: usize) -> Option<Self> {
@@ -47,57 +55,140 @@ impl<T> Buffer<T> {
     }
 
     /// Lets `fill` write to the slots, and returns the values if every slot was written.
-    pub(super) fn fill(
-        mut self,
-        fill: impl for<'v> FnOnce(Slots<'v, T>) -> Option<Slots<'v, T>>,
-    ) -> Option<Vec<T>> {
-        let start = self.values.as_mut_ptr();
-        let filled = fill(Slots::empty(start, self.len))?;
-        if !ptr::eq(filled.start, start) || filled.written != self.len {
+    ///
+    /// # Panics
+    ///
+    /// If the drop of a value does. All others are dropped before.
+    pub(super) fn fill(mut self, fill: impl for<'v> FnOnce(Slots<'v, T>)) -> Option<Vec<T>> {
+        let ledger = Ledger {
+            written: AtomicUsize::new(0),
+            gaps: Mutex::new(Vec::new()),
+        };
+        let unfilled = Unfilled {
+            start: self.values.as_mut_ptr(),
+            len: self.len,
+            ledger: &ledger,
+        };
+        fill(Slots {
+            start: unfilled.start,
+            len: self.len,
+            written: 0,
+            ledger: &ledger,
+        });
+        // Relaxed, and paired with the addition in the drop of `Slots`: whoever has let other
+        // threads use slots has joined them, since `fill` works for every lifetime.
+        if ledger.written.load(Ordering::Relaxed) != self.len {
             return None;
         }
-        filled.release();
-        // SAFETY: the capacity is at least `len`. `filled` begins where the vector does and had
-        // `len` slots written, which by the invariant of `Slots` are initialized. It has just given
-        // up their ownership, so the vector is their only owner.
+        mem::forget(unfilled);
+        // SAFETY: the capacity is at least `len`. All slots were one `Slots` at first, which were
+        // split into ranges that do not overlap, and each range has counted at most once the slots
+        // that it has initialized. So if the sum is `len`, all are initialized. No `Slots` is left
+        // that owns them: those that have counted have ended.
         unsafe { self.values.set_len(self.len) };
         Some(self.values)
+    }
+}
+
+/// Drops the values of a buffer that was not filled.
+struct Unfilled<'v, T> {
+    start: *mut T,
+    len: usize,
+    ledger: &'v Ledger,
+}
+
+impl<T> Drop for Unfilled<'_, T> {
+    fn drop(&mut self) {
+        if !mem::needs_drop::<T>() {
+            return;
+        }
+        // Relaxed: as in `Buffer::fill`.
+        let written = self.ledger.written.load(Ordering::Relaxed);
+        let mut gaps = mem::take(&mut *lock(&self.ledger.gaps));
+        let missing: usize = gaps.iter().map(|(_, len)| len).sum();
+        if written + missing != self.len {
+            // Some slots were neither counted nor reported, because somebody has forgotten a part
+            // of the input. Nobody knows which ones, so the values are forgotten, too.
+            return;
+        }
+        gaps.sort_unstable();
+        let mut gaps = gaps.into_iter().peekable();
+        let (mut number, mut left, mut panic) = (0, written, None);
+        while left > 0 {
+            // SAFETY: `number` is less than `len` as long as a written slot is left, so the sum
+            // stays inside the allocation.
+            let slot = unsafe { self.start.add(number) };
+            // Slots without a size have one address: the first ones stand for those written.
+            let gap = gaps.next_if(|gap| size_of::<T>() > 0 && gap.0 == slot.addr());
+            if let Some((_, len)) = gap {
+                number += len;
+                continue;
+            }
+            // SAFETY: every slot is counted as written or is in a gap, and this one is in none: it
+            // is initialized, and its owner has ended. It is read once.
+            let value = unsafe { slot.read() };
+            first_panic(&mut panic, drop_catching(value));
+            (number, left) = (number + 1, left - 1);
+        }
+        // A second panic would abort the process.
+        match panic {
+            Some(payload) if !thread::panicking() => resume_unwind(payload),
+            panic => drop_payload(panic),
+        }
     }
 }
 
 /// A range of the slots of a buffer, of which the first `written` hold values.
 ///
 /// Invariants: `start` points to `len` slots that nothing else uses during `'v`; the first
-/// `written` of them are initialized and owned by this value; `written <= len`; all `Slots` of one
-/// `'v` are of one buffer.
+/// `written` of them are initialized; `written <= len`.
 pub(super) struct Slots<'v, T> {
-    /// A raw pointer with the provenance of the whole allocation, so that neighbours can be
-    /// joined; a slice could not grow again.
     start: *mut T,
     len: usize,
     written: usize,
-    /// The buffer is borrowed, and the values are owned. `'v` is invariant, by the cell, so that
-    /// the slots of two buffers are of two types; see [`Buffer::fill`].
-    buffer: PhantomData<(Cell<&'v mut Buffer<T>>, T)>,
+    ledger: &'v Ledger,
 }
 
-// SAFETY: `Slots` are a unique borrow of memory together with ownership of the values in it, like
+// SAFETY: `Slots` are a unique borrow of memory together with the values in it, like
 // `(&mut [MaybeUninit<T>], Vec<T>)`, and that is `Send` if `T` is.
 unsafe impl<T: Send> Send for Slots<'_, T> {}
 
-impl<T> Slots<'_, T> {
-    fn empty(start: *mut T, len: usize) -> Self {
-        Slots {
-            start,
-            len,
-            written: 0,
-            buffer: PhantomData,
+impl<T> Drop for Slots<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // Relaxed: see `Buffer::fill`.
+        self.ledger
+            .written
+            .fetch_add(self.written, Ordering::Relaxed);
+        if self.written < self.len {
+            self.report_gap();
         }
     }
+}
 
-    /// Gives up the ownership of the values, and returns how many they are.
-    fn release(mut self) -> usize {
-        mem::take(&mut self.written)
+impl<T> Slots<'_, T> {
+    /// Gives the slots after the first `mid` away, none of which is written.
+    fn split_off(&mut self, mid: usize) -> Self {
+        debug_assert!(self.written <= mid && mid <= self.len);
+        // SAFETY: `mid <= len`, so the sum stays inside the allocation or one past its end.
+        let middle = unsafe { self.start.add(mid) };
+        let rest = Slots {
+            start: middle,
+            len: self.len - mid,
+            written: 0,
+            ledger: self.ledger,
+        };
+        // No slot is in both.
+        self.len = mid;
+        rest
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn report_gap(&self) {
+        // SAFETY: `written <= len`, so the sum stays inside the allocation or one past its end.
+        let first = unsafe { self.start.add(self.written) };
+        lock(&self.ledger.gaps).push((first.addr(), self.len - self.written));
     }
 }
 
@@ -137,18 +228,15 @@ impl<T> Drop for Cursor<'_, T> {
 
 impl<T: Send> Collector for Slots<'_, T> {
     type Value = T;
-    type Collected = Self;
+    type Collected = ();
+    /// The buffer has them.
+    const KEEPS: bool = false;
 
-    fn split_at(self, mid: usize) -> (Self, Self) {
+    fn split_at(mut self, mid: usize) -> (Self, Self) {
         assert!(mid <= self.len, "an iterator was split beyond its length");
         assert_eq!(self.written, 0, "an iterator was split after it was read");
-        // SAFETY: `mid <= len`, so the sum stays inside the allocation or one past its end.
-        let middle = unsafe { self.start.add(mid) };
-        // The halves do not overlap, and `self`, which owns nothing, ends here.
-        (
-            Slots::empty(self.start, mid),
-            Slots::empty(middle, self.len - mid),
-        )
+        let rest = self.split_off(mid);
+        (self, rest)
     }
 
     fn count(&self) -> Option<usize> {
@@ -156,12 +244,7 @@ impl<T: Send> Collector for Slots<'_, T> {
     }
 
     fn split_rest(&mut self) -> Self {
-        // SAFETY: `written <= len`, so the sum stays inside the allocation or one past its end.
-        let free = unsafe { self.start.add(self.written) };
-        let rest = Slots::empty(free, self.len - self.written);
-        // The written slots stay here, and the others are given away: no slot is in both.
-        self.len = self.written;
-        rest
+        self.split_off(self.written)
     }
 
     #[inline]
@@ -209,38 +292,7 @@ impl<T: Send> Collector for Slots<'_, T> {
         }
     }
 
-    fn complete(self) -> Self {
-        self
-    }
-}
-
-impl<T: Send> LeafCollector for Slots<'_, T> {
-    fn split_off_left(&self) -> Self {
-        panic!("an iterator that knows its length was driven as if it did not");
-    }
-
-    fn reduce(mut left: Self, right: Self) -> Self {
-        // SAFETY: `len` slots start here, so their end is in or one past the allocation.
-        let end = unsafe { left.start.add(left.len) };
-        if left.written == left.len && ptr::eq(end, right.start) {
-            // The ranges touch and were split from one buffer, so together they are one. The left
-            // one is full, so the values of both are its first `written`.
-            left.len += right.len;
-            left.written += right.release();
-        } else {
-            // Before `left` is moved out, which would be lost if this panicked afterwards.
-            drop(right);
-        }
-        left
-    }
-}
-
-impl<T> Drop for Slots<'_, T> {
-    fn drop(&mut self) {
-        // SAFETY: by the invariant these values are initialized and owned here, and nothing uses
-        // them after the drop of their owner.
-        unsafe { ptr::drop_in_place(ptr::slice_from_raw_parts_mut(self.start, self.written)) };
-    }
+    fn complete(self) {}
 }
 
 #[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
@@ -267,7 +319,6 @@ mod tests {
             let (mut first, mut second) = slots.split_at(mid);
             write(&mut second, right, |n| format!("right {n}"));
             write(&mut first, left, |n| format!("left {n}"));
-            Some(Slots::reduce(first.complete(), second.complete()))
         })
     }
 
@@ -289,11 +340,10 @@ mod tests {
     fn neighbours_on_two_threads() {
         let values = Buffer::new(40).unwrap().fill(|slots| {
             let (mut left, mut right) = slots.split_at(20);
-            std::thread::scope(|threads| {
+            thread::scope(|threads| {
                 threads.spawn(|| write(&mut left, 20, Box::new));
                 threads.spawn(|| write(&mut right, 20, |n| Box::new(n + 20)));
             });
-            Some(Slots::reduce(left, right))
         });
         let expected = (0..40).map(Box::new);
         assert!(values.unwrap().into_iter().eq(expected));
@@ -307,7 +357,6 @@ mod tests {
             write(&mut left, 10, |_| Arc::clone(&counter));
             write(&mut right, 3, |_| Arc::clone(&counter));
             assert_eq!(Arc::strong_count(&counter), 14);
-            Some(Slots::reduce(left, right))
         });
         assert!(result.is_none());
         assert_eq!(Arc::strong_count(&counter), 1);
@@ -322,7 +371,6 @@ mod tests {
                     assert!(n < 5, "the sixth panics");
                     Arc::clone(&counter)
                 });
-                Some(slots)
             })
         }));
         assert!(unwound.is_err());
@@ -336,7 +384,6 @@ mod tests {
             let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 Buffer::new(count - 1).unwrap().fill(|mut slots| {
                     write(&mut slots, count, |_| Arc::clone(&counter));
-                    Some(slots)
                 })
             }));
             assert!(unwound.is_err());
@@ -349,7 +396,6 @@ mod tests {
         let fill = |count| {
             Buffer::new(5).unwrap().fill(|mut slots| {
                 write(&mut slots, count, |_| ());
-                Some(slots)
             })
         };
         assert_eq!(fill(5).map(|values| values.len()), Some(5));
@@ -357,13 +403,69 @@ mod tests {
     }
 
     #[test]
-    fn slots_of_another_part_are_not_a_result() {
+    fn a_part_that_is_forgotten_is_never_a_value() {
+        let counter = Arc::new(());
         let result = Buffer::new(4).unwrap().fill(|slots| {
-            let (_, mut right) = slots.split_at(2);
-            write(&mut right, 2, |n| n);
-            Some(right)
+            let (mut left, mut right) = slots.split_at(2);
+            write(&mut left, 1, |_| Arc::clone(&counter));
+            write(&mut right, 2, |_| Arc::clone(&counter));
+            mem::forget(left);
         });
         assert!(result.is_none());
+        assert_eq!(
+            Arc::strong_count(&counter),
+            4,
+            "nobody knows which are written"
+        );
+    }
+
+    #[test]
+    fn gaps_are_left_out_wherever_they_are() {
+        // How many of two slots each part of six slots writes.
+        for written in [
+            [0, 1, 2],
+            [2, 0, 1],
+            [1, 2, 0],
+            [1, 1, 1],
+            [0, 0, 0],
+            [2, 2, 0],
+        ] {
+            let counter = Arc::new(());
+            let result = Buffer::new(6).unwrap().fill(|slots| {
+                let (mut first, rest) = slots.split_at(2);
+                let (mut second, mut third) = rest.split_at(2);
+                write(&mut third, written[2], |_| Arc::clone(&counter));
+                write(&mut first, written[0], |_| Arc::clone(&counter));
+                write(&mut second, written[1], |_| Arc::clone(&counter));
+                let values: usize = written.iter().sum();
+                assert_eq!(Arc::strong_count(&counter), 1 + values);
+            });
+            assert!(result.is_none());
+            assert_eq!(Arc::strong_count(&counter), 1, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn a_drop_that_panics_keeps_no_other_value() {
+        struct Bomb(#[expect(dead_code, reason = "counts by its drop")] Arc<()>);
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("bomb");
+            }
+        }
+        let counter = Arc::new(());
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Buffer::new(9).unwrap().fill(|mut slots| {
+                write(&mut slots, 5, |_| Bomb(Arc::clone(&counter)));
+            })
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(Arc::strong_count(&counter), 1);
+    }
+
+    #[test]
+    fn slots_are_sent_with_their_values() {
         static_assertions::assert_not_impl_any!(Slots<'static, Rc<()>>: Send);
+        static_assertions::assert_impl_all!(Slots<'static, u8>: Send);
     }
 }

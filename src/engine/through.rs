@@ -17,7 +17,7 @@ use super::grace_period::GracePeriod;
 use super::leaf_values::{LeafEnd, LeafValues, TolerantValues};
 use super::panic_fuse::PanicFuse;
 use super::parts::{Part, Parts};
-use super::steal::MAX_POSTPONED;
+use super::postponed::MAX_POSTPONED;
 use super::unwind_flag::UnwindFlag;
 use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Abandoned, Failure, Kind, Run};

@@ -41,7 +41,7 @@ impl<E> Run<E> {
     }
 
     /// A run without a policy: only an item can stop it.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn bare() -> Self {
         Run::new(None, FailurePolicy::default())
     }
@@ -51,14 +51,19 @@ impl<E> Run<E> {
     }
 
     /// Calls `body`, which returns when every item has ended. `None` if it panicked.
+    #[inline]
     pub(crate) fn drive<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
-        match catch_unwind(AssertUnwindSafe(body)) {
-            Ok(result) => Some(result),
-            Err(payload) => {
-                lock(&self.record).panic_in_flight = false;
-                self.panicked(payload);
-                None
-            }
+        let (mut body, mut result) = (Some(body), None);
+        self.drive_dyn(&mut || result = body.take().map(|body| body()));
+        result
+    }
+
+    /// Compiled once, and not for each closure.
+    #[inline(never)]
+    fn drive_dyn(&self, body: &mut dyn FnMut()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
+            lock(&self.record).panic_in_flight = false;
+            self.panicked(payload);
         }
     }
 

@@ -53,8 +53,8 @@ use self::chunk_size::ChunkSizer;
 use self::item_loop::ItemLoop;
 use self::queue::ClaimQueue;
 use self::source::{Ordered, Source, SourceCallback};
-use super::collect::{Collector, LeafCollector, PerChunk, Unit, concatenate};
-use super::slots::{Buffer, Slots};
+use super::collect::{Collector, PerChunk, Unit, concatenate, incomplete};
+use super::slots::Buffer;
 use crate::run::Run;
 use crate::sync::{Condvar, Mutex, pool};
 use crate::time::Moment;
@@ -117,15 +117,9 @@ where
             };
             let values = buffer.fill(|slots| {
                 let queue = Engine::of(run, f, source, slots).join();
-                end(run, queue).reduce(Slots::reduce)
+                end(run, queue).for_each(drop);
             });
-            values.unwrap_or_else(|| {
-                assert!(
-                    run.has_failure(),
-                    "an iterator gave fewer items than its length"
-                );
-                Vec::new()
-            })
+            values.unwrap_or_else(|| incomplete(run))
         }
     }
 
@@ -139,7 +133,6 @@ fn end<S: Source, C: Collector, E>(
 ) -> impl Iterator<Item = C::Collected> {
     let (results, collector, leftover) = queue.into_parts();
     leftover.drop_in(run);
-    // Slots that no worker claimed are still a part of the vector.
     let rest = collector.map(C::complete);
     results
         .into_iter()
@@ -189,12 +182,7 @@ enum RunKind {
 
 impl<'r, S: Source, C: Collector, E> Engine<'r, S, C, E> {
     /// For a run on the current pool that keeps all values, or has none.
-    fn of(
-        run: &'r Run<E>,
-        item_loop: &'r dyn ItemLoop<S, C, E>,
-        source: S,
-        collector: C,
-    ) -> Self {
+    fn of(run: &'r Run<E>, item_loop: &'r dyn ItemLoop<S, C, E>, source: S, collector: C) -> Self {
         let threads = pool::current_num_threads();
         let max_in_flight = match source.opt_len() {
             // The whole input is there already.

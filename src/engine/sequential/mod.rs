@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use self::taker::{Folded, Nothing, OneByOne, Taker, Values, WithIndices};
 use super::claim::outcome::Results;
 use super::claim::stream::SinkResult;
+use super::collect::incomplete;
 use super::slots::Buffer;
 use super::unwind_flag::UnwindFlag;
 use crate::by_index::ByIndex;
@@ -99,15 +100,8 @@ where
             let mut items = input.into_loop(run, f);
             items.run(&mut slots);
             items.end();
-            Some(slots)
         });
-        values.unwrap_or_else(|| {
-            assert!(
-                run.has_failure(),
-                "an iterator gave fewer items than its length"
-            );
-            Vec::new()
-        })
+        values.unwrap_or_else(|| incomplete(run))
     })
 }
 
