@@ -128,7 +128,7 @@ pub trait ErrGroupExt: ParallelIterator {
     {
         let run = Run::bare();
         let result = steal::for_each::<false, _, _, _>(self, &run, &f);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Calls `f` for every item in parallel, and returns the values in the order of the items.
@@ -178,7 +178,7 @@ pub trait ErrGroupExt: ParallelIterator {
     {
         let run = Run::bare();
         let result = steal::map::<false, _, _, _, _>(self, &run, &f);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Calls `f` for every item in parallel, and gives the values to `body` as a parallel iterator:
@@ -253,7 +253,7 @@ pub trait ErrGroupExt: ParallelIterator {
     {
         let run = Run::bare();
         let result = process(self, &run, None, &f, body);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads.

@@ -78,6 +78,13 @@ pub(super) trait ConsumeAll<T> {
     fn consume_all(&mut self, next: impl FnMut() -> Option<T>);
 }
 
+impl<T> ConsumeAll<T> for Vec<T> {
+    #[inline]
+    fn consume_all(&mut self, next: impl FnMut() -> Option<T>) {
+        self.extend(iter::from_fn(next));
+    }
+}
+
 impl<C: Collector> ConsumeAll<C::Value> for C {
     #[inline]
     fn consume_all(&mut self, next: impl FnMut() -> Option<C::Value>) {
@@ -91,6 +98,10 @@ pub(super) trait LeafCollector: Collector {
     /// Where the values are written, if each has its place. The loop over short items is compiled
     /// for that, and not for both kinds of collector at once: the items would be kept in memory.
     fn places(&mut self) -> Option<&mut Self::Places>;
+    /// The list of the values, if they have no places.
+    fn list(&mut self) -> Option<&mut Vec<Self::Value>> {
+        None
+    }
     /// For a part to the left of this one, whose length is unknown.
     fn split_off_left(&self) -> Self;
     /// For the next items, which are postponed. This collector goes on with those after them.

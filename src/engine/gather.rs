@@ -133,6 +133,14 @@ impl<'v, T: Send> LeafCollector for Gather<'v, T> {
         }
     }
 
+    #[inline]
+    fn list(&mut self) -> Option<&mut Vec<T>> {
+        match self {
+            Gather::Slots(_) => None,
+            Gather::List(list) => Some(&mut list.values),
+        }
+    }
+
     fn split_off_left(&self) -> Self {
         match self {
             Gather::Slots(_) => {

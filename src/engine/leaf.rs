@@ -68,8 +68,7 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
         leaves.postponed.push(leaves.run, f, items, its_own);
     }
 
-    /// Runs the items of a leaf whose values have no place, and goes on after each failure that the
-    /// run tolerates.
+    /// Goes on after each failure that the run tolerates.
     ///
     /// The items are moved here and not borrowed, and the function is not inlined: so the loop of a
     /// run that tolerates nothing stays as tight as the compiler can make it.
@@ -79,10 +78,26 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
         let (run, f) = self.part.run_and_closure();
-        let collector = &mut self.part.collector;
-        while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, collector)
-            == Reaction::Continue
-        {}
+        if let Some(places) = self.part.collector.places() {
+            while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, places)
+                == Reaction::Continue
+            {}
+        }
+        (self, items)
+    }
+
+    /// The same for a list of values, and for a run that may tolerate nothing.
+    #[inline(never)]
+    fn run_list<I, S: Iterator<Item = I>>(mut self, mut items: S) -> (Self, S)
+    where
+        F: Fn(&CancelToken, I) -> Result<C::Value, E>,
+    {
+        let (run, f) = self.part.run_and_closure();
+        if let Some(list) = self.part.collector.list() {
+            while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, list)
+                == Reaction::Continue
+            {}
+        }
         (self, items)
     }
 }
@@ -199,23 +214,23 @@ where
         S: IntoIterator<Item = I>,
     {
         let mut items = items.into_iter();
-        let user_code = match self.part.fuse.begin_leaf() {
-            Some(user_code) => user_code,
-            None => {
-                let rest;
-                (self, rest) = self.postpone_leaf(items);
-                let Some(rest) = rest else { return self };
-                items = rest;
-                UserCode::enter(self.run_id())
-            }
+        let user_code = if let Some(user_code) = self.part.fuse.begin_leaf() {
+            user_code
+        } else {
+            let rest;
+            (self, rest) = self.postpone_leaf(items);
+            let Some(rest) = rest else { return self };
+            items = rest;
+            UserCode::enter(self.run_id())
         };
         let (run, f) = self.part.run_and_closure();
         let tolerates = TOLERANT && run.policy.tolerates_errors();
-        match self.part.collector.places().filter(|_| !tolerates) {
+        match self.part.collector.places() {
+            Some(_) if tolerates => (self, items) = self.run_tolerant(items),
             Some(places) => {
                 _ = run_until_failure::<_, _, _, _, _, false>(run, f, &mut items, places);
             }
-            None => (self, items) = self.run_tolerant(items),
+            None => (self, items) = self.run_list(items),
         }
         self.part.fuse.end_leaf(user_code);
         // A panic is caught here: otherwise `self`, which has been moved out, would be lost.

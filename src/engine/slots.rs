@@ -59,7 +59,17 @@ impl<T> Buffer<T> {
     /// # Panics
     ///
     /// If the drop of a value does. All others are dropped before.
-    pub(super) fn fill(mut self, fill: impl for<'v> FnOnce(Slots<'v, T>)) -> Option<Vec<T>> {
+    pub(super) fn fill(self, fill: impl for<'v> FnOnce(Slots<'v, T>)) -> Option<Vec<T>> {
+        let mut fill = Some(fill);
+        self.fill_dyn(&mut |slots| {
+            if let Some(fill) = fill.take() {
+                fill(slots);
+            }
+        })
+    }
+
+    /// Compiled once for each kind of value.
+    fn fill_dyn(mut self, fill: &mut dyn for<'v> FnMut(Slots<'v, T>)) -> Option<Vec<T>> {
         let ledger = Ledger {
             written: AtomicUsize::new(0),
             gaps: Mutex::new(Vec::new()),

@@ -173,7 +173,7 @@ impl<S: Ordered> InOrder<S> {
     {
         let run = Run::bare();
         let result = claim::for_each(self.source, &run, &f);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Calls `f` for every item in parallel, and returns the values in the order of the items.
@@ -216,7 +216,7 @@ impl<S: Ordered> InOrder<S> {
     {
         let run = Run::bare();
         let result = claim::map(self.source, &run, &f);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Calls `f` for every item in parallel, and gives the values to `body` as a parallel iterator:
@@ -291,7 +291,7 @@ impl<S: Ordered> InOrder<S> {
     {
         let run = Run::bare();
         let result = process(self, &run, None, &f, body);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Calls `f` for every item in parallel, and gives the values to `sink` as they come, one by
@@ -364,7 +364,7 @@ impl<S: Ordered> InOrder<S> {
     {
         let run = Run::bare();
         let result = claim::stream::stream(self.source, &run, None, &f, sink);
-        run.finish(result).into_bare()
+        run.end_bare(result)
     }
 
     /// Calls `f` for every item in parallel, and returns all that came of it: the values and the

@@ -48,7 +48,22 @@ impl<E> Run<E> {
         record.is_untouched() && self.token.is_untouched()
     }
 
+    /// Ends a run without a policy, whose items have all ended.
+    ///
+    /// If nothing was recorded and nobody has a handle of the token, the next run gets its memory.
+    #[inline(never)]
+    pub(crate) fn end_bare<R>(mut self, result: Option<R>) -> Result<R, E> {
+        match result {
+            Some(result) if !self.is_incomplete() && self.is_untouched() => {
+                self.token.recycle();
+                Ok(result)
+            }
+            result => self.finish(result).into_bare(),
+        }
+    }
+
     /// Ends the run, whose items have all ended, and reports what came of it.
+    #[inline(never)]
     pub(crate) fn finish<R>(self, mut result: Option<R>) -> Report<R, E> {
         // In order the token was left active for the items before the failure.
         let cause = lock(&self.record).cause(None);

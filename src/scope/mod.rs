@@ -117,7 +117,7 @@ where
 {
     let run = Run::bare();
     let result = run_tasks(&run, None, body);
-    run.finish(result).into_bare()
+    run.end_bare(result)
 }
 
 /// Runs the body, and returns when every task has ended. `None` if the body has failed.
