@@ -15,7 +15,7 @@ use super::collect::LeafCollector;
 use super::panic_fuse::PanicFuse;
 use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Failure, Kind, Run};
-use crate::sync::{Mutex, lock, pool};
+use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
 
 /// How many items of one leaf are postponed at most, and how many one by one, behind a `filter`, in
@@ -71,16 +71,13 @@ impl<'j> Postponed<'j> {
 
     /// Runs at least one item, since the first job starts on the stack of the caller.
     #[cold]
-    fn run_all(&self, jobs: Vec<Job<'j>>) {
-        pool::scope(|scope| {
-            for job in jobs {
-                scope.spawn(move |_| {
-                    if let Some(rest) = (job.0)() {
-                        lock(&self.jobs).push(rest);
-                    }
-                });
-            }
-        });
+    fn run_all(&self, mut jobs: Vec<Job<'j>>) {
+        if jobs.len() > 1 {
+            let others = jobs.split_off(jobs.len() / 2);
+            rayon::join(|| self.run_all(jobs), || self.run_all(others));
+        } else if let Some(rest) = jobs.pop().and_then(|job| (job.0)()) {
+            lock(&self.jobs).push(rest);
+        }
     }
 }
 

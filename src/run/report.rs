@@ -10,7 +10,7 @@ use super::record::{Ending, Record};
 use crate::by_index::ByIndex;
 use crate::error::GroupError;
 use crate::failures::{Failures, Numbering};
-use crate::panic::{Panicked, drop_catching, drop_payload, first_panic};
+use crate::panic::{Panicked, Payload, drop_catching, drop_payload, first_panic};
 use crate::sync::atomic::Ordering;
 use crate::sync::lock;
 use crate::token::{Cancelled, Cause};
@@ -101,6 +101,17 @@ impl<E> Run<E> {
     }
 }
 
+/// What has become of a run that did not end with `Ok`.
+struct Settled<E> {
+    /// The panic that outranks everything, and the index of its item.
+    panic: Option<(Payload, Option<usize>)>,
+    /// The error that the run ended with, with its index or number.
+    failed: Option<(Option<usize>, E)>,
+    /// The other errors that count, if the run keeps them.
+    more: Vec<(usize, E)>,
+    cause: Cause,
+}
+
 impl<R, E> Report<R, E> {
     /// The result, or the one thing that stopped the run, or all errors, if the run has kept them.
     /// The rest is dropped; if that panics, the run has panicked.
@@ -117,7 +128,35 @@ impl<R, E> Report<R, E> {
     }
 
     #[cold]
-    fn into_error(mut self, incomplete: Option<R>) -> GroupError<E> {
+    fn into_error(self, incomplete: Option<R>) -> GroupError<E> {
+        let Settled {
+            panic,
+            failed,
+            mut more,
+            cause,
+        } = self.settle(incomplete);
+        let result = match (panic, failed) {
+            (Some((payload, index)), failed) => {
+                drop_payload(drop_catching(failed));
+                for error in more {
+                    drop_payload(drop_catching(error));
+                }
+                GroupError::Panicked(Panicked::new(payload, index))
+            }
+            (None, Some((number, error))) if !more.is_empty() => {
+                let numbering = number.map_or(Numbering::Time, |_| Numbering::Spawned);
+                more.push((number.unwrap_or(0), error));
+                GroupError::Several(Failures::new(ByIndex::from_unsorted(more), numbering))
+            }
+            (None, Some((index, error))) => GroupError::Failed { index, error },
+            (None, None) => return GroupError::Cancelled(Cancelled::new(cause)),
+        };
+        drop_payload(drop_catching(cause));
+        result
+    }
+
+    /// Drops what is not a part of the result.
+    fn settle(mut self, incomplete: Option<R>) -> Settled<E> {
         let (mut failed, mut panic, mut panicked_at) = (None, None, None);
         let mut more = self.record.take_more_errors();
         if let Some(ending) = self.ending {
@@ -141,40 +180,51 @@ impl<R, E> Report<R, E> {
                 first_panic(&mut panic, drop_catching(error));
             }
         }
-        let result = match (panic, failed) {
-            (Some(payload), failed) => {
-                drop_payload(drop_catching(failed));
-                for error in more {
-                    drop_payload(drop_catching(error));
-                }
-                GroupError::Panicked(Panicked::new(payload, panicked_at))
-            }
-            (None, Some((number, _, error))) if !more.is_empty() => {
-                let numbering = number.map_or(Numbering::Time, |_| Numbering::Spawned);
-                more.push((number.unwrap_or(0), error));
-                GroupError::Several(Failures::new(ByIndex::from_unsorted(more), numbering))
-            }
-            (None, Some((index, _, error))) => GroupError::Failed { index, error },
-            (None, None) => {
-                let cause = self.cause.take().unwrap_or(Cause::Released);
-                GroupError::Cancelled(Cancelled::new(cause))
-            }
-        };
-        drop_payload(drop_catching(self.cause));
-        result
+        Settled {
+            panic: panic.map(|payload| (payload, panicked_at)),
+            failed: failed.map(|(number, _, error)| (number, error)),
+            more,
+            cause: self.cause.unwrap_or(Cause::Released),
+        }
     }
 
     /// The result of a run without a policy. Only its closures can have cancelled it, so if they
     /// returned an error, that is the result.
     pub(crate) fn into_bare(mut self) -> Result<R, E> {
+        match self.result.take() {
+            Some(result) if self.verdict == Verdict::Ok => {
+                drop_payload(self.cause.and_then(drop_catching));
+                Ok(result)
+            }
+            incomplete => Err(self.into_bare_error(incomplete)),
+        }
+    }
+
+    /// Not by way of a [`GroupError`], whose other kinds most programs never make.
+    #[cold]
+    fn into_bare_error(mut self, incomplete: Option<R>) -> E {
         if self.verdict == Verdict::Cancelled {
             self.ending = (self.record.take_ending(false)).and_then(Ending::into_failure);
         }
-        match self.into_result() {
-            Ok(result) => Ok(result),
-            Err(GroupError::Panicked(panicked)) => resume_unwind(panicked.into_payload()),
-            Err(GroupError::Cancelled(cancelled)) => {
+        // No run without a policy has more than one error.
+        let Settled {
+            panic,
+            failed,
+            cause,
+            ..
+        } = self.settle(incomplete);
+        match (panic, failed) {
+            (Some((payload, _)), failed) => {
+                drop_payload(drop_catching((failed, cause)));
+                resume_unwind(payload)
+            }
+            (None, Some((_, error))) => {
+                drop_payload(drop_catching(cause));
+                error
+            }
+            (None, None) => {
                 // It must not be dropped by the unwinding: its reason's drop may panic, too.
+                let cancelled = Cancelled::new(cause);
                 let cause = cancelled.to_string();
                 drop_payload(drop_catching(cancelled));
                 panic!(
@@ -183,7 +233,6 @@ impl<R, E> Report<R, E> {
                      use an `ErrGroup`, by `with_group` or `ErrGroup::scope`"
                 )
             }
-            Err(failed) => failed.into_error().map_or_else(|| unreachable!(), Err),
         }
     }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::links::Held;
+use super::links::{ForDrop, Held};
 use super::{ACTIVE, CANCELLED, Node, Owner, RELEASED};
 use crate::panic::{Payload, drop_payload};
 use crate::sync::channel::{Receiver, bounded};
@@ -12,6 +12,18 @@ use crate::token::Cause;
 use crate::token::callback::Callback;
 use crate::token::callback_threads::Job;
 use crate::token::timer;
+
+/// The receiving end of a `done` channel. A trait, so that a program that never asks for one is
+/// linked without the code of channels.
+pub(super) trait Done: Send + Sync {
+    fn receiver(&self) -> &Receiver<Infallible>;
+}
+
+impl Done for Receiver<Infallible> {
+    fn receiver(&self) -> &Receiver<Infallible> {
+        self
+    }
+}
 
 /// The result of a registration.
 pub(in crate::token) enum Registered {
@@ -28,21 +40,20 @@ impl Node {
     pub(in crate::token) fn done(&self) -> &Receiver<Infallible> {
         // Without a lock after the first call.
         if let Some(done) = self.done.get() {
-            return done;
+            return done.receiver();
         }
-        let (sender, mut receiver) = bounded(0);
         let mut links = self.links();
-        if self.state_locked(&links) == ACTIVE {
-            // If two threads race to create the channel, both get the first one.
-            let (_, first) = (links.get_or_insert().done).get_or_insert((sender, receiver));
-            receiver = first.clone();
-        } else {
-            // Closed before any thread gets the receiver: `done` is never seen open on a node that
-            // was cancelled or released before.
-            drop(sender);
-        }
-        drop(links);
-        self.done.get_or_init(|| receiver)
+        // Under the lock, so that of two threads the second finds the channel of the first.
+        let done = self.done.get_or_init(|| {
+            let (sender, receiver) = bounded(0);
+            // Otherwise the sender is dropped before any thread gets the receiver: `done` is never
+            // seen open on a node that was cancelled or released before.
+            if self.state_locked(&links) == ACTIVE {
+                links.get_or_insert().done = Some(Box::new(sender));
+            }
+            Box::new(receiver)
+        });
+        done.receiver()
     }
 
     pub(in crate::token) fn register(&self, callback: &Arc<Callback>) -> Registered {
@@ -51,7 +62,7 @@ impl Node {
             state if state == ACTIVE || links.held == Held(true) => {
                 let attached = links.get_or_insert();
                 let key = attached.new_key();
-                attached.callbacks.insert(key, Arc::clone(callback));
+                attached.callbacks.push(key, Arc::clone(callback));
                 Registered::Waiting(key)
             }
             CANCELLED => Registered::AlreadyCancelled,
@@ -63,7 +74,7 @@ impl Node {
         let mut links = self.links();
         let callback = links
             .get()
-            .and_then(|attached| attached.callbacks.remove(&key));
+            .and_then(|attached| attached.callbacks.remove(key));
         // The lock first: the closure is the user's data, which is never dropped under a lock.
         drop(links);
         drop(callback);
@@ -80,7 +91,8 @@ impl Node {
                 // Before `deadline` is changed, because it panics if the timer thread cannot be
                 // started: then the token keeps the deadline that it had.
                 let timer = (!has_passed).then(|| {
-                    timer::Entry::new(at, Arc::downgrade(self) as Weak<dyn timer::Expire>)
+                    let node = Arc::downgrade(self) as Weak<dyn timer::Expire>;
+                    Box::new(timer::Entry::new(at, node)) as ForDrop
                 });
                 attached.deadline = Some(at);
                 attached.timer = timer;

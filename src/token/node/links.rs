@@ -1,17 +1,13 @@
 //! What a node's lock guards: plain bookkeeping.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::Node;
+use super::keyed::Keyed;
 use crate::panic::Payload;
-use crate::sync::channel::{Receiver, Sender};
 use crate::token::Cause;
 use crate::token::callback::Callback;
-use crate::token::timer;
 
 #[derive(Default)]
 pub(super) struct Links {
@@ -29,16 +25,20 @@ pub(super) struct Links {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Held(pub(crate) bool);
 
+/// A value that does its work when it is dropped. Behind a `dyn`, so that a program in which no token
+/// has one is linked without its code.
+pub(super) type ForDrop = Box<dyn Send + Sync>;
+
 #[derive(Default)]
 pub(super) struct Attached {
     last_key: u64,
-    pub(super) children: BTreeMap<u64, Weak<Node>>,
-    pub(super) callbacks: BTreeMap<u64, Arc<Callback>>,
-    /// Both ends of the `done` channel. Dropping the sender wakes the threads that wait for the
-    /// receiver.
-    pub(super) done: Option<(Sender<Infallible>, Receiver<Infallible>)>,
+    pub(super) children: Keyed<Weak<Node>>,
+    pub(super) callbacks: Keyed<Arc<Callback>>,
+    /// The sender of the `done` channel. Its drop wakes the threads that wait for the receiver.
+    pub(super) done: Option<ForDrop>,
     pub(super) deadline: Option<Instant>,
-    pub(super) timer: Option<timer::Entry>,
+    /// The entry of the timer's queue.
+    pub(super) timer: Option<ForDrop>,
     /// The panic of a callback that ran for a deadline. The run returns it when it ends.
     pub(super) orphaned_panic: Option<Payload>,
 }
@@ -79,11 +79,7 @@ impl Attached {
         // wakes threads: no user code runs.
         self.done = None;
         Closed {
-            callbacks: if is_held {
-                BTreeMap::new()
-            } else {
-                mem::take(&mut self.callbacks)
-            },
+            callbacks: (!is_held).then(|| self.callbacks.take().collect()),
             _timer: self.timer.take(),
         }
     }
@@ -92,13 +88,13 @@ impl Attached {
 /// What was attached to a node that is no longer active.
 #[derive(Default)]
 pub(super) struct Closed {
-    callbacks: BTreeMap<u64, Arc<Callback>>,
+    callbacks: Option<Vec<Arc<Callback>>>,
     /// Only to be dropped: that removes the entry from the timer's queue.
-    _timer: Option<timer::Entry>,
+    _timer: Option<ForDrop>,
 }
 
 impl Closed {
     pub(super) fn into_callbacks(self) -> impl Iterator<Item = Arc<Callback>> {
-        self.callbacks.into_values()
+        self.callbacks.into_iter().flatten()
     }
 }

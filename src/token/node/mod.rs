@@ -32,18 +32,18 @@
 
 mod attach;
 mod cancel;
+mod keyed;
 mod links;
 mod spare;
 
-use std::convert::Infallible;
 use std::sync::{Arc, OnceLock, PoisonError};
 
+use self::attach::Done;
 pub(super) use self::attach::Registered;
 pub(crate) use self::links::Held;
 use self::links::Links;
 pub(super) use self::spare::keep as keep_spare;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::channel::Receiver;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::token::Cause;
 
@@ -63,7 +63,7 @@ pub(crate) struct Node {
     parent: Option<(Arc<Node>, u64)>,
     links: Mutex<Links>,
     /// The receiving end of the `done` channel, made by the first call of `done`.
-    done: OnceLock<Receiver<Infallible>>,
+    done: OnceLock<Box<dyn Done>>,
 }
 
 /// What a node belongs to. This decides what happens to it when the run above it ends.
@@ -165,7 +165,7 @@ impl Node {
             let key = attached.new_key();
             let child = Node::new(owner, state, Some((Arc::clone(self), key)));
             let child = Arc::new(child.with_cause(inherited, held));
-            attached.children.insert(key, Arc::downgrade(&child));
+            attached.children.push(key, Arc::downgrade(&child));
             return child;
         }
         // Otherwise the state of this node is final, and the child starts in it.
@@ -189,7 +189,7 @@ impl Node {
             let mut links = parent.links();
             let child = links
                 .get()
-                .and_then(|attached| attached.children.remove(key));
+                .and_then(|attached| attached.children.remove(*key));
             drop(links);
             drop(child);
         }
