@@ -7,19 +7,41 @@
 //! sqlite3 fruit.db 'select * from amounts'
 //! ```
 
-use std::fs;
-use std::io::{self, ErrorKind, Write};
+#[path = "shared/bounded.rs"]
+mod bounded;
+#[path = "shared/exit.rs"]
+mod exit;
+#[path = "shared/input.rs"]
+mod input;
+#[path = "shared/message.rs"]
+mod message;
+#[path = "shared/stdout.rs"]
+mod stdout;
+#[path = "shared/stop.rs"]
+mod stop;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use bytesize::ByteSize;
 use clap::Parser;
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, Cancelled, ErrGroup, GroupError, PerWorker, prelude::*};
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, PerWorker, prelude::*};
 use rusqlite::{Connection, TransactionBehavior};
 
-/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
-const INTERRUPTED: u8 = 130;
+use crate::exit::STATUSES;
+use crate::input::Input;
+use crate::message::quoted;
+use crate::stdout::{Stdout, written};
+
+/// How long a file may be.
+const LONGEST: ByteSize = ByteSize::mib(256);
+
+const NOTES: &str = "\
+After a failure all files before the one that is named are loaded, and some of those after it may \
+be.";
 
 /// Load files into a SQLite database in parallel, and stop at the first bad one
 ///
@@ -27,11 +49,8 @@ const INTERRUPTED: u8 = 130;
 /// "amounts". A file is loaded as a whole or not at all, and a file that is loaded again replaces
 /// its rows.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "Exit status: 0 if every file was loaded, 1 if not, 2 if the arguments are \
-    wrong, 130 after Ctrl-C. After a failure all files before the one that is named are loaded, \
-    and some of those after it may be."
-)]
+#[command(name = env!("CARGO_BIN_NAME"), version, allow_negative_numbers = true)]
+#[command(after_help = format!("{NOTES}\n\n{STATUSES}"))]
 struct Options {
     /// The database, which is made if it does not exist
     database: PathBuf,
@@ -47,21 +66,14 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let Err(error) = load(&Options::parse()) else {
-        return ExitCode::SUCCESS;
-    };
-    // Not `eprintln!`, which panics if standard error is closed.
-    if error.is::<Cancelled>() {
-        _ = writeln!(io::stderr(), "interrupted: not all files were loaded");
-        ExitCode::from(INTERRUPTED)
-    } else {
-        _ = writeln!(io::stderr(), "error: {error:#}");
-        ExitCode::FAILURE
+    match load(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::explain(&error, "not all files were loaded"),
     }
 }
 
 fn load(options: &Options) -> anyhow::Result<()> {
-    let stop = interruptible()?;
+    let stop = stop::on_signal()?;
     // No more threads than files.
     let jobs = usize::from(options.jobs).min(options.files.len());
     let group = ErrGroup::new().try_concurrency(jobs)?.token(&stop);
@@ -76,7 +88,7 @@ fn load(options: &Options) -> anyhow::Result<()> {
         .in_order()
         .with_group(&group)
         .try_map(|token, file| {
-            let rows = read(file)?;
+            let rows = read(file, token)?;
             connections.with(|connection| insert(connection, token, file, &rows))
         });
     let rows: usize = rows.map_err(GroupError::flatten)?.into_iter().sum();
@@ -84,22 +96,11 @@ fn load(options: &Options) -> anyhow::Result<()> {
         let closed = connection.close().map_err(|(_, error)| error);
         closed.context("cannot close the database")?;
     }
-    match writeln!(io::stdout(), "{} files, {rows} rows", options.files.len()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
-fn interruptible() -> anyhow::Result<CancelToken> {
-    let stop = CancelToken::new();
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || {
-        if !on_signal.cancel() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    })?;
-    Ok(stop)
+    written(writeln!(
+        Stdout,
+        "{} files, {rows} rows",
+        options.files.len()
+    ))
 }
 
 fn open(path: &Path) -> anyhow::Result<Connection> {
@@ -117,8 +118,11 @@ fn create_table(connection: &Connection) -> anyhow::Result<()> {
 }
 
 /// The names and numbers of a file.
-fn read(file: &Path) -> anyhow::Result<Vec<(String, i64)>> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", quoted(file)))?;
+fn read(file: &Path, token: &CancelToken) -> anyhow::Result<Vec<(String, i64)>> {
+    let bytes = Input::open(file, token).and_then(|input| bounded::read(input, LONGEST));
+    let text = bytes.map_err(anyhow::Error::from);
+    let text = text.and_then(|bytes| Ok(String::from_utf8(bytes)?));
+    let text = text.with_context(|| format!("cannot read {}", quoted(file)))?;
     let rows = text.lines().zip(1..).map(|(line, number)| {
         let row = line.rsplit_once(',');
         let row = row.and_then(|(name, amount)| Some((name.to_owned(), amount.parse().ok()?)));
@@ -149,9 +153,4 @@ fn insert(
     }
     transaction.commit()?;
     Ok(rows.len())
-}
-
-/// In quotes and escaped, so that any name stays on one line.
-fn quoted(path: &Path) -> String {
-    format!("{:?}", path.to_string_lossy())
 }

@@ -10,63 +10,64 @@
 //! Start reading at `batch.rs`, which has the run. `report` below uses its outcome, and
 //! `validate.rs` defines what a valid file is.
 
+#[path = "../shared/bounded.rs"]
+mod bounded;
+#[path = "../shared/exit.rs"]
+mod exit;
+#[path = "../shared/input.rs"]
+mod input;
+#[path = "../shared/message.rs"]
+mod message;
+#[path = "../shared/stdout.rs"]
+mod stdout;
+#[path = "../shared/stop.rs"]
+mod stop;
+
 mod batch;
 mod fate;
 mod files;
 mod options;
 mod picture;
 mod samples;
+mod svg;
 mod table;
 mod timeline;
 mod validate;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
-use rayon_errgroup::{CancelToken, Cancelled, Cause, Outcome};
+use rayon_errgroup::{CancelToken, Outcome};
 
 use crate::fate::fates;
-use crate::files::quoted;
+use crate::message::quoted;
 use crate::options::Options;
 use crate::samples::Samples;
+use crate::stdout::{Stdout, written};
 use crate::timeline::Timeline;
 use crate::validate::Error;
 
-const SOME_FAILED: u8 = 1;
-const NO_REPORT: u8 = 2;
-/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
-const INTERRUPTED: u8 = 130;
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    let status = interruptible().and_then(|stop| match &*options.paths {
+    let status = stop::on_signal().and_then(|stop| match &*options.paths {
         [] => demonstrate(&options, &stop),
         paths => validate(&options, paths, &stop),
     });
-    ExitCode::from(status.unwrap_or_else(|error| {
-        if error.is::<Cancelled>() {
-            say(format_args!("interrupted before the first file"));
-            INTERRUPTED
-        } else {
-            say(format_args!("error: {error:#}"));
-            NO_REPORT
-        }
-    }))
+    status.unwrap_or_else(|error| exit::explain(&error, "no file was read"))
 }
 
 /// Returns the exit status. An `Err` means that there is no report.
-fn validate(options: &Options, paths: &[PathBuf], stop: &CancelToken) -> anyhow::Result<u8> {
+fn validate(options: &Options, paths: &[PathBuf], stop: &CancelToken) -> anyhow::Result<ExitCode> {
     let outcome = report(options, paths, stop)?;
-    tell(&outcome);
+    tell(&outcome)?;
     Ok(status(&outcome, outcome.is_complete()))
 }
 
 /// The same for generated files: a success if exactly the broken ones are reported.
-fn demonstrate(options: &Options, stop: &CancelToken) -> anyhow::Result<u8> {
+fn demonstrate(options: &Options, stop: &CancelToken) -> anyhow::Result<ExitCode> {
     let samples = Samples::write(stop)?;
     let outcome = report(options, &[samples.folder().to_owned()], stop)?;
     let is_expected = samples::broken_are_found(&outcome);
@@ -74,8 +75,8 @@ fn demonstrate(options: &Options, stop: &CancelToken) -> anyhow::Result<u8> {
         "As expected, these are the files that were broken on purpose."
     } else {
         "These are not exactly the files that were broken on purpose."
-    });
-    tell(&outcome);
+    })?;
+    tell(&outcome)?;
     Ok(status(&outcome, is_expected))
 }
 
@@ -85,53 +86,41 @@ fn report(
     paths: &[PathBuf],
     stop: &CancelToken,
 ) -> anyhow::Result<Outcome<usize, Error>> {
-    let files = files::find(paths, stop)?;
-    let (mut svg, path) = options.picture(&files)?;
-    let group = options.group(files.len()).token(stop);
+    let found = files::find(paths, stop)?;
+    let files = &found.files;
+    let svg = options.picture(files)?;
+    let group = options.group(files.len())?.token(stop);
 
     let timeline = Timeline::start();
-    let outcome = batch::run(&files, &group, &timeline);
+    let outcome = batch::run(files, &group, &timeline);
 
-    if let Some(table) = table::failures(&outcome, &files) {
-        tell(table);
+    if let Some(table) = table::failures(&outcome, files) {
+        tell(table)?;
+    }
+    if let Some(first) = found.skipped.first() {
+        let (count, first) = (found.skipped.len(), quoted(first));
+        tell(format_args!(
+            "Not read, because they are no regular files: {count}, the first is {first}."
+        ))?;
     }
     let readings: usize = outcome.values().iter().map(|(_, readings)| readings).sum();
-    tell(format_args!("{readings} readings in the valid files."));
-    let fates = fates(&outcome, files.len());
-    let picture = picture::draw(&outcome.to_string(), &timeline.into_bars(), &fates)?;
-    svg.write_all(picture.as_bytes())
-        .with_context(|| format!("cannot write to {}", quoted(&path)))?;
-    tell(format_args!("The picture is in {}.", quoted(&path)));
+    tell(format_args!("{readings} readings in the valid files."))?;
+    if let Some(svg) = svg {
+        let fates = fates(&outcome, files.len());
+        let picture = picture::draw(&outcome.to_string(), &timeline.into_bars(), &fates)?;
+        tell(svg.write(&picture)?)?;
+    }
     Ok(outcome)
 }
 
-fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> u8 {
-    match outcome.cause() {
-        _ if is_good => 0,
-        // The parent is the token that Ctrl-C cancels.
-        Some(Cause::Parent(_)) => INTERRUPTED,
-        _ => SOME_FAILED,
+fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> ExitCode {
+    match outcome.cause().and_then(stop::signal) {
+        _ if is_good => ExitCode::SUCCESS,
+        Some(signal) => ExitCode::from(signal.status()),
+        None => ExitCode::FAILURE,
     }
 }
 
-/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
-fn interruptible() -> anyhow::Result<CancelToken> {
-    let stop = CancelToken::new();
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || {
-        if !on_signal.cancel_with("interrupted") {
-            std::process::exit(INTERRUPTED.into());
-        }
-    })?;
-    Ok(stop)
-}
-
-/// Like `println!`, but does not panic if the output is closed.
-fn tell(line: impl fmt::Display) {
-    _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Like `eprintln!`, but does not panic if standard error is closed.
-fn say(line: fmt::Arguments<'_>) {
-    _ = writeln!(io::stderr(), "{line}");
+fn tell(line: impl fmt::Display) -> anyhow::Result<()> {
+    written(writeln!(Stdout, "{line}"))
 }

@@ -1,43 +1,43 @@
 //! The command line.
 
-use std::fs::File;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::Parser;
+use clap::error::ErrorKind;
 use rayon_errgroup::ErrGroup;
 
-use crate::files::quoted;
+use crate::exit::STATUSES;
+use crate::message::quoted;
+use crate::svg::Svg;
 
 const NOTES: &str = "\
 A file is valid if it is a JSON object with a string \"station\" and an array
 \"readings\" of at least 24 objects. Each has an integer \"second\", in ascending
 order, and a number \"celsius\" from -90 to 60.
 
-Exit status: 0 if every file is valid, 1 if some are invalid or were skipped, 2
-if there is no report because the arguments are wrong or a named file cannot be
-read or written, 130 after Ctrl-C. Invalid files are a result, so the status is 1
-as with grep and diff, which use 2 for trouble. The demonstration exits with 0 if
-exactly the files that it broke are reported.
-
 Ctrl-C skips the rest and reports what was done until then. A file that is being
-read counts as cancelled. Press Ctrl-C twice to exit at once. A panic of the validator
-counts as a failure; set RUST_BACKTRACE to see where it comes from.";
+read counts as cancelled. A panic of the validator counts as a failure; set
+RUST_BACKTRACE to see where it comes from. The demonstration is a success if
+exactly the files that it broke are reported.";
 
 /// Validate every file of the given folders in parallel, even if some fail, and report on all
 ///
-/// Prints the failures as a table, and draws which worker ran which file when. In folders it reads
-/// the files whose names end in .json. Without a path it runs a demonstration on generated files.
+/// Prints the failures as a table, and draws which worker ran which file when, if a file for the
+/// picture is given. In folders it reads the regular files whose names end in .json, and counts
+/// what else ends so. Without a path it runs a demonstration on generated files.
 #[derive(Debug, Parser)]
-#[command(after_help = NOTES)]
+#[command(name = env!("CARGO_BIN_NAME"), version, allow_negative_numbers = true)]
+#[command(after_help = format!("{NOTES}\n\n{STATUSES}"))]
 pub(crate) struct Options {
     /// Folders and files
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Write the picture, an SVG, to this file [default: a file in the temporary folder]
+    /// Write the picture, an SVG, to this file
     #[arg(short, long, value_name = "FILE")]
     report: Option<PathBuf>,
 
@@ -56,7 +56,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// The policy of a run over this many files, which may be fewer than the threads allowed.
-    pub(crate) fn group(&self, files: usize) -> ErrGroup {
+    pub(crate) fn group(&self, files: usize) -> anyhow::Result<ErrGroup> {
         let mut group = ErrGroup::new().catch_panics();
         group = match self.max_errors {
             Some(limit) => group.max_errors(limit.get()),
@@ -65,27 +65,28 @@ impl Options {
         if let Some(limit) = self.timeout {
             group = group.timeout(limit);
         }
-        if let Some(jobs) = self.jobs {
-            group = group.concurrency(files.clamp(1, jobs.into()));
-        }
-        group
+        let jobs = match self.jobs {
+            Some(jobs) => jobs.into(),
+            None => thread::available_parallelism()?.get(),
+        };
+        Ok(group.try_concurrency(files.clamp(1, jobs))?)
     }
 
-    /// Creates the file for the picture. A failure is reported before the run, which may be long.
-    pub(crate) fn picture(&self, files: &[PathBuf]) -> anyhow::Result<(File, PathBuf)> {
-        let path = self.report.clone().unwrap_or_else(|| {
-            let name = format!("batch_report-{}.svg", std::process::id());
-            std::env::temp_dir().join(name)
-        });
+    /// Opens the file for the picture. A failure is reported before the run, which may be long.
+    pub(crate) fn picture(&self, files: &[PathBuf]) -> anyhow::Result<Option<Svg>> {
+        let Some(path) = &self.report else {
+            return Ok(None);
+        };
         // An error means that the picture does not exist yet.
-        let is_picture = |file| same_file::is_same_file(file, &path).unwrap_or(false);
-        let name = quoted(&path);
-        ensure!(
-            !files.iter().any(is_picture),
-            "the picture would overwrite {name}"
-        );
-        let svg = File::create(&path).with_context(|| format!("cannot write to {name}"))?;
-        Ok((svg, path))
+        let is_picture = |file| same_file::is_same_file(file, path).unwrap_or(false);
+        let wrong = if path == Path::new("-") {
+            "standard output has the report, so the picture needs a file\n".to_owned()
+        } else if files.iter().any(is_picture) {
+            format!("the picture would overwrite {}\n", quoted(path))
+        } else {
+            return Svg::open(path).map(Some);
+        };
+        clap::Error::raw(ErrorKind::ValueValidation, wrong).exit()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use rayon_errgroup::{CancelToken, Outcome};
 
-use crate::files::quoted;
+use crate::message::quoted;
 
 const FILES: usize = 200;
 

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
+use console::Term;
 use rayon_errgroup::Outcome;
 
 use crate::fate::Fate;
-use crate::files::quoted;
+use crate::message::quoted;
 use crate::validate::Error;
 
 /// A row for each error and each panic, in the order of the files, if there are any.
@@ -28,6 +29,12 @@ pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Opt
     rows.sort_by_key(|(index, ..)| *index);
 
     let mut table = Table::new();
+    // On a terminal the cells are as narrow as the window needs.
+    if let Some((_, columns)) = Term::stdout().size_checked() {
+        table
+            .set_width(columns)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+    }
     table
         .load_preset(presets::UTF8_FULL_CONDENSED)
         .set_header(["file", "result", "cause"]);

@@ -1,12 +1,18 @@
 //! A valid file holds one day of a weather station, in JSON.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use bytesize::ByteSize;
 use rayon_errgroup::CancelToken;
 use serde_json::Value;
+
+use crate::bounded;
+use crate::input::Input;
+
+/// How long a file may be.
+const LONGEST: ByteSize = ByteSize::mib(64);
 
 /// The length of a day, in seconds.
 const DAY: usize = 24 * 60 * 60;
@@ -45,24 +51,8 @@ pub(crate) enum Fault {
 
 /// Returns how many readings the file has.
 pub(crate) fn file(token: &CancelToken, path: &Path) -> Result<usize, Error> {
-    let mut bytes = Vec::new();
-    let file = File::open(path)?;
-    Watched { token, file }.read_to_end(&mut bytes)?;
+    let bytes = bounded::read(Input::open(path, token)?, LONGEST)?;
     document(&serde_json::from_slice(&bytes)?)
-}
-
-/// A file whose reads fail once the token is cancelled, so that a huge file or an open pipe does
-/// not delay the end of a cancelled run.
-struct Watched<'t> {
-    token: &'t CancelToken,
-    file: File,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.token.check()?;
-        self.file.read(buffer)
-    }
 }
 
 fn document(document: &Value) -> Result<usize, Error> {

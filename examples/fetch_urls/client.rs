@@ -4,7 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use rayon_errgroup::{CancelToken, Cancelled};
-use ureq::Agent;
+use ureq::{Agent, Timeout};
+
+use crate::message::quoted;
 
 /// How much longer than the run a request may take to connect, so that a run that exceeds its time
 /// limit reports that limit, and not the URL that was connecting.
@@ -27,12 +29,35 @@ pub(crate) struct Limits {
 /// Why an item of the run ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{url}: {cause}")]
-    Request { url: String, cause: ureq::Error },
+    #[error("{}: {cause}", quoted(.url))]
+    Request { url: String, cause: Failure },
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// Why a request failed, with the option behind a limit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("it took longer than {0:?} (--max-time)")]
+    Slow(Duration),
+    #[error("no connection within {0:?} (--connect-timeout)")]
+    Unconnected(Duration),
+    #[error(transparent)]
+    Other(ureq::Error),
+}
+
+impl Failure {
+    fn new(error: ureq::Error, limits: Limits) -> Failure {
+        match (&error, limits.request) {
+            (ureq::Error::Timeout(Timeout::Global), Some(limit)) => Failure::Slow(limit),
+            (ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect), _) => {
+                Failure::Unconnected(limits.connect)
+            }
+            _ => Failure::Other(error),
+        }
+    }
 }
 
 /// The client of one run. Aborting the run makes it unusable.
@@ -56,7 +81,7 @@ pub(crate) fn get(
     token.check()?;
     page.map_err(|cause| Error::Request {
         url: url.to_owned(),
-        cause,
+        cause: Failure::new(cause, limits),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The demonstration, which runs without arguments: fetches twice from a server on the loopback.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use ureq::Agent;
 use crate::batch;
 use crate::client::{Error, Limits};
 use crate::server::{PAGE_DELAY, Server};
+use crate::stdout::{Stdout, written};
 use crate::tally::Tally;
 
 const PAGES: u32 = 200;
@@ -34,11 +35,11 @@ pub(crate) fn run(stop: &CancelToken) -> anyhow::Result<ExitCode> {
     let server = Server::start()?;
     let first = all_is_well(&server, stop)?;
     if first.result.is_err() {
-        return Ok(ExitCode::from(crate::explain(first.result, &first.tally)));
+        return Ok(crate::explain(first.result, &first.tally));
     }
     let second = one_hangs(&server, stop)?;
     if let Err(GroupError::Cancelled(_)) = second.result {
-        return Ok(ExitCode::from(crate::explain(second.result, &second.tally)));
+        return Ok(crate::explain(second.result, &second.tally));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -46,27 +47,27 @@ pub(crate) fn run(stop: &CancelToken) -> anyhow::Result<ExitCode> {
 fn all_is_well(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
     tell(format_args!(
         "{PAGES} pages of {PAGE_DELAY:?} each, {CONCURRENCY} at a time:"
-    ));
+    ))?;
     let page = |n| server.url(&format!("/page/{n}"));
     let urls: Vec<_> = (0..PAGES).map(page).collect();
     let report = fetch(&urls, stop)?;
     let (tally, alone) = (&report.tally, PAGE_DELAY * PAGES);
-    row("result", outcome(&report.result));
-    row("requests", format_args!("{tally}, {} bytes", tally.bytes()));
+    row("result", outcome(&report.result))?;
+    row("requests", format_args!("{tally}, {} bytes", tally.bytes()))?;
     row(
         "time",
         format_args!(
             "{:.2?}, one after the other at least {alone:?}",
             report.elapsed
         ),
-    );
+    )?;
     Ok(report)
 }
 
 fn one_hangs(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
     tell(format_args!(
         "The same, but every 20th page fails and one never answers:"
-    ));
+    ))?;
     let page = |n| match n {
         0 => server.url("/hang"),
         _ if n % 20 == 10 => server.url(&format!("/fail/{n}")),
@@ -75,24 +76,24 @@ fn one_hangs(server: &Server, stop: &CancelToken) -> anyhow::Result<Report> {
     let urls: Vec<_> = (0..PAGES).map(page).collect();
     let report = fetch(&urls, stop)?;
     let tally = &report.tally;
-    row("result", outcome(&report.result));
-    row("started", format_args!("{} of {PAGES}", tally.started()));
-    row("fetched", tally.fetched());
-    row("failed", tally.failed());
-    row("aborted", tally.aborted());
-    row("never started", tally.never_started());
+    row("result", outcome(&report.result))?;
+    row("started", format_args!("{} of {PAGES}", tally.started()))?;
+    row("fetched", tally.fetched())?;
+    row("failed", tally.failed())?;
+    row("aborted", tally.aborted())?;
+    row("never started", tally.never_started())?;
     if let Some(hung) = report.hung {
         row(
             "/hang",
             format_args!("in flight for {hung:.2?}, then aborted by on_cancel"),
-        );
+        )?;
     }
-    row("time", format_args!("{:.2?}", report.elapsed));
+    row("time", format_args!("{:.2?}", report.elapsed))?;
     Ok(report)
 }
 
 fn fetch(urls: &[String], stop: &CancelToken) -> anyhow::Result<Report> {
-    let group = ErrGroup::new().token(stop).concurrency(CONCURRENCY);
+    let group = ErrGroup::new().try_concurrency(CONCURRENCY)?.token(stop);
     // No proxy for the loopback, and no idle connections: tiny_http may leave a new connection
     // waiting until another is closed.
     let agent = Agent::config_builder()
@@ -131,11 +132,10 @@ fn outcome(result: &Result<(), GroupError<Error>>) -> String {
     }
 }
 
-fn row(name: &str, value: impl fmt::Display) {
-    tell(format_args!("  {name:<14} {value}"));
+fn row(name: &str, value: impl fmt::Display) -> anyhow::Result<()> {
+    tell(format_args!("  {name:<14} {value}"))
 }
 
-/// Like `println!`, but does not panic if the output is closed.
-fn tell(line: fmt::Arguments<'_>) {
-    _ = writeln!(io::stdout(), "{line}");
+fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
+    written(writeln!(Stdout, "{line}"))
 }

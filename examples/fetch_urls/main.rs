@@ -8,6 +8,21 @@
 //!
 //! Start reading at `batch.rs`, which has the run. The rest is what any such program needs.
 
+#[path = "../shared/bounded.rs"]
+mod bounded;
+#[path = "../shared/exit.rs"]
+mod exit;
+#[path = "../shared/input.rs"]
+mod input;
+#[path = "../shared/message.rs"]
+mod message;
+#[path = "../shared/progress.rs"]
+mod progress;
+#[path = "../shared/stdout.rs"]
+mod stdout;
+#[path = "../shared/stop.rs"]
+mod stop;
+
 mod batch;
 mod client;
 mod demo;
@@ -16,45 +31,40 @@ mod options;
 mod server;
 mod tally;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
-use rayon_errgroup::{CancelToken, Cause, GroupError};
+use indicatif::ProgressBar;
+use rayon_errgroup::{Cause, GroupError};
 
 use crate::client::{Error, Page};
 use crate::in_order::InOrder;
+use crate::message::say;
 use crate::options::Options;
+use crate::stdout::{Stdout, written};
 use crate::tally::Tally;
-
-const FAILED: u8 = 1;
-const NOTHING_STARTED: u8 = 2;
-/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
-const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let status = match options.targets() {
-        Some(targets) => targets.and_then(|urls| fetch(&options, &urls)),
-        None => interruptible().and_then(|stop| demo::run(&stop)),
+    let status = if options.has_targets() {
+        fetch(&options)
+    } else {
+        stop::on_signal().and_then(|stop| demo::run(&stop))
     };
-    status.unwrap_or_else(|error| {
-        say(format_args!("error: {error:#}"));
-        ExitCode::from(NOTHING_STARTED)
-    })
+    status.unwrap_or_else(|error| exit::explain(&error, "nothing was fetched"))
 }
 
 /// Fetches the URLs and prints a line for each. An `Err` means that nothing was started.
-fn fetch(options: &Options, urls: &[String]) -> anyhow::Result<ExitCode> {
-    let stop = interruptible()?;
+fn fetch(options: &Options) -> anyhow::Result<ExitCode> {
+    let stop = stop::on_signal()?;
+    let urls = &*options.targets(&stop)?;
     let agent = client::agent(options.concurrency());
-    let group = options.group(urls.len()).token(&stop);
+    let group = options.group(urls.len())?.token(&stop);
     let tally = Tally::new(urls.len());
     let progress = progress_bar(urls.len())?;
-    let lines = Mutex::new(InOrder::new(io::stdout()));
+    let lines = Mutex::new(InOrder::new(Stdout));
 
     let start = Instant::now();
     let result = batch::run(urls, &agent, options.limits(), &group, &tally, |ended| {
@@ -78,81 +88,49 @@ fn fetch(options: &Options, urls: &[String]) -> anyhow::Result<ExitCode> {
         error: Error::Output(error),
     }));
     let status = explain(result, &tally);
-    if status != INTERRUPTED {
+    if !stop.is_cancelled() {
         say(format_args!(
             "{tally}, {} bytes in {:.2?}",
             tally.bytes(),
             start.elapsed()
         ));
     }
-    Ok(ExitCode::from(status))
+    Ok(status)
 }
 
 /// Prints why the run stopped, if it did, and returns the exit status.
-fn explain(result: Result<(), GroupError<Error>>, tally: &Tally) -> u8 {
-    match result {
-        Ok(()) if tally.failed() > 0 => FAILED,
-        Ok(()) => 0,
-        // `fetch_urls … | head -1`: the reader has what it wanted.
+fn explain(result: Result<(), GroupError<Error>>, tally: &Tally) -> ExitCode {
+    let error = match result {
+        Ok(()) if tally.failed() > 0 => return ExitCode::FAILURE,
+        Ok(()) => return ExitCode::SUCCESS,
         Err(GroupError::Failed {
             error: Error::Output(error),
             ..
-        }) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(GroupError::Failed { error, .. }) => {
-            say(format_args!("error: {error}"));
-            FAILED
-        }
-        Err(GroupError::Cancelled(cancelled)) => {
-            if let Cause::Deadline = cancelled.cause().root() {
-                say(format_args!(
-                    "error: the run exceeded its time limit (--timeout)"
-                ));
-                return FAILED;
-            }
-            say(format_args!("interrupted: {tally}"));
-            INTERRUPTED
-        }
-        Err(other) => {
-            say(format_args!("error: {other}"));
-            FAILED
-        }
-    }
-}
-
-/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
-fn interruptible() -> anyhow::Result<CancelToken> {
-    let stop = CancelToken::new();
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || {
-        if !on_signal.cancel() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    })?;
-    Ok(stop)
+        }) => match written(Err(error)) {
+            // `fetch_urls … | head -1`: the reader has what it wanted.
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(error) => error,
+        },
+        Err(GroupError::Failed { error, .. }) => error.into(),
+        Err(GroupError::Cancelled(cancelled)) => match cancelled.cause().root() {
+            Cause::Deadline => anyhow::anyhow!("the run exceeded its time limit (--timeout)"),
+            _ => cancelled.into(),
+        },
+        Err(other) => other.into(),
+    };
+    exit::explain(&error, &tally.to_string())
 }
 
 fn line(page: &Page, url: &str) -> String {
     format!("{}\t{}\t{url}", page.status, page.bytes)
 }
 
-fn print(
-    lines: &Mutex<InOrder<io::Stdout>>,
-    index: usize,
-    line: Option<String>,
-) -> Result<(), Error> {
+fn print(lines: &Mutex<InOrder<Stdout>>, index: usize, line: Option<String>) -> Result<(), Error> {
     let mut lines = lines.lock().expect("writing does not panic");
     lines.put(index, line).map_err(Error::Output)
 }
 
-/// A progress bar on standard error, hidden if that is not a terminal.
 fn progress_bar(length: usize) -> anyhow::Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {per_sec} {elapsed}")?;
-    let bar = ProgressBar::new(length as u64).with_style(style);
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    Ok(bar)
-}
-
-/// Like `eprintln!`, but does not panic if standard error is closed.
-fn say(line: std::fmt::Arguments<'_>) {
-    _ = writeln!(io::stderr(), "{line}");
+    let template = "{bar:40} {pos}/{len} {per_sec} {elapsed}";
+    progress::bar(Some(length as u64), template)
 }

@@ -1,26 +1,30 @@
 //! The command line, and the URLs that it names.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
+use bytesize::ByteSize;
 use clap::Parser;
-use rayon_errgroup::ErrGroup;
+use clap::error::ErrorKind;
+use rayon_errgroup::{CancelToken, ErrGroup};
 use ureq::http::Uri;
 
+use crate::bounded;
 use crate::client::Limits;
+use crate::exit::STATUSES;
+use crate::input::Input;
+use crate::message::quoted;
+
+/// How long a list of URLs may be.
+const LONGEST_LIST: ByteSize = ByteSize::mib(64);
 
 /// Fetch URLs in parallel, and stop at the first that fails
 ///
 /// Prints status, bytes and URL of each page, in the given order. Without a URL or a file it runs a
 /// demonstration with a server of its own.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "Exit status: 0 if every URL was fetched, 1 if not, 2 if nothing was started, \
-    130 after Ctrl-C. Press Ctrl-C twice to exit without waiting for connections in progress."
-)]
+#[command(name = env!("CARGO_BIN_NAME"), version, after_help = STATUSES, allow_negative_numbers = true)]
 #[command(group = clap::ArgGroup::new("targets").args(["urls", "file"]).multiple(true))]
 pub(crate) struct Options {
     /// URLs to fetch, beginning with http:// or https://
@@ -62,18 +66,21 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The URLs, those of the command line first. `None` if it names neither a URL nor a file.
-    pub(crate) fn targets(&self) -> Option<anyhow::Result<Vec<String>>> {
-        (!self.urls.is_empty() || self.file.is_some()).then(|| self.read_targets())
+    /// Whether the command line names a URL or a file.
+    pub(crate) fn has_targets(&self) -> bool {
+        !self.urls.is_empty() || self.file.is_some()
     }
 
-    fn read_targets(&self) -> anyhow::Result<Vec<String>> {
+    /// The URLs, those of the command line first.
+    pub(crate) fn targets(&self, stop: &CancelToken) -> anyhow::Result<Vec<String>> {
         let mut urls = Vec::new();
         for url in &self.urls {
-            urls.push(checked(url)?);
+            urls.push(checked(url).unwrap_or_else(|error| {
+                clap::Error::raw(ErrorKind::ValueValidation, format!("{error:#}\n")).exit()
+            }));
         }
         if let Some(file) = &self.file {
-            let (name, text) = read(file)?;
+            let (name, text) = read(file, stop)?;
             for (number, line) in (1..).zip(text.lines().map(str::trim)) {
                 if !line.is_empty() && !line.starts_with('#') {
                     urls.push(checked(line).with_context(|| format!("line {number} of {name}"))?);
@@ -96,46 +103,65 @@ impl Options {
     }
 
     /// The policy of a run over this many URLs, which may be fewer than the threads allowed.
-    pub(crate) fn group(&self, urls: usize) -> ErrGroup {
-        let group = ErrGroup::new().concurrency(self.concurrency().min(urls).max(1));
-        match self.timeout {
+    pub(crate) fn group(&self, urls: usize) -> anyhow::Result<ErrGroup> {
+        let threads = self.concurrency().min(urls).max(1);
+        let group = ErrGroup::new().try_concurrency(threads)?;
+        Ok(match self.timeout {
             Some(limit) => group.timeout(limit),
             None => group,
-        }
+        })
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<(String, String)> {
-    let (name, text) = if file == Path::new("-") {
-        ("standard input".to_owned(), io::read_to_string(io::stdin()))
-    } else {
-        (file.display().to_string(), fs::read_to_string(file))
+/// The name and the text of a list.
+fn read(file: &Path, stop: &CancelToken) -> anyhow::Result<(String, String)> {
+    let name = match file.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => quoted(file),
     };
+    let bytes = Input::open(file, stop).and_then(|input| bounded::read(input, LONGEST_LIST));
+    // After a signal an error is only a consequence.
+    stop.check()?;
+    let text = bytes.map_err(anyhow::Error::from);
+    let text = text.and_then(|bytes| Ok(String::from_utf8(bytes)?));
     let text = text.with_context(|| format!("cannot read {name}"))?;
     Ok((name, text))
 }
 
 /// Rejects a malformed URL before the first request is made.
 fn checked(url: &str) -> anyhow::Result<String> {
-    let uri: Uri = url.parse().with_context(|| format!("bad URL {url:?}"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        bail!("bad URL {url:?}: it does not begin with http:// or https://");
-    }
-    ensure!(
-        uri.host().is_some_and(|host| !host.is_empty()),
-        "bad URL {url:?}: no host"
-    );
-    // `Uri` accepts any digits as a port, but then has none, which would mean port 80.
-    let port = uri
-        .authority()
-        .and_then(|authority| authority.as_str().rsplit_once(':'));
-    if let Some((_, digits)) = port.filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())) {
-        ensure!(
-            digits.is_empty() || uri.port().is_some(),
-            "bad URL {url:?}: no port {digits}"
-        );
-    }
+    check(url).with_context(|| format!("bad URL {}", quoted(url)))?;
     Ok(url.to_owned())
+}
+
+fn check(url: &str) -> anyhow::Result<()> {
+    let scheme = url.split_once("://").map(|(scheme, rest)| {
+        let scheme = scheme.to_ascii_lowercase();
+        (scheme == "http" || scheme == "https").then_some(rest)
+    });
+    let rest = scheme.flatten();
+    let rest = rest.ok_or_else(|| anyhow!("it does not begin with http:// or https://"))?;
+    ensure!(!rest.is_empty() && !rest.starts_with('/'), "no host");
+    let uri: Uri = url.parse()?;
+    ensure!(uri.host().is_some_and(|host| !host.is_empty()), "no host");
+    // `Uri` accepts anything behind the host, but then has no port, which would mean port 80.
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    // The colons of an IPv6 address are in brackets.
+    let bracket = host.rfind(']').map_or(0, |index| index + 1);
+    let behind = host[bracket..].split_once(':');
+    ensure!(
+        bracket == 0
+            || behind.is_some_and(|(between, _)| between.is_empty())
+            || host.ends_with(']'),
+        "invalid authority"
+    );
+    if let Some((_, port)) = behind {
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit())
+            && (port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0));
+        ensure!(is_port, "{} is not a port", quoted(port));
+    }
+    Ok(())
 }
 
 fn seconds(text: &str) -> anyhow::Result<Duration> {

@@ -38,10 +38,10 @@ impl Server {
             hanging: closing.child(),
             closing,
         });
-        let thread = thread::spawn({
+        let thread = thread::Builder::new().spawn({
             let (http, events) = (Arc::clone(&http), Arc::clone(&events));
             move || serve(&http, &events)
-        });
+        })?;
         Ok(Server {
             http,
             events,
@@ -58,7 +58,8 @@ impl Server {
 fn serve(http: &tiny_http::Server, events: &Events) {
     thread::scope(|scope| {
         for request in http.incoming_requests() {
-            scope.spawn(|| answer(request, events));
+            // Without a thread the request is dropped, which closes its connection.
+            _ = thread::Builder::new().spawn_scoped(scope, || answer(request, events));
         }
     });
 }

@@ -1,7 +1,6 @@
 //! Hashes one file.
 
 use std::fmt::Write;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -9,9 +8,10 @@ use anyhow::Context;
 use rayon_errgroup::CancelToken;
 use sha2::{Digest, Sha256};
 
+use crate::input::Input;
 use crate::walk::cannot_read;
 
-/// How many bytes are hashed between two checks of the token.
+/// How many bytes are hashed between two reads.
 const CHUNK: usize = 128 * 1024;
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -47,18 +47,17 @@ impl Algorithm {
     }
 }
 
-/// Checks the token before each chunk, so that a huge file does not delay the end of a failed run.
+/// Each read checks the token, so that a huge file does not delay the end of a failed run.
 fn for_each_chunk(
     token: &CancelToken,
     path: &Path,
     progress: impl Fn(usize),
     mut update: impl FnMut(&[u8]),
 ) -> anyhow::Result<()> {
-    let mut file = File::open(path).with_context(|| cannot_read(path))?;
+    let mut input = Input::open(path, token).with_context(|| cannot_read(path))?;
     let mut chunk = vec![0; CHUNK];
     loop {
-        token.check()?;
-        match file.read(&mut chunk) {
+        match input.read(&mut chunk) {
             Ok(0) => return Ok(()),
             Ok(length) => {
                 update(&chunk[..length]);

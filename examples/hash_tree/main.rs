@@ -6,48 +6,52 @@
 //! cargo run --release --example hash_tree -- --algorithm blake3 --jobs 2 folder
 //! ```
 
+#[path = "../shared/exit.rs"]
+mod exit;
+#[path = "../shared/input.rs"]
+mod input;
+#[path = "../shared/message.rs"]
+mod message;
+#[path = "../shared/progress.rs"]
+mod progress;
+#[path = "../shared/stdout.rs"]
+mod stdout;
+#[path = "../shared/stop.rs"]
+mod stop;
+
 mod digest;
 mod options;
 mod sums;
 mod walk;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, Cancelled, GroupError, prelude::*};
+use rayon_errgroup::{GroupError, prelude::*};
 
+use crate::message::{quoted, say};
 use crate::options::Options;
 
-/// What shells report for a program that Ctrl-C ended: 128 plus the number of the signal.
-const INTERRUPTED: u8 = 130;
-
 fn main() -> ExitCode {
-    let Err(error) = hash(&Options::parse()) else {
-        return ExitCode::SUCCESS;
-    };
-    // Not `eprintln!`, which panics if standard error is closed.
-    if error.is::<Cancelled>() {
-        _ = writeln!(io::stderr(), "interrupted: no sums are printed");
-        ExitCode::from(INTERRUPTED)
-    } else {
-        _ = writeln!(io::stderr(), "error: {error:#}");
-        ExitCode::FAILURE
+    match hash(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::explain(&error, "no sums are printed"),
     }
 }
 
 fn hash(options: &Options) -> anyhow::Result<()> {
-    let stop = interruptible()?;
-    let files = walk::files(&options.paths, &stop)?;
-    let progress = progress_bar(files.iter().map(|file| file.size).sum())?;
+    let stop = stop::on_signal()?;
+    let walk::Found { files, skipped } = walk::files(&options.paths, &stop)?;
+    let bytes = files.iter().map(|file| file.size).sum();
+    let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {elapsed}";
+    let progress = progress::bar(Some(bytes), template)?;
 
-    let group = options.group().token(&stop);
+    let group = options.group(files.len())?.token(&stop);
     let sums = files
         .par_iter()
-        // Each thread takes one file at a time, so that no file waits for a large one before it.
-        .with_max_len(1)
+        // Of several files that cannot be read, always the first one is named.
+        .in_order()
         .with_group(&group)
         .try_map(|token, file| {
             options
@@ -57,25 +61,15 @@ fn hash(options: &Options) -> anyhow::Result<()> {
     progress.finish_and_clear();
 
     // The values are in the order of the files, whichever file is ready first.
-    sums::print(&files, &sums.map_err(GroupError::flatten)?)
-}
-
-/// A token that Ctrl-C cancels. A second Ctrl-C exits at once.
-fn interruptible() -> anyhow::Result<CancelToken> {
-    let stop = CancelToken::new();
-    let on_signal = stop.clone();
-    ctrlc::set_handler(move || {
-        if !on_signal.cancel() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    })?;
-    Ok(stop)
-}
-
-/// A progress bar on standard error, hidden if that is not a terminal.
-fn progress_bar(bytes: u64) -> anyhow::Result<ProgressBar> {
-    let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {elapsed}";
-    let bar = ProgressBar::new(bytes).with_style(ProgressStyle::with_template(template)?);
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    Ok(bar)
+    sums::print(&files, &sums.map_err(GroupError::flatten)?)?;
+    if let Some(first) = skipped.first() {
+        let (count, first) = (skipped.len(), quoted(first));
+        say(format_args!(
+            "not hashed, because they are no regular files: {count}, the first is {first}"
+        ));
+    }
+    if files.is_empty() {
+        say("there are no files to hash");
+    }
+    Ok(())
 }

@@ -1,19 +1,14 @@
 //! Writes the output in the format of `sha256sum` and `b3sum`.
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use anyhow::Context;
-
+use crate::stdout::{Stdout, written};
 use crate::walk::File;
 
 /// Prints a line for each file with its sum.
 pub(crate) fn print(files: &[File], sums: &[String]) -> anyhow::Result<()> {
-    match write(io::stdout().lock(), files, sums) {
-        // `hash_tree … | head -1`: the reader needs no more.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot write to standard output"),
-    }
+    written(write(Stdout, files, sums))
 }
 
 fn write(out: impl Write, files: &[File], sums: &[String]) -> io::Result<()> {

@@ -2,8 +2,9 @@
 //! parallel.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -13,8 +14,11 @@ use rayon_errgroup::{CancelToken, ErrGroup, GroupError};
 use crate::generate::Generated;
 use crate::lines::Lines;
 use crate::pipeline::{self, Error};
+use crate::stdout::{Stdout, written};
+use crate::stop;
 
-const SIZE: ByteSize = ByteSize::mib(8);
+/// Enough to compare the times, and not too much without optimization.
+const SIZE: ByteSize = ByteSize::mib(if cfg!(debug_assertions) { 8 } else { 64 });
 /// Two of them, so that a run could report the wrong one.
 const BAD_LINES: [u64; 2] = [20_000, 20_001];
 
@@ -28,21 +32,18 @@ struct Report {
 }
 
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    let stop = crate::interruptible()?;
-    tell(format_args!("Generated records, {SIZE}:"));
+    let stop = stop::on_signal()?;
+    tell(format_args!("Generated records, {SIZE}:"))?;
     compare(&[], &stop)?;
     if !stop.is_cancelled() {
         let [first, second] = BAD_LINES;
         tell(format_args!(
             "The same, but lines {first} and {second} are truncated:"
-        ));
+        ))?;
         compare(&BAD_LINES, &stop)?;
     }
-    Ok(if stop.is_cancelled() {
-        ExitCode::from(crate::INTERRUPTED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    stop.check()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn compare(bad_lines: &[u64], stop: &CancelToken) -> anyhow::Result<()> {
@@ -51,17 +52,18 @@ fn compare(bad_lines: &[u64], stop: &CancelToken) -> anyhow::Result<()> {
     let lines = || Lines::new(&*records, SIZE);
 
     let alone = report(|sink| pipeline::sequential(lines(), stop, sink));
-    row("sequential", &alone);
-    let group = ErrGroup::new().token(stop);
-    let together = report(|sink| pipeline::parallel(lines(), &group, sink));
-    row("parallel", &together);
+    row("sequential", &alone)?;
+    let jobs = thread::available_parallelism()?.get();
+    let group = ErrGroup::new().try_concurrency(jobs)?.token(stop);
+    let together = report(|sink| pipeline::parallel(lines(), &group, &stop.child(), sink));
+    row("parallel", &together)?;
     if !stop.is_cancelled() {
         let is_same = alone.results == together.results && alone.outcome == together.outcome;
         ensure!(is_same, "the two runs differ");
         tell(format_args!(
             "  {:<12} {} lines, the same bytes",
             "results", alone.count
-        ));
+        ))?;
     }
     Ok(())
 }
@@ -90,12 +92,11 @@ fn report(run: impl FnOnce(Sink<'_>) -> Result<(), GroupError<Error>>) -> Report
     }
 }
 
-fn row(name: &str, report: &Report) {
+fn row(name: &str, report: &Report) -> anyhow::Result<()> {
     let ms = report.elapsed.as_millis();
-    tell(format_args!("  {name:<12} {ms} ms, {}", report.outcome));
+    tell(format_args!("  {name:<12} {ms} ms, {}", report.outcome))
 }
 
-/// Like `println!`, but does not panic if the output is closed.
-fn tell(line: fmt::Arguments<'_>) {
-    _ = writeln!(io::stdout(), "{line}");
+fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
+    written(writeln!(Stdout, "{line}"))
 }

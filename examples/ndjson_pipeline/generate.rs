@@ -1,6 +1,6 @@
 //! Generates sample records: the log of a shop, always the same.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 /// How many bytes are generated at once.
 const BLOCK: usize = 64 * 1024;
@@ -48,6 +48,13 @@ impl Generated {
     fn make_block(&mut self) -> io::Result<()> {
         self.read = 0;
         self.block.clear();
+        if self.left == 0 {
+            let beyond = self.bad_lines.iter().find(|line| **line > self.line);
+            return beyond.map_or(Ok(()), |line| {
+                let message = format!("--bad-line {line} is beyond the last line");
+                Err(io::Error::new(ErrorKind::InvalidInput, message))
+            });
+        }
         while self.left > 0 && self.block.len() < BLOCK {
             let begin = self.block.len();
             self.make_line()?;

@@ -1,6 +1,7 @@
 //! The lines of an input.
 
 use std::io::{BufRead, BufReader, Read};
+use std::mem;
 
 use bytesize::ByteSize;
 
@@ -13,14 +14,19 @@ const BUFFER: usize = 256 * 1024;
 pub(crate) struct Lines<R> {
     input: BufReader<R>,
     limit: ByteSize,
+    begun: bool,
     failed: bool,
 }
+
+/// Some programs begin a file with this mark of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl<R: Read> Lines<R> {
     pub(crate) fn new(input: R, limit: ByteSize) -> Lines<R> {
         Lines {
             input: BufReader::with_capacity(BUFFER, input),
             limit,
+            begun: false,
             failed: false,
         }
     }
@@ -39,7 +45,12 @@ impl<R: Read> Iterator for Lines<R> {
         let mut input = self.input.by_ref().take(limit.saturating_add(1));
         let error = match input.read_until(b'\n', &mut line) {
             Ok(0) => return None,
-            Ok(length) if length as u64 <= limit => return Some(Ok(line)),
+            Ok(length) if length as u64 <= limit => {
+                if !mem::replace(&mut self.begun, true) && line.starts_with(BYTE_ORDER_MARK) {
+                    line.drain(..BYTE_ORDER_MARK.len());
+                }
+                return Some(Ok(line));
+            }
             Ok(_) => Error::TooLong(self.limit),
             Err(error) => Error::Read(error),
         };

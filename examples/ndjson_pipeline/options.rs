@@ -1,15 +1,17 @@
 //! The command line.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::ensure;
 use bytesize::ByteSize;
 use clap::Parser;
-use rayon_errgroup::ErrGroup;
+use clap::error::ErrorKind;
+use rayon_errgroup::{CancelToken, ErrGroup};
 
-use crate::input::Input;
+use crate::exit::STATUSES;
 use crate::output::Output;
 use crate::record::JQ;
+use crate::source::Source;
 
 const NOTES: &str = "\
 Blank lines are counted, but have no result. Lines may end in CRLF, and the last
@@ -19,12 +21,8 @@ lines before it are written. Integers of up to 64 bits are kept exactly, other
 numbers are 64-bit floating point.
 
 The output is buffered, unless it is a terminal. Memory does not grow with the
-input: a few thousand lines are held at a time, or a few dozen long ones. A run
-that stops waits for the line that is being read; press Ctrl-C twice to exit at
-once.
-
-Exit status: 0 if every line was changed or the reader closed the output, 1 if
-not, 2 if the arguments are wrong, 130 after Ctrl-C.";
+input: a few thousand lines are held at a time, or a few dozen long ones. If the
+run is interrupted, the results of the lines before are written.";
 
 /// Change a stream of JSON records on all cores, in order, and stop at the first bad line
 ///
@@ -32,14 +30,15 @@ not, 2 if the arguments are wrong, 130 after Ctrl-C.";
 /// whether the number "ms" is above 500, and writes one line for each, as `jq -c` does with the
 /// program below. Without an input it runs a demonstration on generated records.
 #[derive(Debug, Parser)]
-#[command(after_help = format!("The jq program: {JQ}\n\n{NOTES}"))]
+#[command(name = env!("CARGO_BIN_NAME"), version, allow_negative_numbers = true)]
+#[command(after_help = format!("The jq program: {JQ}\n\n{NOTES}\n\n{STATUSES}"))]
 #[command(group = clap::ArgGroup::new("input").args(["file", "generate"]))]
 pub(crate) struct Options {
     /// The records, "-" for standard input
     file: Option<PathBuf>,
 
     /// Generate this many bytes of records instead, always the same, such as 300MB or 1GiB
-    #[arg(short, long, value_name = "SIZE")]
+    #[arg(short, long, value_name = "SIZE", value_parser = size)]
     generate: Option<ByteSize>,
 
     /// Truncate this generated line in the middle; may be given several times
@@ -51,7 +50,7 @@ pub(crate) struct Options {
     #[arg(long, requires = "generate", conflicts_with_all = ["file", "sequential", "jobs"])]
     raw: bool,
 
-    /// Write to this file instead of standard output
+    /// Write to this file, "-" for standard output
     #[arg(short, long, value_name = "FILE", requires = "input")]
     output: Option<PathBuf>,
 
@@ -66,6 +65,7 @@ pub(crate) struct Options {
 
     /// How long a line may be, including its line end, so that no input uses up all memory
     #[arg(long, value_name = "SIZE", default_value = "16MiB", requires = "input")]
+    #[arg(value_parser = size)]
     pub(crate) max_line: ByteSize,
 }
 
@@ -87,31 +87,43 @@ impl Options {
         }
     }
 
-    pub(crate) fn input(&self) -> anyhow::Result<Input> {
+    pub(crate) fn source(&self, token: &CancelToken) -> anyhow::Result<Source> {
         match (&self.file, self.generate) {
-            (Some(path), _) if path != Path::new("-") => Input::file(path),
-            (_, Some(ByteSize(size))) => Ok(Input::generated(size, &self.bad_line)),
-            _ => Ok(Input::stdin()),
+            (None, Some(ByteSize(size))) => Ok(Source::generated(size, &self.bad_line)),
+            (file, _) => Source::file(file.as_deref().unwrap_or(Path::new("-")), token),
         }
     }
 
     pub(crate) fn output(&self) -> anyhow::Result<Output> {
-        let Some(path) = &self.output else {
-            return Ok(Output::stdout());
+        let path = match &self.output {
+            Some(path) if path != Path::new("-") => path,
+            _ => return Ok(Output::stdout()),
         };
         if let Some(input) = &self.file {
             // An error means that the output does not exist yet.
             let is_input = same_file::is_same_file(input, path).unwrap_or(false);
-            ensure!(!is_input, "the output would overwrite the input");
+            if is_input {
+                let message = "the output would overwrite the input\n";
+                clap::Error::raw(ErrorKind::ValueValidation, message).exit();
+            }
         }
         Output::file(path)
     }
 
-    /// Without `--jobs` the run uses rayon's global pool, one thread for each core.
-    pub(crate) fn group(&self) -> ErrGroup {
-        match self.jobs {
-            Some(jobs) => ErrGroup::new().concurrency(jobs.into()),
-            None => ErrGroup::new(),
-        }
+    /// A group with a thread for each core or job.
+    pub(crate) fn group(&self) -> anyhow::Result<ErrGroup> {
+        let jobs = match self.jobs {
+            Some(jobs) => jobs.into(),
+            None => thread::available_parallelism()?.get(),
+        };
+        Ok(ErrGroup::new().try_concurrency(jobs)?)
+    }
+}
+
+fn size(text: &str) -> Result<ByteSize, String> {
+    match text.parse()? {
+        // Larger numbers are parsed as this one.
+        ByteSize(u64::MAX) => Err("it is too large".to_owned()),
+        size => Ok(size),
     }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::message::quoted;
 use crate::pipeline::Error;
+use crate::stdout::Stdout;
 
 const BUFFER: usize = 256 * 1024;
 
@@ -20,17 +22,16 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output, unbuffered on a terminal, so that each result is shown at once.
     pub(crate) fn stdout() -> Output {
-        let stdout = io::stdout().lock();
-        let is_terminal = stdout.is_terminal();
+        let is_terminal = io::stdout().is_terminal();
         Output {
             name: "standard output".to_owned(),
             is_terminal,
-            to: BufWriter::with_capacity(if is_terminal { 0 } else { BUFFER }, Box::new(stdout)),
+            to: BufWriter::with_capacity(if is_terminal { 0 } else { BUFFER }, Box::new(Stdout)),
         }
     }
 
     pub(crate) fn file(path: &Path) -> anyhow::Result<Output> {
-        let name = format!("{:?}", path.to_string_lossy());
+        let name = quoted(path);
         let file = File::create(path).with_context(|| format!("cannot write to {name}"))?;
         Ok(Output {
             name,

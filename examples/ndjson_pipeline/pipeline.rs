@@ -13,6 +13,8 @@ pub(crate) enum Error {
     Read(io::Error),
     #[error("longer than {0} (--max-line)")]
     TooLong(bytesize::ByteSize),
+    #[error("not a JSON object")]
+    NotAnObject,
     #[error("{}", record::complaint(.0))]
     Json(#[from] serde_json::Error),
     #[error("cannot be written: {0}")]
@@ -23,16 +25,19 @@ pub(crate) enum Error {
 ///
 /// One thread at a time reads lines, and all of them change lines. The sink is called on the
 /// calling thread, in order. At most a few thousand lines are in flight. The index of an error is
-/// that of its line.
+/// that of its line. A run that has failed cancels `reading`, so that it does not wait for lines
+/// that nobody needs.
 pub(crate) fn parallel(
     lines: impl Iterator<Item = Result<Vec<u8>, Error>> + Send,
     group: &ErrGroup,
-    sink: impl FnMut(Vec<u8>) -> Result<(), Error>,
+    reading: &CancelToken,
+    mut sink: impl FnMut(Vec<u8>) -> Result<(), Error>,
 ) -> Result<(), GroupError<Error>> {
-    lines
-        .par_in_order()
-        .with_group(group)
-        .try_stream(|_, line| record::change(line?), sink)
+    let stop_reading = |_: &Error| _ = reading.cancel();
+    lines.par_in_order().with_group(group).try_stream(
+        |_, line| line.and_then(record::change).inspect_err(stop_reading),
+        |result| sink(result).inspect_err(stop_reading),
+    )
 }
 
 /// The same on one thread.

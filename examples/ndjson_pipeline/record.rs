@@ -15,6 +15,10 @@ pub(crate) fn change(mut line: Vec<u8>) -> Result<Vec<u8>, Error> {
     if text.iter().all(|byte| b" \t\r".contains(byte)) {
         return Ok(Vec::new());
     }
+    // Otherwise the parser's message would be about a "map", and quote the whole line.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Error::NotAnObject);
+    }
     let mut record: Map<String, Value> = serde_json::from_slice(text)?;
     record.shift_remove("debug");
     let ms = record.get("ms").and_then(Value::as_f64);
@@ -37,7 +41,8 @@ pub(crate) fn complaint(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let location = format!(" at line {} column {}", error.line(), error.column());
     match message.strip_suffix(&location) {
-        Some(what) => format!("{what} at column {}", error.column()),
+        Some(what) if error.column() > 0 => format!("{what} at column {}", error.column()),
+        Some(what) => what.to_owned(),
         None => message,
     }
 }

@@ -32,7 +32,7 @@ impl Listener {
     /// Passes each connection to the workers, and closes the port at the end.
     pub(crate) fn serve(self, jobs: &Sender<TcpStream>, token: &CancelToken) -> anyhow::Result<()> {
         let address = self.address;
-        tell(format_args!("listener: on {address}"));
+        tell(format_args!("listener: on {address}"))?;
 
         // A thread that blocks in `accept` cannot check the token, so the cancellation connects to
         // it.

@@ -4,16 +4,14 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, value_parser};
 
+use crate::exit::STATUSES;
+
 /// Start a small service, and stop all of its parts when one fails
 ///
 /// A listener on the loopback passes connections to workers, which answer each with a line. A probe
 /// checks the answers. After a few probes the service ends by itself.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "Exit status: 0 if the service ended by itself, 1 if a part of it failed, 2 if \
-    nothing was started (bad arguments, a bad file, a port in use), 130 after Ctrl-C. Press Ctrl-C \
-    twice to exit without waiting for the parts to end."
-)]
+#[command(name = env!("CARGO_BIN_NAME"), version, after_help = STATUSES, allow_negative_numbers = true)]
 #[command(group = ArgGroup::new("end").args(["probes", "forever", "fail_after"]))]
 pub(crate) struct Options {
     /// The port to listen on, at 127.0.0.1; 0 means any free port

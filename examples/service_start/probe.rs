@@ -36,7 +36,7 @@ impl Probe {
                 "answer {number} is {answer:?} instead of {:?}",
                 self.expected
             );
-            tell(format_args!("probe: answer {number} is {answer:?}"));
+            tell(format_args!("probe: answer {number} is {answer:?}"))?;
         }
         Ok(())
     }

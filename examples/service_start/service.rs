@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crossbeam_channel::bounded;
-use rayon_errgroup::{CancelToken, Cancelled, ErrGroup, GroupError, scope};
+use rayon_errgroup::{CancelToken, Cancelled, ErrGroup, GroupError};
 
 use crate::listener::Listener;
 use crate::options::Options;
@@ -21,18 +21,21 @@ pub(crate) struct Service {
     probe: Probe,
     answers: Answers,
     workers: usize,
+    group: ErrGroup,
 }
 
 impl Service {
     /// Reads the settings and opens the port at the same time. If either fails, nothing is started.
-    pub(crate) fn prepare(options: &Options) -> anyhow::Result<Service> {
+    pub(crate) fn prepare(options: &Options, stop: &CancelToken) -> anyhow::Result<Service> {
         let mut settings = Settings::default();
-        let listener = scope(|s| {
+        let group = ErrGroup::new().try_concurrency(2)?.token(stop);
+        let listener = group.scope(|s| {
             if let Some(file) = &options.config {
-                s.spawn(|_| Settings::load(file).map(|loaded| settings = loaded));
+                s.spawn(|s| Settings::load(file, s.token()).map(|loaded| settings = loaded));
             }
             Listener::bind(options.port)
-        })?;
+        });
+        let listener = listener.map_err(GroupError::flatten)?;
         Ok(Service {
             probe: Probe {
                 address: listener.address,
@@ -43,6 +46,8 @@ impl Service {
             listener,
             answers: Answers::new(settings.answer, options.fail_after),
             workers: settings.workers,
+            // Each part keeps its thread to the end, so each needs one, even on few cores.
+            group: ErrGroup::new().try_concurrency(2 + settings.workers)?,
         })
     }
 
@@ -54,14 +59,13 @@ impl Service {
             probe,
             answers,
             workers,
+            group,
         } = self;
         // Both ends outlive every task, so a part is ended by the token and never by a closed
         // queue.
         let (submit, jobs) = bounded(QUEUE);
 
-        // Each part keeps its thread to the end, so each needs one, even on few cores.
-        let group = ErrGroup::new().token(stop).concurrency(2 + workers);
-        group.scope(|s| {
+        group.token(stop).scope(|s| {
             s.spawn(|s| ended("listener", listener.serve(&submit, s.token())));
 
             for number in 1..=workers {
@@ -83,10 +87,12 @@ impl Service {
 
 /// Prints how a part ended, and adds its name to an error.
 fn ended(part: impl fmt::Display, result: anyhow::Result<()>) -> anyhow::Result<()> {
-    match &result {
+    let told = match &result {
         Ok(()) => tell(format_args!("{part}: done")),
         Err(error) if error.is::<Cancelled>() => tell(format_args!("{part}: ended, {error}")),
         Err(_) => tell(format_args!("{part}: failed")),
-    }
-    result.map_err(|error| error.context(part.to_string()))
+    };
+    result
+        .and(told)
+        .map_err(|error| error.context(part.to_string()))
 }

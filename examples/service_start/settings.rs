@@ -1,11 +1,19 @@
 //! The settings, and how they are read from a file.
 
-use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
+use bytesize::ByteSize;
+use rayon_errgroup::CancelToken;
+
+use crate::bounded;
+use crate::input::Input;
+use crate::message::quoted;
+
+/// How long the file may be.
+const LONGEST: ByteSize = ByteSize::mib(1);
 
 /// In characters.
 const LONGEST_ANSWER: usize = 80;
@@ -31,9 +39,11 @@ impl Default for Settings {
 
 impl Settings {
     /// Reads `key=value` lines. Other settings keep their defaults.
-    pub(crate) fn load(file: &Path) -> anyhow::Result<Settings> {
-        let name = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    pub(crate) fn load(file: &Path, token: &CancelToken) -> anyhow::Result<Settings> {
+        let name = quoted(file);
+        let bytes = Input::open(file, token).and_then(|input| bounded::read(input, LONGEST));
+        let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
+        let text = String::from_utf8(bytes).with_context(|| format!("cannot read {name}"))?;
         let mut settings = Settings::default();
         for (number, line) in (1..).zip(text.lines().map(str::trim)) {
             if !line.is_empty() && !line.starts_with('#') {
@@ -48,7 +58,7 @@ impl Settings {
     fn set(&mut self, line: &str) -> anyhow::Result<()> {
         let (key, value) = line
             .split_once('=')
-            .ok_or_else(|| anyhow!("{line:?} is not of the form key=value"))?;
+            .ok_or_else(|| anyhow!("{} is not of the form key=value", quoted(line)))?;
         let value = value.trim();
         match key.trim() {
             "answer" => {
@@ -66,7 +76,7 @@ impl Settings {
                 let milliseconds = number(value, 1..=60_000).context("interval")?;
                 self.interval = Duration::from_millis(milliseconds.into());
             }
-            unknown => bail!("unknown setting {unknown:?}"),
+            unknown => bail!("unknown setting {}", quoted(unknown)),
         }
         Ok(())
     }
@@ -76,7 +86,8 @@ fn number(text: &str, range: RangeInclusive<u16>) -> anyhow::Result<u16> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.with_context(|| {
         format!(
-            "{text:?} is not a number from {} to {}",
+            "{} is not a number from {} to {}",
+            quoted(text),
             range.start(),
             range.end()
         )

@@ -34,7 +34,7 @@ impl<'s> Worker<'s> {
     }
 
     pub(crate) fn work(&self, token: &CancelToken) -> anyhow::Result<()> {
-        tell(format_args!("{}: ready", self.name()));
+        tell(format_args!("{}: ready", self.name()))?;
         loop {
             select! {
                 recv(self.jobs) -> connection => self.answer(connection?),

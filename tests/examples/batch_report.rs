@@ -23,8 +23,14 @@ fn good() -> Vec<u8> {
     format!(r#"{{"station": "x", "readings": [{readings}]}}"#).into_bytes()
 }
 
-/// The program with its temporary files in the folder.
+/// The program with its temporary files and its picture in the folder.
 fn batch_report(folder: &Folder) -> Command {
+    let mut command = without_picture(folder);
+    command.arg("--report").arg(folder.0.join("picture.svg"));
+    command
+}
+
+fn without_picture(folder: &Folder) -> Command {
     let mut command = example("batch_report");
     // With this variable the hook would print every panic.
     command.env_remove("RUST_BACKTRACE");
@@ -114,9 +120,8 @@ fn batch_report_finds_what_it_broke() {
 fn batch_report_demonstrates_with_one_worker_and_with_many() {
     let folder = Folder::new("batch-jobs");
     for jobs in ["1", "16"] {
-        let path = folder.file("picture.svg", b"an old picture");
-        let mut command = batch_report(&folder);
-        let ended = run(command.args(["--jobs", jobs, "--report"]).arg(path));
+        folder.file("picture.svg", &vec![b'x'; 1 << 20]);
+        let ended = run(batch_report(&folder).args(["--jobs", jobs]));
         ended_with(&ended, 0, "192 ok, 6 failed, 2 panicked, 0 skipped");
         shows(
             &picture(&folder),
@@ -162,16 +167,14 @@ fn batch_report_goes_below_folders_and_reads_only_documents_there() {
     folder.file("in/deep/er/a.json", &good());
     folder.file("in/notes.txt", BAD);
     let other = folder.file("other.txt", &good());
-    let report = folder.0.join("picture.svg");
     let mut command = batch_report(&folder);
-    command.arg(folder.0.join("in")).arg(other);
-    let ended = run(command.arg("--report").arg(&report));
+    let ended = run(command.arg(folder.0.join("in")).arg(other));
     ended_with(&ended, 0, "2 ok, 0 failed, 0 skipped");
     assert!(
         !ended.text().contains("cause"),
         "an empty table is not printed"
     );
-    shows(&read_picture(&report), &[(OK, 2)], 0);
+    shows(&read_picture(&folder.0.join("picture.svg")), &[(OK, 2)], 0);
 }
 
 #[test]
@@ -227,21 +230,21 @@ fn batch_report_reports_what_cannot_be_read() {
 fn batch_report_refuses_what_it_cannot_begin() {
     let folder = Folder::new("batch-refused");
     let missing = folder.0.join("missing");
-    run(batch_report(&folder).arg(&missing)).refused(2, "cannot read \"");
-    run(batch_report(&folder).arg(&folder.0)).refused(2, "no .json file in");
+    run(batch_report(&folder).arg(&missing)).refused(1, "cannot read \"");
+    run(batch_report(&folder).arg(&folder.0)).refused(1, "no .json file in \"");
 
     let document = folder.file("a.json", &good());
-    let mut command = batch_report(&folder);
+    let mut command = without_picture(&folder);
     let ended = run(command.arg(&folder.0).arg("--report").arg(&document));
     ended.refused(2, "the picture would overwrite");
     assert_eq!(fs::read(document).expect("it still exists"), good());
 
-    let mut command = batch_report(&folder);
+    let mut command = without_picture(&folder);
     let ended = run(command
         .arg(&folder.0)
         .arg("--report")
         .arg(missing.join("picture.svg")));
-    ended.refused(2, "cannot write to");
+    ended.refused(1, "cannot write to");
 
     for wrong in [
         ["--jobs", "0"],
@@ -252,6 +255,17 @@ fn batch_report_refuses_what_it_cannot_begin() {
         let ended = run(batch_report(&folder).args(wrong));
         assert_eq!((ended.status, ended.text()), (Some(2), ""), "{wrong:?}");
     }
+}
+
+/// No file that the user has not named, wherever that would be.
+#[test]
+fn batch_report_draws_only_if_it_is_asked_to() {
+    let folder = Folder::new("batch-no-picture");
+    let mut command = without_picture(&folder);
+    let ended = run(command.current_dir(&folder.0));
+    ended_with(&ended, 0, "192 ok, 6 failed, 2 panicked, 0 skipped");
+    let left = fs::read_dir(&folder.0).expect("the folder").count();
+    assert_eq!(left, 0);
 }
 
 #[cfg(unix)]
@@ -300,7 +314,7 @@ mod stopped {
         input.write_all(&vec![b' '; 1 << 20]).expect("it reads");
         program.interrupt();
         let ended = end(program, input);
-        let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: interrupted";
+        let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: Ctrl-C";
         ended_with(&ended, 130, last);
         has_row(&ended, "/dev/stdin", "cancelled", "cancelled: requested");
         shows(&picture(&folder), &[(CANCELLED, 1)], 2);

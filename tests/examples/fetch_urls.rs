@@ -132,7 +132,7 @@ fn the_first_failure_aborts_a_request_that_hangs() {
     let ended = run(example("fetch_urls").args(["-P", "2", &hang, &fail]));
     ended.prints(1, "");
     ended.says(&format!(
-        "error: {fail}: http status: 503\n0 of 2 fetched, 1 failed, 1 aborted, 0 bytes in "
+        "error: {fail:?}: http status: 503\n0 of 2 fetched, 1 failed, 1 aborted, 0 bytes in "
     ));
 }
 
@@ -147,7 +147,7 @@ fn keep_going_reports_each_failure() {
         assert!(
             ended
                 .stderr
-                .contains(&format!("error: {url}: http status: 404\n"))
+                .contains(&format!("error: {url:?}: http status: 404\n"))
         );
     }
     assert!(
@@ -175,10 +175,10 @@ fn nothing_is_requested_if_the_list_is_bad() {
     let folder = Folder::new("lists");
     let list = |name, text: &str| folder.file(name, text.as_bytes());
     let fetch = |file: &Path| run(example("fetch_urls").arg("--file").arg(file));
-    fetch(&folder.0.join("missing")).refused(2, "missing: ");
-    fetch(&list("empty", "")).refused(2, "no URL in");
-    fetch(&list("comments", "# one\n\n")).refused(2, "no URL in");
-    fetch(&list("bad", &format!("{good}\n\nnonsense\n"))).refused(2, "error: line 3 of ");
+    fetch(&folder.0.join("missing")).refused(1, "missing\": ");
+    fetch(&list("empty", "")).refused(1, "no URL in");
+    fetch(&list("comments", "# one\n\n")).refused(1, "no URL in");
+    fetch(&list("bad", &format!("{good}\n\nnonsense\n"))).refused(1, "error: line 3 of ");
     assert!(server.requests.try_recv().is_err(), "a request was made");
 }
 
@@ -205,7 +205,7 @@ fn an_unreachable_host_is_named() {
         let url = format!("{scheme}://{address}/");
         let ended = run(example("fetch_urls").arg(&url));
         ended.prints(1, "");
-        ended.says(&format!("error: {url}: "));
+        ended.says(&format!("error: {url:?}: "));
         assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
     }
 }
@@ -223,7 +223,7 @@ fn https_to_a_server_without_it_is_an_error() {
     });
     let ended = run(example("fetch_urls").arg(&url));
     ended.prints(1, "");
-    ended.says(&format!("error: {url}: "));
+    ended.says(&format!("error: {url:?}: "));
     assert!(
         ended.stderr.contains("InvalidContentType"),
         "{}",
@@ -244,7 +244,9 @@ fn the_limits_of_a_request_and_of_the_run_are_distinguished() {
     let hang = server.url("/hang");
     let ended = run(example("fetch_urls").args(["--max-time", "0.05", &hang]));
     assert_eq!(ended.status, Some(1));
-    ended.says(&format!("error: {hang}: timeout"));
+    ended.says(&format!(
+        "error: {hang:?}: it took longer than 50ms (--max-time)\n"
+    ));
     let ended = run(example("fetch_urls").args(["--timeout", "0.05", &hang]));
     assert_eq!(ended.status, Some(1));
     ended.says("error: the run exceeded its time limit");
@@ -274,6 +276,6 @@ fn interrupting_aborts_the_requests() {
     program.interrupt();
     program.end().refused(
         130,
-        "interrupted: 0 of 2 fetched, 1 aborted, 1 never started",
+        "interrupted by Ctrl-C: 0 of 2 fetched, 1 aborted, 1 never started",
     );
 }

@@ -126,6 +126,26 @@ fn hash_tree_names_what_it_cannot_read() {
     ended.prints(2, "");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn hash_tree_names_the_first_of_several_unreadable_files() {
+    let folder = Folder::new("in-order");
+    let names: Vec<_> = (0..200).map(|number| format!("{number:03}")).collect();
+    for name in &names {
+        if ["050", "150", "190"].contains(&name.as_str()) {
+            // The first page of a process is never mapped.
+            std::os::unix::fs::symlink("/proc/self/mem", folder.0.join(name)).expect("a link");
+        } else {
+            folder.file(name, &[b'x'; 100]);
+        }
+    }
+    for _ in 0..20 {
+        let mut command = example("hash_tree");
+        command.args(["--jobs", "8"]).args(&names);
+        run(command.current_dir(&folder.0)).refused(1, "cannot read \"050\": ");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn hash_tree_ends_quietly_if_its_output_is_closed() {

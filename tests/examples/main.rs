@@ -1,5 +1,6 @@
 //! The examples, run as programs.
 
+mod bad_input;
 mod batch_report;
 mod fetch_urls;
 mod hash_tree;
@@ -7,4 +8,6 @@ mod loader;
 mod ndjson_pipeline;
 mod program;
 mod service_start;
+#[cfg(unix)]
+mod signals;
 mod word_count;

@@ -80,8 +80,13 @@ impl Program {
 
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
+        self.send(libc::SIGINT);
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn send(&self, signal: std::ffi::c_int) {
         let sent = Command::new("kill")
-            .arg("-INT")
+            .arg(format!("-{signal}"))
             .arg(self.child.id().to_string())
             .status();
         assert!(sent.expect("`kill` is installed").success());

@@ -105,10 +105,10 @@ fn service_start_refuses_bad_settings() {
         (b"answer=\xff", "cannot read "),
     ] {
         let file = folder.file("service.conf", lines);
-        run(example("service_start").arg("--config").arg(file)).refused(2, message);
+        run(example("service_start").arg("--config").arg(file)).refused(1, message);
     }
     let missing = folder.0.join("missing");
-    run(example("service_start").arg("--config").arg(missing)).refused(2, "cannot read ");
+    run(example("service_start").arg("--config").arg(missing)).refused(1, "cannot read ");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn service_start_refuses_a_port_in_use() {
     let address = other.local_addr().expect("it is bound");
     let port = address.port().to_string();
     let ended = run(example("service_start").args(["--port", &port]));
-    ended.refused(2, &format!("error: cannot listen on {address}: "));
+    ended.refused(1, &format!("error: cannot listen on {address}: "));
 }
 
 #[test]
@@ -214,7 +214,7 @@ mod interrupted {
         let output = ended.text();
         assert_eq!(
             (ended.status, ended.stderr.as_str()),
-            (Some(130), "interrupted: requested (parent token)\n"),
+            (Some(130), "interrupted by Ctrl-C: every part has ended\n"),
             "{output}"
         );
         for part in ["listener", "worker 1", "probe"] {
