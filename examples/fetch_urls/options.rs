@@ -24,7 +24,8 @@ const LONGEST_LIST: ByteSize = ByteSize::mib(64);
 /// Prints status, bytes and URL of each page, in the given order. Without a URL or a file it runs a
 /// demonstration with a server of its own.
 #[derive(Debug, Parser)]
-#[command(name = env!("CARGO_BIN_NAME"), version, after_help = STATUSES, allow_negative_numbers = true)]
+#[command(name = env!("CARGO_BIN_NAME"), version, after_help = STATUSES)]
+#[command(allow_negative_numbers = true)]
 #[command(group = clap::ArgGroup::new("targets").args(["urls", "file"]).multiple(true))]
 pub(crate) struct Options {
     /// URLs to fetch, beginning with http:// or https://

@@ -5,6 +5,7 @@ mod batch_report;
 mod fetch_urls;
 mod hash_tree;
 mod loader;
+mod minimal;
 mod ndjson_pipeline;
 mod program;
 mod service_start;
