@@ -23,6 +23,7 @@ mod stdout;
 #[path = "../shared/stop.rs"]
 mod stop;
 
+mod axis;
 mod batch;
 mod fate;
 mod files;
@@ -38,16 +39,18 @@ use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
-use rayon_errgroup::{CancelToken, Outcome};
+use rayon_errgroup::{CancelToken, Cause, Outcome};
 
-use crate::fate::fates;
+use crate::fate::{failures, fates};
 use crate::message::quoted;
 use crate::options::Options;
+use crate::picture::Picture;
 use crate::samples::Samples;
 use crate::stdout::{Stdout, written};
-use crate::timeline::Timeline;
+use crate::timeline::{Recorded, Timeline};
 use crate::validate::Error;
 
 fn main() -> ExitCode {
@@ -91,10 +94,12 @@ fn report(
     let svg = options.picture(files)?;
     let group = options.group(files.len())?.token(stop);
 
-    let timeline = Timeline::start();
+    let timeline = Timeline::start(stop);
     let outcome = batch::run(files, &group, &timeline);
+    let recorded = timeline.finish();
 
-    if let Some(table) = table::failures(&outcome, files) {
+    let failures = failures(&outcome);
+    if let Some(table) = table::table(&failures, files) {
         tell(table)?;
     }
     if let Some(first) = found.skipped.first() {
@@ -106,11 +111,45 @@ fn report(
     let readings: usize = outcome.values().iter().map(|(_, readings)| readings).sum();
     tell(format_args!("{readings} readings in the valid files."))?;
     if let Some(svg) = svg {
-        let fates = fates(&outcome, files.len());
-        let picture = picture::draw(&outcome.to_string(), &timeline.into_bars(), &fates)?;
-        tell(svg.write(&picture)?)?;
+        let picture = Picture {
+            title: outcome.to_string(),
+            files,
+            fates: &fates(&outcome, &failures, files.len()),
+            failures: &failures,
+            bars: &recorded.bars,
+            workers: options.workers(files.len())?,
+            stopped: stopped(options, &outcome, &recorded),
+        };
+        tell(svg.write(&picture.draw())?)?;
     }
     Ok(outcome)
+}
+
+/// When the run was stopped early, and by what.
+fn stopped(
+    options: &Options,
+    outcome: &Outcome<usize, Error>,
+    recorded: &Recorded,
+) -> Option<(Duration, String)> {
+    let cause = outcome.cause()?;
+    match cause.root() {
+        Cause::Deadline => Some((options.timeout?, "deadline".to_owned())),
+        Cause::Requested(Some(reason)) => Some((recorded.stopped?, reason.to_string())),
+        // The failure after which there were too many.
+        _ => {
+            let errors = outcome.errors().iter().map(|(index, _)| *index);
+            let panics = outcome.panics().iter().filter_map(|(index, _)| *index);
+            let failed: Vec<_> = errors.chain(panics).collect();
+            let bars = recorded.bars.iter();
+            let ends = bars
+                .filter(|bar| failed.contains(&bar.index))
+                .map(|bar| bar.end);
+            let mut ends: Vec<_> = ends.collect();
+            ends.sort_unstable();
+            let last = ends.get(options.max_errors?.get() - 1)?;
+            Some((*last, "too many failures".to_owned()))
+        }
+    }
 }
 
 fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> ExitCode {

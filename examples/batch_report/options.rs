@@ -9,6 +9,7 @@ use anyhow::ensure;
 use clap::Parser;
 use clap::error::ErrorKind;
 use rayon_errgroup::ErrGroup;
+use same_file::is_same_file;
 
 use crate::exit::STATUSES;
 use crate::message::quoted;
@@ -43,11 +44,11 @@ pub(crate) struct Options {
 
     /// Skip the rest after this many failures [default: keep going]
     #[arg(short = 'e', long, value_name = "N")]
-    max_errors: Option<NonZero<usize>>,
+    pub(crate) max_errors: Option<NonZero<usize>>,
 
     /// Skip the rest after this time
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     /// How many files are validated at once [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -65,11 +66,16 @@ impl Options {
         if let Some(limit) = self.timeout {
             group = group.timeout(limit);
         }
+        Ok(group.try_concurrency(self.workers(files)?)?)
+    }
+
+    /// The number of threads.
+    pub(crate) fn workers(&self, files: usize) -> anyhow::Result<usize> {
         let jobs = match self.jobs {
             Some(jobs) => jobs.into(),
             None => thread::available_parallelism()?.get(),
         };
-        Ok(group.try_concurrency(files.clamp(1, jobs))?)
+        Ok(files.clamp(1, jobs))
     }
 
     /// Opens the file for the picture. A failure is reported before the run, which may be long.
@@ -77,8 +83,11 @@ impl Options {
         let Some(path) = &self.report else {
             return Ok(None);
         };
-        // An error means that the picture does not exist yet.
-        let is_picture = |file| same_file::is_same_file(file, path).unwrap_or(false);
+        // The files are opened to compare them, and a pipe may block then. An error means that the
+        // picture does not exist yet.
+        let is_picture = |file: &PathBuf| {
+            path.is_file() && file.is_file() && is_same_file(file, path).unwrap_or(false)
+        };
         let wrong = if path == Path::new("-") {
             "standard output has the report, so the picture needs a file\n".to_owned()
         } else if files.iter().any(is_picture) {

@@ -4,30 +4,15 @@ use std::path::PathBuf;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use console::Term;
-use rayon_errgroup::Outcome;
 
-use crate::fate::Fate;
+use crate::fate::Failure;
 use crate::message::quoted;
-use crate::validate::Error;
 
-/// A row for each error and each panic, in the order of the files, if there are any.
-pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Option<Table> {
-    let failed = outcome.errors().iter().map(|error| (error, Fate::Failed));
-    let late = outcome.late_errors().iter();
-    let cancelled = late.map(|error| (error, Fate::Cancelled));
-    let errors = failed
-        .chain(cancelled)
-        .map(|((index, error), fate)| (Some(*index), fate, error.to_string()));
-    let panics = outcome.panics().iter().map(|(index, panicked)| {
-        let message = panicked.message().unwrap_or("(no message)").to_owned();
-        (*index, Fate::Panicked, message)
-    });
-    let mut rows: Vec<_> = errors.chain(panics).collect();
-    if rows.is_empty() {
+/// A row for each failure, if there are any.
+pub(crate) fn table(failures: &[Failure], files: &[PathBuf]) -> Option<Table> {
+    if failures.is_empty() {
         return None;
     }
-    rows.sort_by_key(|(index, ..)| *index);
-
     let mut table = Table::new();
     // On a terminal the cells are as narrow as the window needs.
     if let Some((_, columns)) = Term::stdout().size_checked() {
@@ -38,9 +23,9 @@ pub(crate) fn failures<T>(outcome: &Outcome<T, Error>, files: &[PathBuf]) -> Opt
     table
         .load_preset(presets::UTF8_FULL_CONDENSED)
         .set_header(["file", "result", "cause"]);
-    for (index, fate, cause) in rows {
+    for Failure { index, fate, cause } in failures {
         let file = index.map_or_else(String::new, |index| quoted(&files[index]));
-        table.add_row([file.as_str(), fate.name(), &cause]);
+        table.add_row([file.as_str(), fate.name(), cause]);
     }
     Some(table)
 }

@@ -1,12 +1,18 @@
 //! Records which worker ran which item, and when.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use rayon_errgroup::{CancelRegistration, CancelToken};
 
 /// The bars of a run, one for each item that ran.
 pub(crate) struct Timeline {
     started: Instant,
     bars: Mutex<Vec<Bar>>,
+    stop: CancelToken,
+    stopped: Arc<OnceLock<Duration>>,
+    /// Unregisters the callback when it is dropped.
+    _on_stop: CancelRegistration,
 }
 
 /// An item that has ended, successfully or not. The times count from the start of the run.
@@ -18,11 +24,25 @@ pub(crate) struct Bar {
     pub(crate) end: Duration,
 }
 
+/// What a timeline has recorded.
+pub(crate) struct Recorded {
+    pub(crate) bars: Vec<Bar>,
+    /// When the token was cancelled, if it was.
+    pub(crate) stopped: Option<Duration>,
+}
+
 impl Timeline {
-    pub(crate) fn start() -> Timeline {
+    /// Also records when `stop` is cancelled.
+    pub(crate) fn start(stop: &CancelToken) -> Timeline {
+        let started = Instant::now();
+        let stopped = Arc::new(OnceLock::new());
+        let on_stop = Arc::clone(&stopped);
         Timeline {
-            started: Instant::now(),
+            started,
             bars: Mutex::new(Vec::new()),
+            stop: stop.clone(),
+            stopped,
+            _on_stop: stop.on_cancel(move || _ = on_stop.set(started.elapsed())),
         }
     }
 
@@ -35,10 +55,16 @@ impl Timeline {
         }
     }
 
-    pub(crate) fn into_bars(self) -> Vec<Bar> {
-        self.bars
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn finish(self) -> Recorded {
+        // The run may end before the callback has begun.
+        let now = || self.started.elapsed();
+        let is_stopped = self.stop.is_cancelled();
+        let stopped = is_stopped.then(|| *self.stopped.get_or_init(now));
+        let bars = self.bars.into_inner();
+        Recorded {
+            bars: bars.unwrap_or_else(PoisonError::into_inner),
+            stopped,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use clap::Parser;
 use clap::error::ErrorKind;
 use rayon_errgroup::{CancelToken, ErrGroup};
+use same_file::is_same_file;
 
 use crate::exit::STATUSES;
 use crate::output::Output;
@@ -100,9 +101,10 @@ impl Options {
             _ => return Ok(Output::stdout()),
         };
         if let Some(input) = &self.file {
-            // An error means that the output does not exist yet.
-            let is_input = same_file::is_same_file(input, path).unwrap_or(false);
-            if is_input {
+            // The files are opened to compare them, and a pipe may block then. An error means that
+            // the output does not exist yet.
+            let are_files = input.is_file() && path.is_file();
+            if are_files && is_same_file(input, path).unwrap_or(false) {
                 let message = "the output would overwrite the input\n";
                 clap::Error::raw(ErrorKind::ValueValidation, message).exit();
             }

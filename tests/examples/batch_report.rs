@@ -6,12 +6,13 @@ use std::process::Command;
 
 use crate::program::{Ended, Folder, Program, example, run};
 
-/// The colors of the picture, by the result of a file.
-const OK: &str = "#8CB8DC";
-const FAILED: &str = "#E07B1F";
-const CANCELLED: &str = "#F0C24E";
-const PANICKED: &str = "#8E1B4F";
-const SKIPPED: &str = "#CFCCC4";
+/// The classes of the shapes in the picture, by the result of a file.
+const OK: &str = "ok";
+const FAILED: &str = "failed";
+const CANCELLED: &str = "cancelled";
+const PANICKED: &str = "panicked";
+const SKIPPED: &str = "skipped";
+const ALL: [&str; 5] = [OK, FAILED, CANCELLED, PANICKED, SKIPPED];
 
 const BAD: &[u8] = b"{\"station\": \"x\", \"readings\": [";
 
@@ -57,26 +58,39 @@ fn read_picture(path: &Path) -> String {
     let svg = fs::read_to_string(path).expect("the picture");
     assert!(svg.starts_with("<svg "), "{svg}");
     assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
-    let count = |what| svg.matches(what).count();
-    assert_eq!(count("<text "), count("</text>"));
-    assert_eq!(count("<rect "), rectangles(&svg).count());
     svg
 }
 
-fn rectangles(svg: &str) -> impl Iterator<Item = &str> {
-    svg.lines()
-        .filter(|line| line.starts_with("<rect ") && line.ends_with("/>"))
+/// How many shapes have this class.
+fn shapes(svg: &str, class: &str) -> usize {
+    svg.matches(&format!("class=\"{class}\"")).count()
 }
 
-/// Each file that ran has a bar and a mark, a skipped file only a mark.
+/// Each file that ran has a bar and a mark, a skipped file only a mark. Each has a tooltip. The
+/// legend has no other results.
 #[track_caller]
 fn shows(svg: &str, ran: &[(&'static str, usize)], skipped: usize) {
-    let painted =
-        |color: &'static str| rectangles(svg).filter(move |line: &&str| line.contains(color));
-    for &(color, count) in ran {
-        assert_eq!(painted(color).count(), 2 * count, "{color}");
+    let marks = [ran, &[(SKIPPED, skipped)]].concat();
+    for class in ALL {
+        let count = |shapes: &[(&str, usize)]| {
+            let found = shapes.iter().find(|(found, _)| *found == class);
+            found.map_or(0, |(_, count)| *count)
+        };
+        assert_eq!(shapes(svg, &format!("bar {class}")), count(ran), "{class}");
+        let marks = count(&marks);
+        assert_eq!(shapes(svg, &format!("mark {class}")), marks, "{class}");
+        assert_eq!(shapes(svg, class), usize::from(marks > 0), "{class}");
     }
-    assert_eq!(painted(SKIPPED).count(), skipped);
+    let bars: usize = ran.iter().map(|(_, count)| count).sum();
+    assert_eq!(svg.matches("<title>").count(), 2 * bars + skipped);
+}
+
+/// A line marks when the run was stopped, and by what.
+#[track_caller]
+fn is_stopped(svg: &str, label: &str) {
+    assert_eq!(shapes(svg, "stop"), 1);
+    let labels = svg.lines().filter(|line| line.starts_with(label));
+    assert_eq!(labels.count(), 1, "{svg}");
 }
 
 #[track_caller]
@@ -128,7 +142,29 @@ fn batch_report_demonstrates_with_one_worker_and_with_many() {
             &[(OK, 192), (FAILED, 6), (PANICKED, 2)],
             0,
         );
+        // Every worker has a row, also one that found nothing to do.
+        let rows = shapes(&picture(&folder), "row");
+        assert_eq!(rows.to_string(), jobs);
+        assert_eq!(shapes(&picture(&folder), "stop"), 0);
     }
+}
+
+#[test]
+fn the_picture_names_the_files_and_the_causes() {
+    let folder = Folder::new("batch-names");
+    folder.file("<good> & \u{1b}.json", &good());
+    folder.file("bad.json", b"{\"station\": 7}");
+    let mut command = batch_report(&folder);
+    let ended = run(command.current_dir(&folder.0).arg("."));
+    ended_with(&ended, 1, "1 ok, 1 failed, 0 skipped");
+    let svg = picture(&folder);
+    // In the tooltips of the bar and of the mark.
+    let good = r#"<title>"./&lt;good&gt; &amp; \u{1b}.json""#;
+    let bad = "<title>\"./bad.json\"\nfailed: \"station\" has the wrong type";
+    for tooltip in [good, bad] {
+        assert_eq!(svg.matches(tooltip).count(), 2, "{tooltip} in {svg}");
+    }
+    assert!(!svg.contains('\u{1b}'));
 }
 
 #[test]
@@ -137,6 +173,7 @@ fn batch_report_does_not_pass_the_demonstration_if_some_are_skipped() {
     let ended = run(batch_report(&folder).args(["--max-errors", "1", "--jobs", "1"]));
     ended_with(&ended, 1, "13 ok, 1 failed, 186 skipped");
     shows(&picture(&folder), &[(OK, 13), (FAILED, 1)], 186);
+    is_stopped(&picture(&folder), "too many failures at ");
 }
 
 #[test]
@@ -318,6 +355,7 @@ mod stopped {
         ended_with(&ended, 130, last);
         has_row(&ended, "/dev/stdin", "cancelled", "cancelled: requested");
         shows(&picture(&folder), &[(CANCELLED, 1)], 2);
+        is_stopped(&picture(&folder), "Ctrl-C at ");
     }
 
     #[test]
@@ -335,5 +373,6 @@ mod stopped {
             has_row(&ended, "/dev/stdin", "cancelled", "cancelled: deadline");
             shows(&picture(&folder), &[(CANCELLED, 1)], 2);
         }
+        is_stopped(&picture(&folder), "deadline at 50.00ms");
     }
 }

@@ -20,12 +20,18 @@ const SIGNALS: [(c_int, i32, &str); 3] = [
 ];
 
 /// Each program with arguments that make it read the pipe, and what it says about a signal.
-const READERS: [(&str, &[&str], &str); 6] = [
+const READERS: [(&str, &[&str], &str); 8] = [
     ("batch_report", &["pipe"], ""),
+    ("batch_report", &["--report", "old", "pipe"], ""),
     ("fetch_urls", &["--file", "pipe"], "nothing was fetched"),
     ("hash_tree", &["pipe"], "no sums are printed"),
     ("loader", &["new.db", "pipe"], "not all files were loaded"),
     ("ndjson_pipeline", &["pipe"], "0 lines changed"),
+    (
+        "ndjson_pipeline",
+        &["--output", "old", "pipe"],
+        "0 lines changed",
+    ),
     (
         "service_start",
         &["--config", "pipe"],
@@ -39,6 +45,7 @@ fn pipe(name: &str) -> (Folder, PathBuf) {
     let pipe = folder.0.join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("`mkfifo` is installed").success());
+    folder.file("old", b"old");
     (folder, pipe)
 }
 
