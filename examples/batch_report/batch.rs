@@ -34,7 +34,7 @@ pub(crate) fn run(
 /// Silences the panic hook, since the outcome has the panics. Set `RUST_BACKTRACE` to see where
 /// they come from.
 fn quietly<R>(run: impl FnOnce() -> R) -> R {
-    if std::env::var_os("RUST_BACKTRACE").is_some() {
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
         return run();
     }
     let hook = panic::take_hook();
