@@ -15,6 +15,8 @@ mod exit;
 mod input;
 #[path = "shared/message.rs"]
 mod message;
+#[path = "shared/missing.rs"]
+mod missing;
 #[path = "shared/stdout.rs"]
 mod stdout;
 #[path = "shared/stop.rs"]

@@ -9,6 +9,8 @@
 mod bounded;
 #[path = "shared/message.rs"]
 mod message;
+#[path = "shared/missing.rs"]
+mod missing;
 #[path = "shared/progress.rs"]
 mod progress;
 #[path = "shared/stdout.rs"]

@@ -16,6 +16,8 @@ mod exit;
 mod input;
 #[path = "../shared/message.rs"]
 mod message;
+#[path = "../shared/missing.rs"]
+mod missing;
 #[path = "../shared/progress.rs"]
 mod progress;
 #[path = "../shared/stdout.rs"]

@@ -17,6 +17,8 @@ mod exit;
 mod input;
 #[path = "../shared/message.rs"]
 mod message;
+#[path = "../shared/missing.rs"]
+mod missing;
 #[path = "../shared/stdout.rs"]
 mod stdout;
 #[path = "../shared/stop.rs"]

@@ -8,6 +8,8 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use rayon_errgroup::CancelToken;
 
+use crate::missing;
+
 /// How much a pipe is read ahead.
 const CHUNK: usize = 128 * 1024;
 
@@ -32,6 +34,7 @@ impl Input {
     /// Opens a file, or standard input if the path is "-".
     pub(crate) fn open(path: &Path, token: &CancelToken) -> io::Result<Input> {
         let source = if path == Path::new("-") {
+            missing::check(0)?;
             on_a_thread(|| Ok(io::stdin()))?
         } else {
             let metadata = fs::metadata(path)?;

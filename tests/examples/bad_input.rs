@@ -249,6 +249,20 @@ fn output_that_is_lost_is_an_error() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn an_input_that_is_closed_is_an_error() {
+    let folder = folder("closed-input");
+    for from_input in [
+        ("fetch_urls", &["-f", "-"][..]),
+        ("hash_tree", &["-"]),
+        ("ndjson_pipeline", &["-"]),
+    ] {
+        let closed = shell(&folder, r#"exec "$0" "$@" <&-"#, from_input);
+        closed.refused(1, "it is closed");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn threads_that_cannot_be_started_are_an_error() {
     let folder = folder("few-threads");
     let urls = "http://127.0.0.1:9/\n".repeat(300);
