@@ -42,8 +42,8 @@ use crate::stdout::{Stdout, written};
 const LONGEST: ByteSize = ByteSize::mib(256);
 
 const NOTES: &str = "\
-After a failure all files before the one that is named are loaded, and some of those after it may \
-be.";
+After a failure all files before the one that is named are loaded, and some of
+those after it may be.";
 
 /// Load files into a SQLite database in parallel, and stop at the first bad one
 ///

@@ -36,10 +36,13 @@ use crate::stdout::{Stdout, written};
 const LONGEST: ByteSize = ByteSize::mib(256);
 
 const NOTES: &str = "\
-Of several files that cannot be counted the first one is reported, and nothing is printed.
+Of several files that cannot be counted the first one is reported, and nothing is
+printed.
 
-Exit status: 0 if all is well, 1 if a file could not be counted or the output not written, 2 if \
-the arguments are wrong.";
+Exit status:
+    0  all is well
+    1  a file could not be counted, or the output not written
+    2  the arguments are wrong";
 
 /// Count the words of the given files in parallel
 ///

@@ -10,9 +10,9 @@ use crate::digest::Algorithm;
 use crate::exit::STATUSES;
 
 const NOTES: &str = "\
-There is no output unless every file was hashed. Of several files that cannot be read, the first \
-in the order of the output is named. What is in a folder and no regular file (a link, a pipe) is \
-counted on standard error.";
+There is no output unless every file was hashed. Of several files that cannot be
+read, the first in the order of the output is named. What is in a folder and no
+regular file (a link, a pipe) is counted on standard error.";
 
 /// Hash every file of the given folders in parallel, and stop at the first unreadable one
 ///

@@ -9,9 +9,12 @@ use crate::stop;
 
 /// For the end of `--help`.
 pub(crate) const STATUSES: &str = "\
-Exit status: 0 if all is well, 1 if an item failed or something could not be read or written, 2 if \
-the arguments are wrong, and 128 plus the number of the signal that stopped the program: 130 after \
-Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Press Ctrl-C twice to exit at once.";
+Exit status:
+    0  all is well
+    1  an item failed, or something could not be read or written
+    2  the arguments are wrong
+  130  interrupted by Ctrl-C; 143 by SIGTERM, 129 by SIGHUP
+Press Ctrl-C twice to exit at once.";
 
 /// Says why the program failed, and returns its exit status. If a signal stopped it, `result` says
 /// what became of the work.

@@ -191,7 +191,9 @@ fn every_example_has_a_version_and_the_same_statuses() {
         let ended = run(example(program).arg("--version"));
         ended.prints(0, &format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
         let ended = run(example(program).arg("--help"));
-        assert!(ended.text().contains("Exit status: 0 if all is well, 1 if"));
+        let help = ended.text();
+        assert!(help.contains("\nExit status:\n    0  all is well\n    1  "));
+        assert!(help.contains("\n    2  the arguments are wrong"), "{help}");
     }
 }
 
