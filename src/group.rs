@@ -509,6 +509,13 @@ impl ErrGroup {
 
     /// Calls `body` on one of the threads of the group's pool, or here if it has none.
     pub(crate) fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
+        let (mut body, mut result) = (Some(body), None);
+        self.install_dyn(&mut || result = body.take().map(|body| body()));
+        result.unwrap_or_else(|| unreachable!("the body has been called"))
+    }
+
+    /// rayon's part of it, compiled once and not for each closure.
+    fn install_dyn(&self, body: &mut (dyn FnMut() + Send)) {
         match &self.pool {
             Some(pool) => pool.install(body),
             None => body(),

@@ -148,6 +148,20 @@ pub(crate) fn first_panic(first: &mut Option<Payload>, panic: Option<Payload>) {
     }
 }
 
+/// Calls `body`, and returns its panic, if there is one. The catching is compiled once, and not for
+/// each closure.
+#[inline]
+pub(crate) fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Payload> {
+    let (mut body, mut result) = (Some(body), None);
+    catch_dyn(&mut || result = body.take().map(|body| body()))?;
+    Ok(result.unwrap_or_else(|| unreachable!("it has returned")))
+}
+
+#[inline(never)]
+fn catch_dyn(body: &mut dyn FnMut()) -> Result<(), Payload> {
+    catch_unwind(AssertUnwindSafe(body))
+}
+
 /// Drops a value, and returns the panic of its drop, if there is one.
 pub(crate) fn drop_catching<T>(value: T) -> Option<Payload> {
     catch_unwind(AssertUnwindSafe(|| drop(value))).err()

@@ -25,24 +25,27 @@ impl<'r, C: Send> Parts<'r, C> {
     pub(super) fn join(self, right: Self, reduce: impl FnOnce(C, C) -> C) -> Self {
         match (self, right) {
             (Parts::Complete(left), Parts::Complete(right)) => Parts::Complete(reduce(left, right)),
-            (left, right) => left.append(right, reduce),
+            (left, right) => {
+                // Two parts of one leaf have never been collected in a row, so it is called once at
+                // most.
+                let mut reduce = Some(reduce);
+                left.append(right, &mut |left, right| match reduce.take() {
+                    Some(reduce) => reduce(left, right),
+                    None => unreachable!("two parts of one leaf in a row"),
+                })
+            }
         }
     }
 
     #[cold]
-    fn append(self, right: Self, reduce: impl FnOnce(C, C) -> C) -> Self {
-        // Two parts of one leaf have never been collected in a row, so this happens once at most.
-        let mut reduce = Some(reduce);
+    fn append(self, right: Self, reduce: &mut dyn FnMut(C, C) -> C) -> Self {
         let mut parts = self.into_vec();
         for part in right.into_vec() {
-            match (parts.pop(), part, reduce.take()) {
-                (Some(Part::Collected(left)), Part::Collected(right), Some(reduce)) => {
+            match (parts.pop(), part) {
+                (Some(Part::Collected(left)), Part::Collected(right)) => {
                     parts.push(Part::Collected(reduce(left, right)));
                 }
-                (last, part, unused) => {
-                    parts.extend(last.into_iter().chain([part]));
-                    reduce = unused;
-                }
+                (last, part) => parts.extend(last.into_iter().chain([part])),
             }
         }
         Parts::Postponed(parts)
@@ -64,7 +67,7 @@ impl<'r, C: Send> Parts<'r, C> {
 
     /// Runs what is postponed, and returns what all parts have collected.
     #[inline]
-    pub(super) fn complete(self, reduce: impl Fn(C, C) -> C) -> C {
+    pub(super) fn complete(self, reduce: &dyn Fn(C, C) -> C) -> C {
         match self {
             Parts::Complete(collected) => collected,
             Parts::Postponed(parts) => Self::run(parts, reduce),
@@ -73,7 +76,7 @@ impl<'r, C: Send> Parts<'r, C> {
 
     /// Each round runs at least one item, since the first job starts on the stack of the caller.
     #[cold]
-    fn run(mut parts: Vec<Part<'r, C>>, reduce: impl Fn(C, C) -> C) -> C {
+    fn run(mut parts: Vec<Part<'r, C>>, reduce: &dyn Fn(C, C) -> C) -> C {
         loop {
             let mut results: Vec<_> = parts.into_iter().map(Parts::of).collect();
             pool::scope(|scope| {
@@ -87,7 +90,7 @@ impl<'r, C: Send> Parts<'r, C> {
                     }
                 }
             });
-            let joined = (results.into_iter()).reduce(|left, right| left.join(right, &reduce));
+            let joined = (results.into_iter()).reduce(|left, right| left.join(right, reduce));
             match joined.unwrap_or_else(|| Parts::Postponed(Vec::new())) {
                 Parts::Complete(collected) => return collected,
                 Parts::Postponed(rest) => parts = rest,

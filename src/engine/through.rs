@@ -52,7 +52,7 @@ where
         f,
     };
     let parts = items.drive_unindexed(Through { leaf, base });
-    parts.complete(|left, right| spare.to_reducer().reduce(left, right))
+    parts.complete(&|left, right| spare.to_reducer().reduce(left, right))
 }
 
 /// A part of the input, while it may still be split.

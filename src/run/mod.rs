@@ -8,13 +8,12 @@ mod models;
 mod record;
 mod report;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 pub(crate) use self::body::Abandoned;
 pub(crate) use self::failure::{Failure, Kind, Reaction};
 use self::record::Record;
 pub(crate) use self::report::{Report, Verdict};
 use crate::failure_policy::FailurePolicy;
+use crate::panic::{Payload, catch};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::token::{CancelToken, Cause, Held, Node};
@@ -53,18 +52,15 @@ impl<E> Run<E> {
     /// Calls `body`, which returns when every item has ended. `None` if it panicked.
     #[inline]
     pub(crate) fn drive<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
-        let (mut body, mut result) = (Some(body), None);
-        self.drive_dyn(&mut || result = body.take().map(|body| body()));
-        result
+        catch(body)
+            .map_err(|payload| self.source_panicked(payload))
+            .ok()
     }
 
-    /// Compiled once, and not for each closure.
-    #[inline(never)]
-    fn drive_dyn(&self, body: &mut dyn FnMut()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
-            lock(&self.record).panic_in_flight = false;
-            self.panicked(payload);
-        }
+    #[cold]
+    fn source_panicked(&self, payload: Payload) {
+        lock(&self.record).panic_in_flight = false;
+        self.panicked(payload);
     }
 
     /// A panic of the source is unwinding towards [`drive`](Run::drive). It is the run's first
