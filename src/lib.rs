@@ -152,6 +152,7 @@
 //! | values passed on as they come, in order, with bounded memory | `.in_order()`, then [`try_stream`](InOrder::try_stream) |
 //! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
 //! | any other result of the values: a sum, a map, a string | [`try_process_group`](ErrGroupExt::try_process_group), [`try_process`](InOrder::try_process) |
+//! | to stop at what fails elsewhere: in another run, process or machine | [`.in_order().cut(&cut)`](InOrder::cut) |
 //! | all the errors, all the values, what never ran | `.in_order().with_group(&group)` with [`keep_going`](ErrGroup::keep_going), then [`outcome`](WithGroup::outcome) |
 //! | all the errors of tasks, by their spawn numbers | [`ErrGroup::scope`] with [`keep_going`](ErrGroup::keep_going) |
 //! | a connection or a buffer for each worker, which may fail to open | [`PerWorker`], in any closure |
@@ -270,6 +271,7 @@
 
 mod by_index;
 mod concurrency_error;
+mod cut;
 mod engine;
 mod error;
 mod ext;
@@ -295,6 +297,7 @@ pub use by_index::{ByIndex, ByIndexIntoIter, ByIndexIter};
 pub use concurrency_error::ConcurrencyError;
 /// The crate of the channel that [`CancelToken::done`] returns, for its `select!`.
 pub use crossbeam_channel;
+pub use cut::Cut;
 pub use engine::claim::source::{Ordered, Sequential};
 pub use engine::claim::stream::SinkResult;
 pub use error::GroupError;

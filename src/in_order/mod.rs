@@ -2,6 +2,7 @@
 
 mod with_group;
 
+use crate::cut::Cut;
 use crate::engine::claim;
 use crate::engine::claim::source::Ordered;
 use crate::engine::claim::stream::SinkResult;
@@ -81,11 +82,76 @@ use crate::with_group::WithGroup;
 #[must_use = "nothing runs until one of its `try_` methods, `err_group` or `outcome` is called"]
 pub struct InOrder<S> {
     pub(crate) source: S,
+    cut: Option<Cut>,
 }
 
 impl<S> InOrder<S> {
     pub(crate) fn new(source: S) -> Self {
-        InOrder { source }
+        InOrder { source, cut: None }
+    }
+
+    /// Stops the run also at what fails elsewhere: at the lowest index that `cut` has, now or
+    /// later. Items at and below that index run to their end; those above it are cancelled or
+    /// dropped, as after a failure of the run itself.
+    ///
+    /// The indices are those of this input, counted from 0. If it is a part of a larger batch, they
+    /// are to be converted first; a failure before the whole part is a case for the
+    /// [token](ErrGroup::token) of the group.
+    ///
+    /// # Errors
+    ///
+    /// A run that the cut has stopped is incomplete, and never ends with `Ok`. With a
+    /// [group](InOrder::with_group) its result is
+    ///
+    /// - a failure of its own, if one was recorded before its item was cut off. It may have a higher
+    ///   index than the cut: which of the two counts is for the caller to say;
+    /// - otherwise [`GroupError::Cancelled`](crate::GroupError::Cancelled), whose source says
+    ///   `item 7 failed elsewhere`.
+    ///
+    /// An [`outcome`](InOrder::outcome) has the values and errors of the items below, and counts the
+    /// others as cancelled or skipped. If nothing was left above the cut, nothing was skipped, and
+    /// the run is complete. Values that were ready before the cut are kept, also above it.
+    ///
+    /// # Panics
+    ///
+    /// A run without a group can return nothing but an error of its own. If the cut has stopped it
+    /// and there is none, the method panics, as it does if a closure cancels its own run. Use
+    /// [`outcome`](InOrder::outcome) or [`with_group`](InOrder::with_group).
+    ///
+    /// # Cost
+    ///
+    /// Until the cut is lowered, none for the closures of [`err_group`](InOrder::err_group), which
+    /// see no token. For a closure that is given one, some nanoseconds for each item: the run
+    /// remembers which item it is, so that one that waits can be cancelled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    /// use rayon_errgroup::{Cancelled, Cut, ErrGroup, GroupError, prelude::*};
+    /// use std::{error::Error, time::Duration};
+    ///
+    /// let (cut, group) = (Cut::new(), ErrGroup::new());
+    /// let items = (0..100).into_par_iter().in_order().cut(&cut).with_group(&group);
+    /// let result = items.try_for_each(|token, n| {
+    ///     match n {
+    ///         40 => cut.lower(60), // news from elsewhere
+    ///         70 => token.sleep(Duration::from_secs(3600))?, // told to stop
+    ///         _ => {}
+    ///     }
+    ///     Ok::<_, Cancelled>(())
+    /// });
+    /// let Err(GroupError::Cancelled(cancelled)) = result else { unreachable!() };
+    /// assert_eq!(cancelled.source().unwrap().to_string(), "item 60 failed elsewhere");
+    /// ```
+    pub fn cut(mut self, cut: &Cut) -> Self {
+        self.cut = Some(cut.clone());
+        self
+    }
+
+    /// Starts a run without a policy.
+    fn start<E>(&self, see_token: bool) -> Run<E> {
+        Run::bare().cut_by(self.cut.clone(), see_token)
     }
 }
 
@@ -128,7 +194,9 @@ impl<S: Ordered> InOrder<S> {
         F: Fn(S::Item) -> Result<(), E> + Sync + Send,
         E: Send,
     {
-        self.try_for_each(|_, item| f(item))
+        let run = self.start(false);
+        let result = claim::for_each(self.source, &run, &|_: &_, item| f(item));
+        run.finish(result).into_bare()
     }
 
     /// Calls `f` for every item in parallel, with a token for items that take long.
@@ -171,7 +239,7 @@ impl<S: Ordered> InOrder<S> {
         F: Fn(&CancelToken, S::Item) -> Result<(), E> + Sync + Send,
         E: Send,
     {
-        let run = Run::bare();
+        let run = self.start(true);
         let result = claim::for_each(self.source, &run, &f);
         run.end_bare(result)
     }
@@ -214,7 +282,7 @@ impl<S: Ordered> InOrder<S> {
         T: Send,
         E: Send,
     {
-        let run = Run::bare();
+        let run = self.start(true);
         let result = claim::map(self.source, &run, &f);
         run.end_bare(result)
     }
@@ -289,7 +357,7 @@ impl<S: Ordered> InOrder<S> {
         E: Send,
         B: FnOnce(Values<'_, Self, F, E>) -> R,
     {
-        let run = Run::bare();
+        let run = self.start(true);
         let result = process(self, &run, None, &f, body);
         run.end_bare(result)
     }
@@ -362,7 +430,7 @@ impl<S: Ordered> InOrder<S> {
         R: SinkResult,
         E: Send,
     {
-        let run = Run::bare();
+        let run = self.start(true);
         let result = claim::stream::stream(self.source, &run, None, &f, sink);
         run.end_bare(result)
     }

@@ -6,6 +6,7 @@ use crate::engine::claim::source::Ordered;
 use crate::engine::claim::stream::SinkResult;
 use crate::error::GroupError;
 use crate::outcome::Outcome;
+use crate::run::Run;
 use crate::token::CancelToken;
 use crate::values::{Values, finish_partial, process};
 use crate::with_group::WithGroup;
@@ -43,7 +44,15 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         F: Fn(S::Item) -> Result<(), E> + Sync + Send,
         E: Send,
     {
-        self.try_for_each(|_, item| f(item))
+        let run = self.start(false);
+        let (source, group) = (self.source.source, self.group);
+        let result = group.install(|| claim::for_each(source, &run, &|_: &_, item| f(item)));
+        group.finish(run, result)
+    }
+
+    fn start<E>(&self, see_token: bool) -> Run<E> {
+        let run = self.group.start();
+        run.cut_by(self.source.cut.clone(), see_token)
     }
 
     /// Calls `f` for every item in parallel, under the group's policy, and answers as the
@@ -88,8 +97,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         F: Fn(&CancelToken, S::Item) -> Result<(), E> + Sync + Send,
         E: Send,
     {
+        let run = self.start(true);
         let (source, group) = (self.source.source, self.group);
-        let run = group.start();
         let result = group.install(|| claim::for_each(source, &run, &f));
         group.finish(run, result)
     }
@@ -125,8 +134,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         T: Send,
         E: Send,
     {
+        let run = self.start(true);
         let (source, group) = (self.source.source, self.group);
-        let run = group.start();
         let result = group.install(|| claim::map(source, &run, &f));
         group.finish(run, result)
     }
@@ -168,8 +177,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         E: Send,
         B: FnOnce(Values<'_, InOrder<S>, F, E>) -> R,
     {
+        let run = self.start(true);
         let (source, group) = (self.source, self.group);
-        let run = group.start();
         let result = process(source, &run, Some(group), &f, body);
         group.finish(run, result)
     }
@@ -218,8 +227,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         E: Send,
         B: FnOnce(Values<'_, InOrder<S>, F, E>) -> R,
     {
+        let run = self.start(true);
         let (source, group) = (self.source, self.group);
-        let run = group.start();
         finish_partial(group, run, |run| {
             process(source, run, Some(group), &f, body)
         })
@@ -262,8 +271,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         R: SinkResult,
         E: Send,
     {
+        let run = self.start(true);
         let (source, group) = (self.source.source, self.group);
-        let run = group.start();
         let result = claim::stream::stream(source, &run, group.own_pool(), &f, sink);
         group.finish(run, result)
     }
@@ -315,8 +324,9 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         T: Send,
         E: Send,
     {
+        let run = self.group.start_keeping_all();
+        let run = run.cut_by(self.source.cut.clone(), true);
         let (source, group) = (self.source.source, self.group);
-        let run = group.start_keeping_all();
         let values = group.install(|| claim::outcome::outcome(source, &run, &f));
         Outcome::new(run.finish(values), group.catches_panics())
     }

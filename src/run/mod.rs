@@ -12,6 +12,7 @@ pub(crate) use self::body::Abandoned;
 pub(crate) use self::failure::{Failure, Kind, Reaction};
 use self::record::Record;
 pub(crate) use self::report::{Report, Verdict};
+use crate::cut::Cut;
 use crate::failure_policy::FailurePolicy;
 use crate::panic::{Payload, catch};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,8 @@ pub(crate) struct Run<E> {
     record: Mutex<Record<E>>,
     /// The run can no longer end with `Ok`; see [`Run::mark_incomplete`].
     incomplete: AtomicBool,
+    /// Nothing above it counts.
+    pub(crate) cut: Option<Cut>,
 }
 
 impl<E> Run<E> {
@@ -36,6 +39,7 @@ impl<E> Run<E> {
             policy,
             record: Mutex::new(Record::new(policy)),
             incomplete: AtomicBool::new(false),
+            cut: None,
         }
     }
 
@@ -43,6 +47,16 @@ impl<E> Run<E> {
     #[inline(never)]
     pub(crate) fn bare() -> Self {
         Run::new(None, FailurePolicy::default())
+    }
+
+    /// The run, whose items above the cut are cancelled when it is lowered. If they see their token,
+    /// the workers say before each item which one it is.
+    pub(crate) fn cut_by(mut self, cut: Option<Cut>, see_token: bool) -> Self {
+        if let Some(cut) = &cut {
+            cut.add_run(&self.token, see_token);
+        }
+        self.cut = cut;
+        self
     }
 
     pub(crate) fn token(&self) -> &CancelToken {
@@ -90,6 +104,12 @@ impl<E> Run<E> {
     pub(crate) fn has_failure(&self) -> bool {
         let record = lock(&self.record);
         record.count > 0 || self.is_incomplete() && !record.has_succeeded
+    }
+
+    /// Whether an item with this index is above the cut.
+    fn is_cut(&self, index: Option<usize>) -> bool {
+        let cut = self.cut.as_ref().zip(index);
+        cut.is_some_and(|(cut, index)| cut.is_below(index))
     }
 
     fn cancel(&self, cause: &Cause) {

@@ -26,7 +26,9 @@ impl<E> Run<E> {
             Kind::Error(_) => Cause::Failed,
             Kind::Panic(_) => Cause::Panicked,
         };
-        let Some(active) = self.token.node().lock_active() else {
+        let is_cut = !failure.is_panic() && self.is_cut(failure.index);
+        let active = self.token.node().lock_active();
+        let Some(active) = active.filter(|_| !is_cut) else {
             let mut record = lock(&self.record);
             if record.has_succeeded && failure.standing == Standing::Tolerable {
                 return (Reaction::Stop, Some(failure));

@@ -8,6 +8,7 @@ use super::Run;
 use super::failure::{Failure, Kind, Standing};
 use super::record::{Ending, Record};
 use crate::by_index::ByIndex;
+use crate::cut::{self, Cut};
 use crate::error::GroupError;
 use crate::failures::{Failures, Numbering};
 use crate::panic::{Panicked, Payload, drop_catching, drop_payload, first_panic};
@@ -66,7 +67,9 @@ impl<E> Run<E> {
     #[inline(never)]
     pub(crate) fn finish<R>(self, mut result: Option<R>) -> Report<R, E> {
         // In order the token was left active for the items before the failure.
-        let cause = lock(&self.record).cause(None);
+        let failed = lock(&self.record).cause(None);
+        let cut = self.cut.as_ref().and_then(Cut::get);
+        let cause = failed.or_else(|| cut.filter(|_| self.is_incomplete()).map(cut::cause));
         if let Some(cause) = cause {
             self.cancel(&cause);
         }
@@ -226,7 +229,14 @@ impl<R, E> Report<R, E> {
                 // It must not be dropped by the unwinding: its reason's drop may panic, too.
                 let cancelled = Cancelled::new(cause);
                 let cause = cancelled.to_string();
+                let failed_elsewhere = cut::failed_elsewhere(cancelled.cause());
                 drop_payload(drop_catching(cancelled));
+                if let Some(index) = failed_elsewhere {
+                    panic!(
+                        "items were skipped because item {index} failed elsewhere, and there is no \
+                         error to return: give the run an `ErrGroup`, by `with_group`"
+                    );
+                }
                 panic!(
                     "work was or may have been skipped because a closure cancelled its own run \
                      ({cause}), and there is no error to return: return one from the closure, or \

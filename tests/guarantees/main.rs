@@ -12,7 +12,7 @@
 //! | 8. No pool is blocked | `pools.rs`, `semaphore.rs`, `stack.rs`, `take_over.rs` |
 //! | 9. Nothing that was read waits | `take_over.rs` |
 //!
-//! `adaptors.rs` covers every adaptor of rayon, `scope.rs` and `join.rs` have the guarantees for
+//! `cut.rs` has the same for failures elsewhere. `adaptors.rs` covers every adaptor of rayon, `scope.rs` and `join.rs` have the guarantees for
 //! scopes and joins, `in_order_guarantees.rs` has guarantees 2 to 6 for runs in order, and
 //! `per_worker.rs` is about the states of workers.
 
@@ -24,6 +24,7 @@ mod cause;
 mod common;
 mod completeness;
 mod containment;
+mod cut;
 mod deadlines;
 mod error_limit;
 mod errors;

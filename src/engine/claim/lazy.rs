@@ -95,10 +95,10 @@ where
             };
             return Pulled::Chunk(items, max_len);
         };
-        let (began, cancelled) = (Moment::now(), token.node().signal());
+        let (began, signal) = (Moment::now(), token.node().signal());
         let (mut asked, mut next_look) = (0, 0);
         let count = writer.fill(|| {
-            if asked == max_len || asked > 0 && cancelled.is_raised() {
+            if asked == max_len || asked > 0 && signal.ends_reading() {
                 return None;
             }
             if asked == next_look {

@@ -205,9 +205,9 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         let state = &mut self.workers[worker];
         state.start = rest.start;
         state.is_running = true;
-        if self.bound.is_some() {
-            // The worker may have been after the bound, and is now before it: its token is
-            // cancelled, or is about to be.
+        if self.bound.is_some() || state.token.node().may_be_cut() {
+            // The worker may have been after the bound or the cut, and is now before it: its token
+            // is cancelled, or is about to be.
             state.token = new_token();
         }
         Some((rest, count))

@@ -130,6 +130,7 @@ where
         let engine = self.worker.engine;
         let (item_loop, token) = (engine.item_loop, self.token);
         let (signal, closure) = (token.node().signal(), UnwindFlag::default());
+        let cut = engine.run.cut.as_ref();
         let mut hands_over = true;
         let mut items = Pending {
             read: held.into_iter().collect(),
@@ -158,13 +159,28 @@ where
                     Err(payload) => return self.give_up(items.read, payload),
                 }
             }
+            let mut is_cut = false;
+            if let Some(cut) = cut {
+                match catch_unwind(AssertUnwindSafe(|| self.next_index(collector, &items))) {
+                    // In this order: see `Node::cut_above`.
+                    Ok(index) => {
+                        token.node().set_position(index);
+                        is_cut = cut.is_below(index);
+                    }
+                    Err(payload) => return self.give_up(items.read, payload),
+                }
+            }
             let item = match catch_unwind(AssertUnwindSafe(|| items.next())) {
                 Ok(Some(item)) => item,
                 Ok(None) => return LoopEnd::Complete,
                 Err(payload) => return self.give_up(items.read, payload),
             };
-            if token.node().stops_worker() {
+            if is_cut || token.node().stops_worker() {
                 engine.run.mark_incomplete();
+                if cut.is_some() {
+                    // What is left of the input comes after this item.
+                    lock(&engine.queue).closed = true;
+                }
                 items.read.push_front(item);
                 return self.drop_read(items.read);
             }
@@ -194,6 +210,15 @@ where
         // Otherwise the list would grow with the number of failures, and for nothing.
         if self.worker.engine.asks_for_failed() {
             self.failed.push(index);
+        }
+    }
+
+    /// The index of the item that is next, if `rest` are the items that have not begun.
+    fn next_index<R: ExactSizeIterator>(&self, collector: &C, rest: &R) -> usize {
+        // Without values nobody has counted the items.
+        match collector.count() {
+            Some(values) => self.start + values + self.failures,
+            None => self.end.saturating_sub(rest.len()),
         }
     }
 

@@ -119,7 +119,7 @@ impl Node {
     }
 
     /// Keeps the panic of a callback until the run is released. The first one is kept.
-    fn keep_orphaned_panic(&self, payload: Payload) {
+    pub(super) fn keep_orphaned_panic(&self, payload: Payload) {
         let mut links = self.links();
         let kept = &mut links.get_or_insert().orphaned_panic;
         let later = if kept.is_none() {

@@ -32,6 +32,7 @@
 
 mod attach;
 mod cancel;
+mod cut;
 mod keyed;
 mod links;
 mod spare;
@@ -43,7 +44,7 @@ pub(super) use self::attach::Registered;
 pub(crate) use self::links::Held;
 use self::links::Links;
 pub(super) use self::spare::keep as keep_spare;
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::token::Cause;
 
@@ -54,10 +55,14 @@ const RELEASED: u8 = 2;
 /// What a worker is signalled to do: see [`Signal`].
 const STOP: u8 = 1;
 const HAND_OVER: u8 = 2;
+const LOOK_AT_CUT: u8 = 4;
 
 pub(crate) struct Node {
     state: AtomicU8,
     signal: AtomicU8,
+    /// Of a worker that looks at a cut: the index of the item that it runs, or is about to run. It
+    /// only rises; a worker that goes back to earlier items has a new token.
+    position: AtomicUsize,
     owner: Owner,
     /// The parent, and this node's key among its children.
     parent: Option<(Arc<Node>, u64)>,
@@ -79,7 +84,8 @@ enum Owner {
 }
 
 /// What a loop over items checks before each of them: whether the node is cancelled, or its worker
-/// is called to hand over items. One byte for both, since the check is part of what an item costs.
+/// is called to hand over items, or is to compare each item with a cut. One byte for all, since the
+/// check is part of what an item costs.
 #[derive(Clone, Copy)]
 pub(crate) struct Signal<'n>(&'n AtomicU8);
 
@@ -95,7 +101,13 @@ impl Signal<'_> {
     /// Whether the worker is called, and not cancelled.
     pub(crate) fn is_call(self) -> bool {
         // Relaxed: see `is_raised`.
-        self.0.load(Ordering::Relaxed) == HAND_OVER
+        self.0.load(Ordering::Relaxed) & (STOP | HAND_OVER) == HAND_OVER
+    }
+
+    /// Whether the worker should read no more of its source for now: it is cancelled or called.
+    pub(crate) fn ends_reading(self) -> bool {
+        // Relaxed: see `is_raised`.
+        self.0.load(Ordering::Relaxed) & (STOP | HAND_OVER) != 0
     }
 }
 
@@ -105,6 +117,7 @@ impl Node {
         Node {
             state: AtomicU8::new(state),
             signal: AtomicU8::new(if state == CANCELLED { STOP } else { 0 }),
+            position: AtomicUsize::new(0),
             owner,
             parent,
             links: Mutex::new(Links::default()),
@@ -164,6 +177,11 @@ impl Node {
             let attached = links.get_or_insert();
             let key = attached.new_key();
             let child = Node::new(owner, state, Some((Arc::clone(self), key)));
+            if owner == Owner::Worker {
+                // Relaxed: this node's signal is set under the lock, and the child is new.
+                let looks = self.signal.load(Ordering::Relaxed) & LOOK_AT_CUT;
+                child.signal.fetch_or(looks, Ordering::Relaxed);
+            }
             let child = Arc::new(child.with_cause(inherited, held));
             attached.children.push(key, Arc::downgrade(&child));
             return child;
@@ -180,7 +198,9 @@ impl Node {
     pub(super) fn is_untouched(&mut self) -> bool {
         let links = self.links.get_mut();
         let links = links.unwrap_or_else(PoisonError::into_inner);
-        self.parent.is_none() && links.is_empty()
+        // Relaxed: nobody else has the node.
+        let is_signalled = self.signal.load(Ordering::Relaxed) != 0;
+        self.parent.is_none() && links.is_empty() && !is_signalled
     }
 
     /// Removes this node from its parent's list of children.
