@@ -1,0 +1,221 @@
+//! `Report`: what came of one shard.
+
+mod file;
+mod format;
+
+use std::fmt;
+use std::ops::Range;
+
+use rayon_errgroup::{Cause, Outcome};
+
+pub use self::file::ReadError;
+
+/// What came of the items of one range of a batch: for [`merge`](crate::merge()), which puts the
+/// reports of all processes together.
+///
+/// Indices are those of the batch, and not of the range.
+///
+/// # Examples
+///
+/// ```
+/// use rayon_errgroup::prelude::*;
+/// use rayon_errgroup_cluster::{Report, Shard};
+///
+/// let words = ["1", "2", "3", "4", "five", "6"];
+/// let range = Shard::new(1, 2)?.range(words.len());
+/// let mine = words[range.clone()].iter().par_in_order();
+/// let outcome = mine.outcome(|_, word| word.parse::<u32>());
+///
+/// let report = Report::new(range, words.len(), &outcome);
+/// assert_eq!(report.first(), Some((4, "invalid digit found in string")));
+/// assert_eq!(report.known_to(), 5);
+/// # Ok::<_, rayon_errgroup_cluster::ShardError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    batch: usize,
+    range: Range<usize>,
+    known_to: usize,
+    ok: usize,
+    cancelled: usize,
+    skipped: usize,
+    /// Sorted by index. All of them are in the range.
+    failures: Vec<(usize, String)>,
+    stopped_by: Option<String>,
+}
+
+impl Report {
+    /// Reports the outcome of the items in `range`, of a batch of so many items.
+    ///
+    /// An error is kept as the text that `{:#}` makes of it, which has the sources of an `anyhow`
+    /// error. A panic that was [caught](rayon_errgroup::ErrGroup::catch_panics) is the failure of its item, `panicked: `
+    /// and its message. Errors that came after something had stopped the run are left out, since
+    /// they may be consequences; their items are not known.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the batch, or the outcome has an item outside of the range: they
+    /// do not belong together.
+    #[track_caller]
+    #[must_use]
+    pub fn new<T, E: fmt::Display>(
+        range: Range<usize>,
+        batch: usize,
+        outcome: &Outcome<T, E>,
+    ) -> Self {
+        assert!(
+            range.start <= range.end && range.end <= batch,
+            "{range:?} is no range of a batch of {batch} items"
+        );
+        let errors = outcome.errors().iter();
+        let mut failures: Vec<_> = errors
+            .map(|(index, error)| (*index, format!("{error:#}")))
+            .collect();
+        for (index, panicked) in outcome.panics() {
+            let message = panicked
+                .message()
+                .unwrap_or("with a payload that is no text");
+            if let Some(index) = index {
+                failures.push((*index, format!("panicked: {message}")));
+            }
+        }
+        failures.sort_by_key(|(index, _)| *index);
+        let values = outcome.values().iter().map(|(index, _)| *index);
+        let known = known(values, failures.iter().map(|(index, _)| *index));
+        let others = (outcome.panics().iter()).find(|(index, _)| index.is_none());
+        let stopped_by = match (others, outcome.cause()) {
+            (Some((_, panicked)), _) => Some(format!(
+                "a panic outside of the items: {}",
+                panicked
+                    .message()
+                    .unwrap_or("with a payload that is no text")
+            )),
+            (None, None | Some(Cause::Failed | Cause::Panicked)) => None,
+            (None, Some(_)) if outcome.is_complete() => None,
+            (None, Some(cause)) => Some(match cause.root() {
+                Cause::Requested(Some(reason)) => reason.to_string(),
+                root => root.to_string(),
+            }),
+        };
+        for (index, _) in &mut failures {
+            *index += range.start;
+        }
+        let last = failures.last().map(|(index, _)| *index);
+        let last = outcome
+            .values()
+            .last()
+            .map(|(index, _)| index + range.start)
+            .max(last);
+        assert!(
+            last.is_none_or(|last| last < range.end),
+            "the outcome has an item beyond {range:?}"
+        );
+        let (start, len) = (range.start, range.len());
+        Report {
+            batch,
+            range,
+            known_to: start + known,
+            ok: outcome.values().len(),
+            cancelled: outcome.late_errors().len(),
+            // Not `Outcome::skipped`: a sequential source may not have been read to its end.
+            skipped: len - outcome.values().len() - failures.len() - outcome.late_errors().len(),
+            failures,
+            stopped_by,
+        }
+    }
+
+    /// The items that the report is about.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// How many items the whole batch has.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The first item that is not known to have succeeded or failed on its own; the end of the
+    /// range, if all are known.
+    #[must_use]
+    pub fn known_to(&self) -> usize {
+        self.known_to
+    }
+
+    /// How many items succeeded.
+    #[must_use]
+    pub fn ok(&self) -> usize {
+        self.ok
+    }
+
+    /// How many items failed on their own.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// How many items returned an error after something had stopped the run, or above the item at
+    /// which it ended. The errors may be consequences.
+    #[must_use]
+    pub fn cancelled(&self) -> usize {
+        self.cancelled
+    }
+
+    /// How many items never ran.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// The failure with the lowest index. It is the batch's if nothing before it has failed.
+    #[must_use]
+    pub fn first(&self) -> Option<(usize, &str)> {
+        self.failures().next()
+    }
+
+    /// The items that failed on their own, in ascending order, each with the text of its error.
+    pub fn failures(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.failures
+            .iter()
+            .map(|(index, error)| (*index, error.as_str()))
+    }
+
+    /// What stopped the run before its end, if that was not a failure: a signal, a deadline, or a
+    /// failure elsewhere.
+    #[must_use]
+    pub fn stopped_by(&self) -> Option<&str> {
+        self.stopped_by.as_deref()
+    }
+
+    /// Whether every item of the range has succeeded.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.ok == self.range.len()
+    }
+}
+
+impl fmt::Display for Report {
+    /// The account: `12 ok, 1 failed, 3 cancelled, 24 skipped`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ok, {} failed", self.ok, self.failed())?;
+        if self.cancelled > 0 {
+            write!(f, ", {} cancelled", self.cancelled)?;
+        }
+        write!(f, ", {} skipped", self.skipped)?;
+        match &self.stopped_by {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How many items, from the first on, are in one of two ascending lists.
+fn known(values: impl Iterator<Item = usize>, failures: impl Iterator<Item = usize>) -> usize {
+    let (mut values, mut failures) = (values.peekable(), failures.peekable());
+    let mut known = 0;
+    while values.next_if_eq(&known).is_some() || failures.next_if_eq(&known).is_some() {
+        known += 1;
+    }
+    known
+}
