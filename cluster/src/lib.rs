@@ -27,14 +27,24 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The truth is the merge, and never the exit status of a launcher: a report that is missing counts
+//! **MPI**, behind the feature `mpi`: `Ranks` runs one batch on all ranks of a job. Rank 0 hands out
+//! the items in ascending order, and a failure cancels the items above it on all ranks. So each rank
+//! returns the sequential loop's index, error and account.
+//!
+//! The truth about shards is the merge, and never the exit status of a launcher: a report that is missing counts
 //! as lost. The guide of `rayon-errgroup` says which engine is for whom.
 
 mod launcher;
 mod merge;
+#[cfg(any(feature = "mpi", test))]
+mod ranks;
 mod report;
 mod shard;
 
 pub use merge::{Account, MergeError, Verdict, merge};
+#[cfg(feature = "mpi")]
+pub use ranks::Ranks;
+#[cfg(any(feature = "mpi", test))]
+pub use ranks::{Ended, RanksError};
 pub use report::{ReadError, Report};
 pub use shard::{Shard, ShardError};
