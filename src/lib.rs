@@ -165,7 +165,8 @@
 //!
 //! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go),
 //! from [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio). It has a
-//! page on [errors](guide::errors): `?` with `anyhow`, boxes, `io::Error` and your own enum. Its
+//! page on [errors](guide::errors): `?` with `anyhow`, boxes, `io::Error` and your own enum, and one
+//! on [more than one machine](guide::more_than_one_machine). Its
 //! [recipes](guide::recipes) are for child processes, channels, signals, timeouts for each item and
 //! other jobs where the obvious code hangs or loses data.
 //!

@@ -27,12 +27,12 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **MPI**, behind the feature `mpi`: `Ranks` runs one batch on all ranks of a job. Rank 0 hands out
-//! the items in ascending order, and a failure cancels the items above it on all ranks. So each rank
-//! returns the sequential loop's index, error and account.
+//! **MPI**, behind the feature `mpi`: `Ranks` runs one batch on all ranks of a job. Rank 0 hands
+//! out the items in ascending order, and a failure cancels the items above it on all ranks. So each
+//! rank returns the sequential loop's index, error and account.
 //!
-//! The truth about shards is the merge, and never the exit status of a launcher: a report that is missing counts
-//! as lost. The guide of `rayon-errgroup` says which engine is for whom.
+//! The truth about shards is the merge, and never the exit status of a launcher: a report that is
+//! missing counts as lost. The guide of `rayon-errgroup` says which engine is for whom.
 
 mod launcher;
 mod merge;

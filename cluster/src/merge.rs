@@ -12,7 +12,8 @@ use crate::report::Report;
 /// The answer is the sequential loop's, or says what is missing for that. A report that is missing
 /// leaves its items unknown. Reports may overlap: an item is known if one of them knows it, so a
 /// range that was run again counts with what was there before. If one report says that an item has
-/// failed and another that it has succeeded, it has failed; to judge it anew, remove the old report.
+/// failed and another that it has succeeded, it has failed; to judge it anew, remove the old
+/// report.
 ///
 /// # Errors
 ///

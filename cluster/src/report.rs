@@ -48,9 +48,9 @@ impl Report {
     /// Reports the outcome of the items in `range`, of a batch of so many items.
     ///
     /// An error is kept as the text that `{:#}` makes of it, which has the sources of an `anyhow`
-    /// error. A panic that was [caught](rayon_errgroup::ErrGroup::catch_panics) is the failure of its item, `panicked: `
-    /// and its message. Errors that came after something had stopped the run are left out, since
-    /// they may be consequences; their items are not known.
+    /// error. A panic that was [caught](rayon_errgroup::ErrGroup::catch_panics) is the failure of
+    /// its item, `panicked: ` and its message. Errors that came after something had stopped the run
+    /// are left out, since they may be consequences; their items are not known.
     ///
     /// # Panics
     ///

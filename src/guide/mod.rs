@@ -10,6 +10,9 @@
 //! [Errors](errors): `?` with `anyhow`, boxes, `io::Error` and an enum, and type annotations that
 //! the compiler asks for.
 //!
+//! [More than one machine](more_than_one_machine): which engine for whom, the lines that start it,
+//! and what is exact.
+//!
 //! The [recipes] are for jobs where the obvious code hangs, loses data or does not compile:
 //!
 //! - [a child process](recipes#a-child-process),
@@ -30,4 +33,5 @@ pub mod errors;
 pub mod from_go;
 pub mod from_rayon;
 pub mod from_tokio;
+pub mod more_than_one_machine;
 pub mod recipes;

@@ -103,14 +103,14 @@ impl<S> InOrder<S> {
     /// A run that the cut has stopped is incomplete, and never ends with `Ok`. With a
     /// [group](InOrder::with_group) its result is
     ///
-    /// - a failure of its own, if one was recorded before its item was cut off. It may have a higher
-    ///   index than the cut: which of the two counts is for the caller to say;
+    /// - a failure of its own, if one was recorded before its item was cut off. It may have a
+    ///   higher index than the cut: which of the two counts is for the caller to say;
     /// - otherwise [`GroupError::Cancelled`](crate::GroupError::Cancelled), whose source says
     ///   `item 7 failed elsewhere`.
     ///
-    /// An [`outcome`](InOrder::outcome) has the values and errors of the items below, and counts the
-    /// others as cancelled or skipped. If nothing was left above the cut, nothing was skipped, and
-    /// the run is complete. Values that were ready before the cut are kept, also above it.
+    /// An [`outcome`](InOrder::outcome) has the values and errors of the items below, and counts
+    /// the others as cancelled or skipped. If nothing was left above the cut, nothing was skipped,
+    /// and the run is complete. Values that were ready before the cut are kept, also above it.
     ///
     /// # Panics
     ///

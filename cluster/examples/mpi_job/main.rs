@@ -1,5 +1,5 @@
-//! A batch on all ranks of an MPI job, in which things go wrong as the options say. Each rank prints
-//! what it was told: the same on all.
+//! A batch on all ranks of an MPI job, in which things go wrong as the options say. Each rank
+//! prints what it was told: the same on all.
 //!
 //! ```sh
 //! cargo build --release --features mpi --example mpi_job

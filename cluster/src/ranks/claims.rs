@@ -64,8 +64,8 @@ impl ChunkQueue {
     }
 }
 
-/// The items of the chunks: their indices in the batch. Asks for a chunk whenever it begins with one,
-/// so that the next is there when it is needed.
+/// The items of the chunks: their indices in the batch. Asks for a chunk whenever it begins with
+/// one, so that the next is there when it is needed.
 pub(super) struct Claims<'q> {
     queue: &'q ChunkQueue,
     events: Sender<Event>,

@@ -118,6 +118,14 @@ impl Hub {
         }
         below.retain(|hole| !hole.is_empty());
         below.sort_by_key(|hole| hole.start);
+        // Chunks that follow each other are one range for the caller.
+        below.dedup_by(|next, hole| {
+            let joins = next.start == hole.end;
+            if joins {
+                hole.end = next.end;
+            }
+            joins
+        });
         let rank = self.lowest.as_ref().map(|lowest| lowest.rank);
         let first = self
             .lowest

@@ -1,14 +1,14 @@
 //! A batch that runs on all ranks of a parallel job.
 //!
-//! Rank 0 is the hub: it hands out chunks of the batch, in ascending order over all ranks, and keeps
-//! the lowest index that failed. That is the claiming engine of `rayon-errgroup` one level up. Each
-//! rank feeds its chunks to a run in order of its own.
+//! Rank 0 is the hub: it hands out chunks of the batch, in ascending order over all ranks, and
+//! keeps the lowest index that failed. That is the claiming engine of `rayon-errgroup` one level
+//! up. Each rank feeds its chunks to a run in order of its own.
 //!
 //! A run on one rank has two threads besides the pool's. The calling thread speaks to the other
 //! ranks (`drive`). A second one waits for the local run (`local`). What the local run has to say
 //! comes as an [`Event`]; what the others say, as a [`Message`](message::Message). Two state
-//! machines decide what follows: [`Hub`](hub::Hub) and [`Member`](member::Member). They know neither
-//! threads nor transports, so the models can try schedules on them.
+//! machines decide what follows: [`Hub`](hub::Hub) and [`Member`](member::Member). They know
+//! neither threads nor transports, so the models can try schedules on them.
 
 mod claims;
 mod drive;

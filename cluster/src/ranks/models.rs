@@ -1,5 +1,5 @@
-//! The protocol under many schedules, by shuttle. The ranks are those of the crate; their local runs
-//! are threads that run the items one after another.
+//! The protocol under many schedules, by shuttle. The ranks are those of the crate; their local
+//! runs are threads that run the items one after another.
 //!
 //! `MODEL_SCHEDULES` says how many schedules there are.
 
@@ -101,8 +101,8 @@ impl Queue {
         state.chunks.pop_front()
     }
 
-    /// The run of a rank: item after item, until one fails or does not count. `stops_at` is the item
-    /// at which something else stops the rank.
+    /// The run of a rank: item after item, until one fails or does not count. `stops_at` is the
+    /// item at which something else stops the rank.
     fn run(&self, events: &Sender<Event>, failing: &BTreeSet<usize>, stops_at: Option<usize>) {
         let mut end = LocalEnd::default();
         let send = |event| events.send(event).map_err(drop).unwrap_or_default();

@@ -22,8 +22,8 @@ use super::ended::{Ended, RanksError};
 ///
 /// While there is a `Ranks`, a panic that unwinds through its drop ends the whole job with status
 /// 101. Without that the job would hang: the panic would drop the `Universe` next, whose
-/// `MPI_Finalize` waits for the other ranks. So make it right after the universe, and keep it to the
-/// end of `main`.
+///      `MPI_Finalize` waits for the other ranks. So make it right after the universe, and keep it
+///      to the end of `main`.
 ///
 /// # Examples
 ///
@@ -89,10 +89,10 @@ impl Ranks {
     ///
     /// # Order
     ///
-    /// Rank 0 hands out chunks of the batch in ascending order over all ranks. On each rank they run
-    /// in [order](rayon_errgroup::InOrder), on the pool of the group or the current one, while the
-    /// calling thread speaks to the other ranks. What comes back is the sequential loop's: the index
-    /// that failed, its error and the account, on any number of ranks.
+    /// Rank 0 hands out chunks of the batch in ascending order over all ranks. On each rank they
+    /// run in [order](rayon_errgroup::InOrder), on the pool of the group or the current one, while
+    /// the calling thread speaks to the other ranks. What comes back is the sequential loop's: the
+    /// index that failed, its error and the account, on any number of ranks.
     ///
     /// # Cancellation
     ///
@@ -104,8 +104,9 @@ impl Ranks {
     ///
     /// # Panics
     ///
-    /// The panic of an item is the failure of that item, with the text `panicked: ` and its message.
-    /// Any other ends the whole job with status 101: there is nobody to tell the other ranks.
+    /// The panic of an item is the failure of that item, with the text `panicked: ` and its
+    /// message. Any other ends the whole job with status 101: there is nobody to tell the other
+    /// ranks.
     ///
     /// # Errors
     ///

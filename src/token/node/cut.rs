@@ -1,4 +1,5 @@
-//! The cut of a run: which of its workers are to be cancelled, because an item has failed elsewhere.
+//! The cut of a run: which of its workers are to be cancelled, because an item has failed
+//! elsewhere.
 
 use std::sync::Arc;
 

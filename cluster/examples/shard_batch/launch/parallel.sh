@@ -9,7 +9,7 @@ hosts=()
 for host; do hosts+=(-S "$host"); done
 
 # A dead host is noticed by ssh, and not by parallel.
-export PARALLEL_SSH='ssh -o ServerAliveInterval=2 -o ServerAliveCountMax=2'
+export PARALLEL_SSH='ssh -o ConnectTimeout=5 -o ServerAliveInterval=2 -o ServerAliveCountMax=2'
 # `--termseq` gives a shard the time to write its report. `{#}` is the number of the job, from 1.
 parallel --halt now,fail=1 --termseq TERM,10000,KILL,25 "${hosts[@]}" \
     SHARD='{#}/'"$shards" "${SHARD_BATCH:-shard_batch}" "$sums" --reports "$reports" \
