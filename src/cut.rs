@@ -68,7 +68,8 @@ impl Cut {
     ///
     /// The [callbacks](CancelToken::on_cancel) of cancelled items run here, at once. They are not
     /// held back for the items below, as those after a failure of the run itself are, so they must
-    /// not stop what other items use. A panic of theirs is resumed in the run.
+    /// not stop what other items use. A panic of theirs is resumed in the run, if that has not
+    /// ended meanwhile.
     ///
     /// ```
     /// let cut = rayon_errgroup::Cut::new();

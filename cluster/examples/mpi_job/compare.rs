@@ -15,14 +15,14 @@ use rayon_errgroup_cluster::{Ranks, Shard};
 use crate::compute;
 use crate::options::Options;
 
-/// Each rank runs one item. The first fails when all others wait for their tokens. Prints on each
+/// The first item fails when one on each other rank waits for its token. Prints on each
 /// rank when that was, or when its token was cancelled, in nanoseconds: for the ranks of one
 /// machine, which share a clock.
 pub(crate) fn latency(ranks: &Ranks, times: usize) -> ExitCode {
     let group = ErrGroup::new().concurrency(1);
     for time in 0..times {
         let at = AtomicU64::new(0);
-        let ended = ranks.run(ranks.size(), &group, |token: &CancelToken, index| {
+        let ended = ranks.run(4 * ranks.size(), &group, |token: &CancelToken, index| {
             if index == 0 {
                 thread::sleep(Duration::from_millis(30));
             } else {

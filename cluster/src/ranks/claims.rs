@@ -25,7 +25,7 @@ pub(super) struct ChunkQueue {
 struct State {
     chunks: VecDeque<Range<usize>>,
     is_closed: bool,
-    /// How long the iterator has waited.
+    /// How long the iterator has waited for chunks but the first.
     waited: Duration,
 }
 
@@ -50,7 +50,7 @@ impl ChunkQueue {
     }
 
     /// The next chunk, as soon as there is one. `None` after the last.
-    fn pop(&self) -> Option<Range<usize>> {
+    fn pop(&self, is_first: bool) -> Option<Range<usize>> {
         let mut state = self.lock();
         if state.chunks.is_empty() && !state.is_closed {
             let began = Instant::now();
@@ -58,7 +58,9 @@ impl ChunkQueue {
                 let waiting = self.changed.wait(state);
                 state = waiting.unwrap_or_else(PoisonError::into_inner);
             }
-            state.waited += began.elapsed();
+            if !is_first && !state.chunks.is_empty() {
+                state.waited += began.elapsed();
+            }
         }
         state.chunks.pop_front()
     }
@@ -108,7 +110,7 @@ impl Iterator for Claims<'_> {
         if self.len == 0 {
             _ = self.events.send(Event::Wants(wanted));
         }
-        self.current = self.queue.pop()?;
+        self.current = self.queue.pop(self.len == 0)?;
         (self.began, self.len) = (Instant::now(), self.current.len());
         _ = self.events.send(Event::Wants(wanted));
         self.current.next()

@@ -26,7 +26,7 @@ pub(super) const PANICKED: i32 = 101;
 /// How long the thread sleeps between two looks for messages, at first and at most. An event wakes
 /// it. At most, two looks are between a failure and the news of it on another rank.
 const SHORTEST_WAIT: Duration = Duration::from_micros(50);
-const LONGEST_WAIT: Duration = Duration::from_micros(400);
+const LONGEST_WAIT: Duration = Duration::from_micros(350);
 
 /// Where the events of the local run come from.
 pub(super) trait Events {
@@ -80,8 +80,13 @@ where
         let reins = &reins;
         scope.spawn(move || local::run(reins, &sender, group, f));
         // The scope would wait for the local run, and that for chunks.
-        catch_unwind(AssertUnwindSafe(|| drive(transport, batch, reins, &events)))
-            .unwrap_or_else(|_| transport.abort(PANICKED))
+        catch_unwind(AssertUnwindSafe(|| drive(transport, batch, reins, &events))).unwrap_or_else(
+            |_| {
+                // For an `abort` that unwinds, as that of the tests does.
+                reins.close();
+                transport.abort(PANICKED)
+            },
+        )
     })?;
     Ok((ended, reins.chunks.waited()))
 }

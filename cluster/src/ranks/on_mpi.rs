@@ -97,7 +97,7 @@ impl Ranks {
     /// # Cancellation
     ///
     /// A failure cancels the items above it on all ranks, and none below. Other ranks hear of it
-    /// within about half a millisecond. If the token or the deadline of one rank's group stops that
+    /// within about a millisecond. If the token or the deadline of one rank's group stops that
     /// rank, all ranks stop. The batch may be [undecided](crate::Verdict::Undecided) then, and says
     /// which items are to run again. The limits of a group on errors do not count here: the first
     /// failure stops the batch.
@@ -115,7 +115,7 @@ impl Ranks {
     ///
     /// # Cost
     ///
-    /// Between two looks at its messages the calling thread sleeps for up to 0.4 ms. The next chunk
+    /// Between two looks at its messages the calling thread sleeps for up to 0.35 ms. The next chunk
     /// is asked for one chunk ahead, and a chunk lasts for some 20 ms. An item costs some tenths of
     /// a microsecond, and 16 bytes until the batch has ended.
     pub fn run<F, E>(&self, items: usize, group: &ErrGroup, f: F) -> Result<Ended, RanksError>
@@ -129,8 +129,8 @@ impl Ranks {
         Ok(ended)
     }
 
-    /// How long the pool of this rank has waited for chunks in the last run: until the first, after
-    /// the last, and where one came late.
+    /// How long the pool of this rank has waited, in the last run, for chunks that came late. Not for
+    /// the first.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited.get()

@@ -365,12 +365,20 @@ fn a_panic_outside_of_the_items_ends_the_job() {
         let group = group(2).token(&rank.job);
         let result = catch_unwind(AssertUnwindSafe(|| {
             run(rank, 0, 100, &group, &|token: &CancelToken, index| {
-                let _registration =
-                    (index == 1).then(|| token.on_cancel(|| panic!("a callback panics")));
-                if index < 2 {
+                if index == 1 {
+                    let (begins, began) = channel();
+                    let registration = token.on_cancel(move || {
+                        begins.send(()).unwrap();
+                        panic!("a callback panics");
+                    });
                     barrier.wait();
+                    // The drop waits for the callback, so the run has not ended before.
+                    began.recv().unwrap();
+                    drop(registration);
+                    return Err("told");
                 }
                 if index == 0 {
+                    barrier.wait();
                     return Err("bad");
                 }
                 token.sleep(HOUR).map_err(|_| "told")
