@@ -35,7 +35,7 @@ pub(super) enum Piece<T> {
     Expected(Arc<Expected<T>>),
 }
 
-pub(super) type Expected<T> = Mutex<Vec<Piece<T>>>;
+pub(super) type Expected<T> = Mutex<Vec<T>>;
 
 impl<T> Gather<'_, T> {
     /// For an input of unknown length.
@@ -60,14 +60,11 @@ impl<T> List<T> {
     }
 
     fn into_pieces(mut self) -> Vec<Piece<T>> {
-        self.end_piece();
         match self.expected_in {
-            None => self.pieces,
-            Some(expected) => {
-                *lock(&expected) = self.pieces;
-                Vec::new()
-            }
+            None => self.end_piece(),
+            Some(expected) => *lock(&expected) = self.values,
         }
+        self.pieces
     }
 }
 
@@ -175,29 +172,13 @@ impl<'v, T: Send> LeafCollector for Gather<'v, T> {
     }
 }
 
-/// All values, when nothing is expected any more.
-pub(super) fn concatenate<T>(pieces: Vec<Piece<T>>) -> Vec<T> {
-    let parts = flatten(pieces);
-    let mut values = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-    for mut part in parts {
-        values.append(&mut part);
-    }
-    values
-}
-
-/// What was expected may itself expect more: an item may be postponed several times.
-fn flatten<T>(pieces: Vec<Piece<T>>) -> Vec<Vec<T>> {
-    let (mut open, mut parts) = (vec![pieces.into_iter()], Vec::new());
-    while let Some(pieces) = open.last_mut() {
-        match pieces.next() {
-            None => _ = open.pop(),
-            Some(Piece::Values(values)) => parts.push(values),
-            Some(Piece::Expected(expected)) => {
-                open.push(mem::take(&mut *lock(&expected)).into_iter());
-            }
-        }
-    }
-    parts
+/// The vectors of all values, when nothing is expected any more.
+pub(super) fn into_parts<T>(pieces: Vec<Piece<T>>) -> Vec<Vec<T>> {
+    let values = |piece| match piece {
+        Piece::Values(values) => values,
+        Piece::Expected(expected) => mem::take(&mut *lock(&expected)),
+    };
+    pieces.into_iter().map(values).collect()
 }
 
 #[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
@@ -219,15 +200,12 @@ mod tests {
         left.consume(4);
         let mut third = right.postpone(1);
         let left = Gather::reduce(left.complete(), right.complete());
-        // The job of the second part postpones again what it has not run.
-        second.consume(2);
-        let mut rest = second.postpone(1);
-        assert!(second.complete().is_empty());
         third.consume(5);
         assert!(third.complete().is_empty());
-        rest.consume(3);
-        assert!(rest.complete().is_empty());
-        assert_eq!(concatenate(left), [0, 1, 2, 3, 4, 5]);
+        second.consume(2);
+        second.consume(3);
+        assert!(second.complete().is_empty());
+        assert_eq!(into_parts(left).concat(), [0, 1, 2, 3, 4, 5]);
     }
 
     #[test]
@@ -236,6 +214,6 @@ mod tests {
         assert_eq!(left.len(), 1);
         let both = Gather::reduce(left, list(&[]).complete());
         assert_eq!(both.len(), 1);
-        assert_eq!(concatenate(both), [1]);
+        assert_eq!(into_parts(both), [[1]]);
     }
 }

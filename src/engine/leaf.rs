@@ -4,13 +4,13 @@
 //! ([`postponed`](super::postponed)). How small leaves are is up to the iterator (`with_max_len`).
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use rayon::iter::plumbing::Folder;
 
 use super::collect::{ConsumeAll, LeafCollector};
 use super::grace_period::Countdown;
-use super::postponed::{MAX_POSTPONED, read_ahead};
+use super::postponed::read_ahead;
 use super::steal::{Shared, TryConsumer};
 use super::unwind_flag::UnwindFlag;
 use super::user_code::{RunId, UserCode, is_too_deep};
@@ -41,17 +41,17 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
     /// the deep stack.
     #[cold]
     #[inline(never)]
-    fn postpone_leaf<I, S: Iterator<Item = I>>(mut self, mut items: S) -> (Self, Option<S>)
+    fn postpone_leaf<I, S: Iterator<Item = I>>(mut self, items: S) -> (Self, Option<S>)
     where
         I: Send + 'j,
         F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
         C: 'j,
         E: Send,
     {
-        let read = read_ahead(&self.part.fuse, &mut items);
-        let may_have_more = read.len() == MAX_POSTPONED;
+        let mut read = Vec::new();
+        let rest = read_ahead(&self.part.fuse, &mut read, items);
         self.postpone(read);
-        (self, may_have_more.then_some(items))
+        (self, rest.unwrap_or_else(|payload| resume_unwind(payload)))
     }
 
     /// Makes a job of some items, in the place of their values.

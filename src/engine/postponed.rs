@@ -14,6 +14,7 @@ use std::vec;
 use super::collect::LeafCollector;
 use super::panic_fuse::PanicFuse;
 use super::user_code::{RunId, UserCode, is_too_deep};
+use crate::panic::Payload;
 use crate::run::{Failure, Kind, Run};
 use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
@@ -26,12 +27,20 @@ pub(super) const MAX_POSTPONED: usize = 100_000;
 /// A closure whose items are postponed.
 type Erased<'j, I, T, E> = dyn Fn(&CancelToken, I) -> Result<T, E> + Sync + 'j;
 
-/// Runs items, and returns those that are postponed once more.
+/// Runs items, and returns a job of those that are postponed once more.
 struct Job<'j>(Box<dyn FnOnce() -> Option<Job<'j>> + Send + 'j>);
 
 #[derive(Default)]
 pub(super) struct Postponed<'j> {
     jobs: Mutex<Vec<Job<'j>>>,
+}
+
+impl Drop for Postponed<'_> {
+    /// The source has panicked, if there are jobs left. The run is cancelled, so they drop their
+    /// items, one by one.
+    fn drop(&mut self) {
+        self.run();
+    }
 }
 
 impl<'j> Postponed<'j> {
@@ -81,19 +90,32 @@ impl<'j> Postponed<'j> {
     }
 }
 
-/// Reads the items of a leaf that are to be postponed.
-pub(super) fn read_ahead<I, E>(
+/// Reads the items of a leaf that are to be postponed. Returns the iterator, if it may have more of
+/// them. `Err`: it has panicked, and was dropped.
+#[cold]
+#[inline(never)]
+pub(super) fn read_ahead<S: Iterator, E>(
     fuse: &PanicFuse<'_, E>,
-    items: &mut impl Iterator<Item = I>,
-) -> Vec<I> {
-    let mut read = Vec::new();
-    while read.len() < MAX_POSTPONED && !fuse.is_over() {
-        match items.next() {
-            Some(item) => read.push(item),
-            None => break,
+    read: &mut Vec<S::Item>,
+    mut items: S,
+) -> Result<Option<S>, Payload> {
+    // What was read stays outside, and so does the iterator: both are dropped when the panic has
+    // ended, so that a second one, from the drop of an item, does not abort the process.
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        while read.len() < MAX_POSTPONED && !fuse.is_over() {
+            match items.next() {
+                Some(item) => read.push(item),
+                None => break,
+            }
+        }
+    }));
+    match unwound {
+        Ok(()) => Ok((read.len() == MAX_POSTPONED).then_some(items)),
+        Err(payload) => {
+            fuse.run().drop_value(items);
+            Err(payload)
         }
     }
-    read
 }
 
 impl<'j> Job<'j> {
@@ -125,13 +147,9 @@ where
     E: Send,
 {
     let run_id = RunId::of(run);
-    let mut rest = None;
     while items.len() > 0 && !run.token().is_cancelled() {
         if is_too_deep(run_id) {
-            let its_own = collector.postpone(items.len());
-            let items = mem::take(&mut items);
-            rest = Some(Job::new(run, f, items, its_own));
-            break;
+            return Some(Job::new(run, f, items, collector));
         }
         let Some(item) = items.next() else { break };
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -152,5 +170,5 @@ where
         run.drop_value(item);
     }
     drop(collector.complete());
-    rest
+    None
 }

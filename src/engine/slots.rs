@@ -13,11 +13,10 @@
 //! may stop.
 
 use std::mem;
-use std::panic::resume_unwind;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::collect::{BLOCK, Collector};
-use crate::panic::{drop_catching, drop_payload, first_panic};
+use crate::panic::{Payload, drop_catching, first_panic};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 
@@ -58,7 +57,7 @@ impl<T> Buffer<T> {
     ///
     /// # Panics
     ///
-    /// If the drop of a value does. All others are dropped before.
+    /// If `fill` does, or the drop of a value. All values are dropped before.
     pub(super) fn fill(self, fill: impl for<'v> FnOnce(Slots<'v, T>)) -> Option<Vec<T>> {
         let mut fill = Some(fill);
         self.fill_dyn(&mut |slots| {
@@ -79,18 +78,20 @@ impl<T> Buffer<T> {
             len: self.len,
             ledger: &ledger,
         };
-        fill(Slots {
+        let slots = Slots {
             start: unfilled.start,
             len: self.len,
             written: 0,
             ledger: &ledger,
-        });
+        };
+        let mut panic = catch_unwind(AssertUnwindSafe(|| fill(slots))).err();
         // Relaxed, and paired with the addition in the drop of `Slots`: whoever has let other
         // threads use slots has joined them, since `fill` works for every lifetime.
-        if ledger.written.load(Ordering::Relaxed) != self.len {
-            return None;
+        if panic.is_some() || ledger.written.load(Ordering::Relaxed) != self.len {
+            // Not while the panic unwinds: the drop of a value may panic, too.
+            first_panic(&mut panic, unfilled.drop_values());
+            return panic.and_then(|payload| resume_unwind(payload));
         }
-        mem::forget(unfilled);
         // SAFETY: the capacity is at least `len`. All slots were one `Slots` at first, which were
         // split into ranges that do not overlap, and each range has counted at most once the slots
         // that it has initialized. So if the sum is `len`, all are initialized. No `Slots` is left
@@ -100,17 +101,19 @@ impl<T> Buffer<T> {
     }
 }
 
-/// Drops the values of a buffer that was not filled.
+/// A buffer that was not filled.
 struct Unfilled<'v, T> {
     start: *mut T,
     len: usize,
     ledger: &'v Ledger,
 }
 
-impl<T> Drop for Unfilled<'_, T> {
-    fn drop(&mut self) {
+impl<T> Unfilled<'_, T> {
+    /// Drops the values, one by one. Returns the first panic of a drop.
+    #[cold]
+    fn drop_values(self) -> Option<Payload> {
         if !mem::needs_drop::<T>() {
-            return;
+            return None;
         }
         // Relaxed: as in `Buffer::fill`.
         let written = self.ledger.written.load(Ordering::Relaxed);
@@ -119,7 +122,7 @@ impl<T> Drop for Unfilled<'_, T> {
         if written + missing != self.len {
             // Some slots were neither counted nor reported, because somebody has forgotten a part
             // of the input. Nobody knows which ones, so the values are forgotten, too.
-            return;
+            return None;
         }
         gaps.sort_unstable();
         let mut gaps = gaps.into_iter().peekable();
@@ -140,11 +143,7 @@ impl<T> Drop for Unfilled<'_, T> {
             first_panic(&mut panic, drop_catching(value));
             (number, left) = (number + 1, left - 1);
         }
-        // A second panic would abort the process.
-        match panic {
-            Some(payload) if !thread::panicking() => resume_unwind(payload),
-            panic => drop_payload(panic),
-        }
+        panic
     }
 }
 
@@ -350,7 +349,7 @@ mod tests {
     fn neighbours_on_two_threads() {
         let values = Buffer::new(40).unwrap().fill(|slots| {
             let (mut left, mut right) = slots.split_at(20);
-            thread::scope(|threads| {
+            std::thread::scope(|threads| {
                 threads.spawn(|| write(&mut left, 20, Box::new));
                 threads.spawn(|| write(&mut right, 20, |n| Box::new(n + 20)));
             });
@@ -375,7 +374,7 @@ mod tests {
     #[test]
     fn a_panic_while_values_are_written_drops_those_that_were() {
         let counter = Arc::new(());
-        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
             Buffer::new(9).unwrap().fill(|mut slots| {
                 write(&mut slots, 9, |n| {
                     assert!(n < 5, "the sixth panics");
@@ -391,7 +390,7 @@ mod tests {
     fn a_surplus_value_is_a_panic() {
         for count in [1, 2, 17] {
             let counter = Arc::new(());
-            let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let unwound = catch_unwind(AssertUnwindSafe(|| {
                 Buffer::new(count - 1).unwrap().fill(|mut slots| {
                     write(&mut slots, count, |_| Arc::clone(&counter));
                 })
@@ -467,7 +466,7 @@ mod tests {
             }
         }
         let counter = Arc::new(());
-        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
             Buffer::new(9).unwrap().fill(|mut slots| {
                 write(&mut slots, 5, |_| Bomb(Arc::clone(&counter)));
             })

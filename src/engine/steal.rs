@@ -14,8 +14,8 @@ use std::marker::PhantomData;
 use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Reducer, UnindexedConsumer};
 
-use super::collect::{LeafCollector, Unit, incomplete};
-use super::gather::{Gather, Piece, concatenate};
+use super::collect::{LeafCollector, Unit, concatenate, incomplete};
+use super::gather::{Gather, Piece, into_parts};
 use super::grace_period::GracePeriod;
 use super::leaf::TryFolder;
 use super::panic_fuse::PanicFuse;
@@ -49,12 +49,8 @@ where
     run.drive(|| {
         // Without a length, or with one too long for the memory: the run may still fail early.
         let Some(buffer) = items.opt_len().and_then(Buffer::new) else {
-            return concatenate(gather::<TOLERANT, _, _, _, _>(
-                items,
-                run,
-                f,
-                Gather::list(),
-            ));
+            let pieces = gather::<TOLERANT, _, _, _, _>(items, run, f, Gather::list());
+            return concatenate(into_parts(pieces), run);
         };
         let values = buffer.fill(|slots| {
             drop(gather::<TOLERANT, _, _, _, _>(

@@ -8,6 +8,7 @@
 //! is recorded at once, and [`Abandoned`] unwinds to the body in its place.
 
 use std::iter;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use rayon::iter::ParallelIterator;
@@ -17,7 +18,7 @@ use super::grace_period::GracePeriod;
 use super::leaf_values::{LeafEnd, LeafValues, TolerantValues};
 use super::panic_fuse::PanicFuse;
 use super::parts::{Part, Parts};
-use super::postponed::MAX_POSTPONED;
+use super::postponed::read_ahead;
 use super::unwind_flag::UnwindFlag;
 use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::{Abandoned, Failure, Kind, Run};
@@ -101,7 +102,7 @@ where
         let Through { leaf, base } = self;
         leaf.fuse.arm();
         let stage = if is_too_deep(RunId::of(leaf.fuse.run())) {
-            Stage::Postponing(Box::new((Vec::new(), base)))
+            Stage::Postponing(Box::new((Unread::new(leaf.fuse.run()), base)))
         } else {
             Stage::Folding(base.into_folder())
         };
@@ -143,15 +144,42 @@ where
 /// A leaf whose items run.
 struct ThroughFolder<'r, I, T, F, C: Consumer<T>, E> {
     leaf: Leaf<'r, F, E>,
-    stage: Stage<I, C, C::Folder>,
+    stage: Stage<'r, I, C, C::Folder, E>,
     /// What comes before, if items were postponed.
     postponed: Option<Box<Part<'r, C::Result>>>,
 }
 
-enum Stage<I, C, B> {
+enum Stage<'r, I, C, B, E> {
     Folding(B),
     /// On a stack that is too deep: the items so far, and who is to have their values.
-    Postponing(Box<(Vec<I>, C)>),
+    Postponing(Box<(Unread<'r, I, E>, C)>),
+}
+
+/// Items that wait to be made a job.
+struct Unread<'r, I, E> {
+    run: &'r Run<E>,
+    items: Vec<I>,
+}
+
+impl<'r, I, E> Unread<'r, I, E> {
+    fn new(run: &'r Run<E>) -> Self {
+        let items = Vec::new();
+        Unread { run, items }
+    }
+
+    fn into_items(mut self) -> Vec<I> {
+        mem::take(&mut self.items)
+    }
+}
+
+impl<I, E> Drop for Unread<'_, I, E> {
+    /// The source has panicked, if there are items left. They are dropped one by one, and a panic
+    /// of their drops is caught: a second one would abort the process.
+    fn drop(&mut self) {
+        for item in mem::take(&mut self.items) {
+            self.run.drop_value(item);
+        }
+    }
 }
 
 impl<'r, F, E: Send> Leaf<'r, F, E> {
@@ -269,25 +297,20 @@ where
     #[inline(never)]
     fn postpone<S>(
         leaf: Leaf<'r, F, E>,
-        mut waiting: Box<(Vec<I>, C)>,
-        mut items: S,
+        mut waiting: Box<(Unread<'r, I, E>, C)>,
+        items: S,
     ) -> (Self, Option<S>)
     where
         S: Iterator<Item = I>,
     {
-        while waiting.0.len() < MAX_POSTPONED && !leaf.fuse.is_over() {
-            match items.next() {
-                Some(item) => waiting.0.push(item),
-                None => break,
-            }
-        }
-        let (stage, postponed, rest) = if waiting.0.len() < MAX_POSTPONED {
-            (Stage::Postponing(waiting), None, None)
+        let rest = read_ahead(&leaf.fuse, &mut waiting.0.items, items);
+        let rest = rest.unwrap_or_else(|payload| resume_unwind(payload));
+        let (stage, postponed) = if rest.is_none() {
+            (Stage::Postponing(waiting), None)
         } else {
             let (first, base) = *waiting;
-            let part = leaf.postpone(first, base.split_off_left());
-            let stage = Stage::Folding(base.into_folder());
-            (stage, Some(Box::new(part)), Some(items))
+            let part = leaf.postpone(first.into_items(), base.split_off_left());
+            (Stage::Folding(base.into_folder()), Some(Box::new(part)))
         };
         let folder = ThroughFolder {
             leaf,
@@ -402,7 +425,7 @@ where
             Stage::Folding(base) => Parts::Complete(base.complete()),
             Stage::Postponing(waiting) => {
                 let (items, base) = *waiting;
-                Parts::Postponed(vec![self.leaf.postpone(items, base)])
+                Parts::Postponed(vec![self.leaf.postpone(items.into_items(), base)])
             }
         };
         match self.postponed {

@@ -218,7 +218,8 @@ impl<R, E> Report<R, E> {
         } = self.settle(incomplete);
         match (panic, failed) {
             (Some((payload, _)), failed) => {
-                drop_payload(drop_catching((failed, cause)));
+                drop_payload(drop_catching(failed));
+                drop_payload(drop_catching(cause));
                 resume_unwind(payload)
             }
             (None, Some((_, error))) => {

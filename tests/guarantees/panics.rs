@@ -705,3 +705,41 @@ fn a_caught_panic_of_something_else_has_no_index() {
         assert_panicked(result, None);
     });
 }
+
+/// Guarantee 5, in a destructor that runs while another panic unwinds.
+#[test]
+fn the_drop_of_a_value_is_a_panic_of_a_run_in_a_destructor_too() {
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 {
+                panic_any("the drop of a value");
+            }
+        }
+    }
+    struct RunsOnDrop;
+    impl Drop for RunsOnDrop {
+        fn drop(&mut self) {
+            let items = || (0..8).into_par_iter();
+            let value = |_: &CancelToken, n| if n == 5 { Err(n) } else { Ok(Bomb(n == 2)) };
+            let group = ErrGroup::new();
+            let runs: [&dyn Fn(); 4] = [
+                &|| drop(items().try_map_group(value)),
+                &|| drop(items().filter(|_| true).try_map_group(value)),
+                &|| drop(items().in_order().try_map(value)),
+                &|| drop(items().with_group(&group).try_map(value)),
+            ];
+            for run in runs {
+                assert!(payload_of(run).is::<&str>(), "a panic outranks the error");
+            }
+        }
+    }
+    // On one thread, so that item 2 has run when item 5 fails.
+    let outer = on_pool(1, || {
+        payload_of(|| {
+            let _runs_on_drop = RunsOnDrop;
+            panic_any("the first panic");
+        })
+    });
+    assert_eq!(outer.downcast_ref(), Some(&"the first panic"));
+}

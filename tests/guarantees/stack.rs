@@ -315,3 +315,60 @@ fn errors_of_postponed_items_are_tolerated() {
         assert_eq!(ran.into_inner(), ITEMS);
     });
 }
+
+/// An item that is postponed is dropped when the source has panicked. A second panic, of that drop,
+/// would abort the process.
+#[test]
+fn a_postponed_item_may_panic_when_the_source_has_panicked() {
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!self.0, "the drop of an item");
+        }
+    }
+    // In leaves of one item each item is a job; a longer leaf is read ahead, and the source panics
+    // meanwhile.
+    for (leaf, made_until, is_filtered) in [(1, 100, false), (10, 67, false), (10, 67, true)] {
+        let payload = on_pool(1, move || {
+            let made = AtomicUsize::new(0);
+            let items = (0..2000).into_par_iter();
+            let items = items.with_min_len(leaf).with_max_len(leaf).map(|_| {
+                let number = made.fetch_add(1, SeqCst);
+                assert!(number < made_until, "the source");
+                Bomb(number == made_until - 1)
+            });
+            let run_on_top = |_: &CancelToken, item| -> Result<(), ()> {
+                while rayon::yield_now() == Some(rayon::Yield::Executed) {}
+                std::mem::forget(item);
+                Ok(())
+            };
+            payload_of(|| {
+                if is_filtered {
+                    let items = items.filter(|_| true);
+                    _ = items.try_process_group(run_on_top, |values| values.count());
+                } else {
+                    _ = items.try_for_each_group(run_on_top);
+                }
+            })
+        });
+        assert_eq!(payload.downcast_ref(), Some(&"the source"), "{leaf}");
+    }
+}
+
+/// What is postponed again and again takes no more memory each time, and stays in its place.
+#[test]
+fn values_of_items_that_are_postponed_again_are_in_order() {
+    on_pool(1, || {
+        let items = (0..ITEMS).into_par_iter().with_max_len(1);
+        let values = items.filter(|n| n % 3 != 0).try_map_group(|_, n| {
+            while rayon::yield_now() == Some(rayon::Yield::Executed) {}
+            Ok::<_, ()>(n)
+        });
+        assert!(
+            values
+                .unwrap()
+                .into_iter()
+                .eq((0..ITEMS).filter(|n| n % 3 != 0))
+        );
+    });
+}

@@ -113,7 +113,7 @@ where
             // Without a length, or with one too long for the memory: the run may still fail early.
             let Some(buffer) = source.opt_len().and_then(Buffer::new) else {
                 let queue = Engine::of(run, f, source, PerChunk::new()).join();
-                return concatenate(end(run, queue).collect());
+                return concatenate(end(run, queue).collect(), run);
             };
             let values = buffer.fill(|slots| {
                 let queue = Engine::of(run, f, source, slots).join();

@@ -6,7 +6,7 @@ use std::mem;
 /// code of a tree for it.
 ///
 /// A value that is removed leaves a hole, and holes are closed once there are more of them than
-/// values. So an insertion takes constant time, and a removal that of a binary search.
+/// values. So on average an insertion takes constant time, and a removal that of a binary search.
 pub(super) struct Keyed<T> {
     /// In ascending order of the keys.
     entries: Vec<(u64, Option<T>)>,
