@@ -346,10 +346,7 @@ impl ErrGroup {
     #[doc(alias = "maxfail")]
     #[track_caller]
     pub fn max_errors(mut self, n: usize) -> Self {
-        assert!(
-            n > 0,
-            "a group stops at the first error at the earliest, not at the zeroth"
-        );
+        assert!(n > 0, "max_errors must be at least 1");
         self.failure_policy.error_limit = n;
         self
     }

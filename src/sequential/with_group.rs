@@ -84,7 +84,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///     assert!(n <= 3);
     ///     Ok::<_, ()>(())
     /// });
-    /// assert_eq!(result.unwrap_err().to_string(), "cancelled: requested (parent token)");
+    /// assert_eq!(result.unwrap_err().to_string(), "cancelled by the parent token");
     /// ```
     #[inline]
     pub fn try_for_each<F, E>(self, f: F) -> Result<(), GroupError<E>>

@@ -136,7 +136,12 @@ impl Cancelled {
 
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cancelled: {}", self.cause)
+        match &self.cause {
+            Cause::Parent(cause) if matches!(**cause, Cause::Requested(_)) => {
+                f.write_str("cancelled by the parent token")
+            }
+            cause => write!(f, "cancelled: {cause}"),
+        }
     }
 }
 

@@ -218,7 +218,7 @@ mod interrupted {
             "{output}"
         );
         for part in ["listener", "worker 1", "probe"] {
-            let line = format!("{part}: ended, cancelled: requested (parent token)");
+            let line = format!("{part}: ended, cancelled by the parent token");
             has_one(output, &line);
         }
     }

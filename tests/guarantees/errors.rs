@@ -68,10 +68,10 @@ fn messages_and_sources() {
     token.cancel_with(io::Error::other("inner"));
     let child = token.child();
     let cancelled = child.check().unwrap_err();
-    assert_eq!(cancelled.to_string(), "cancelled: requested (parent token)");
+    assert_eq!(cancelled.to_string(), "cancelled by the parent token");
     assert_eq!(cancelled.source().unwrap().to_string(), "inner");
     let error: GroupError<io::Error> = cancelled.into();
-    assert_eq!(error.to_string(), "cancelled: requested (parent token)");
+    assert_eq!(error.to_string(), "cancelled by the parent token");
     assert_eq!(error.source().unwrap().to_string(), "inner");
 
     let failed = [0]

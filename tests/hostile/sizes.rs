@@ -230,6 +230,6 @@ fn a_limit_of_zero_is_refused_at_once() {
         || ErrGroup::new().concurrency(1).concurrency(0),
     ] {
         let message = message_of(refuse);
-        assert!(message.contains("a group "), "{message}");
+        assert!(message.contains("at least 1"), "{message}");
     }
 }
