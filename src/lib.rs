@@ -1,5 +1,5 @@
-//! Go's `errgroup` for rayon: parallel iterators whose closures can fail, stopping at the first
-//! failure.
+//! Go's `errgroup` for rayon: parallel iterators and tasks whose closures return a `Result`, with
+//! the first error, cancellation and deadlines.
 //!
 //! ```
 //! use rayon::prelude::*;
@@ -13,8 +13,16 @@
 //! assert_eq!(result, Err("example.com: no scheme".to_string()));
 //! ```
 //!
-//! It runs on the rayon pool. As soon as one closure fails, the others are told, nothing new
-//! starts, and the first error is returned.
+//! A run short-circuits (it is fail-fast). The first failure cancels a shared token: no new items
+//! start, running closures can check the token (cooperative cancellation), and the call returns the
+//! first error. Items run on the current rayon pool, scheduled by work stealing. The compiler rules
+//! out data races, as everywhere in rayon.
+//!
+//! | page | for |
+//! | --- | --- |
+//! | [Go](guide::from_go), [rayon](guide::from_rayon), [tokio](guide::from_tokio) | migration guides: their calls and those of this crate, side by side |
+//! | [Errors](guide::errors) | `?` with `anyhow`, boxes, `io::Error` and your own enum |
+//! | [Recipes](guide::recipes) | [Ctrl-C](guide::recipes#ctrl-c-and-sigterm), [a progress bar](guide::recipes#a-progress-bar), child processes, channels, timeouts for each item, and other jobs where the obvious code hangs or loses data |
 //!
 //! # The tour
 //!
@@ -23,61 +31,68 @@
 //! ```
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
-//! let squares = (1..5).into_par_iter().try_map_group(|_, n: i32| n.checked_mul(n).ok_or(n));
+//! let items = (1..5).into_par_iter();
+//! let squares = items.try_map_group(|_, n: i32| n.checked_mul(n).ok_or(n));
 //! assert_eq!(squares, Ok(vec![1, 4, 9, 16]));
 //! ```
 //!
-//! Closures are given the run's [`CancelToken`], so that those that take long can stop early:
+//! The closure's first argument is the run's [`CancelToken`], so long-running closures can stop
+//! early. An error that is caused by the cancellation is never the one returned:
 //!
 //! ```
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
 //! use std::time::Duration;
 //!
+//! let hour = Duration::from_secs(3600);
 //! let result = (0..100).into_par_iter().try_for_each_group(|token, n| {
-//!     if n == 0 { return Err("the root of it") }
-//!     token.sleep(Duration::from_secs(3600)).map_err(|_| "a consequence") // wakes at once
+//!     if n == 0 { return Err("root cause") }
+//!     token.sleep(hour).map_err(|_| "cancelled") // wakes at once
 //! });
-//! assert_eq!(result, Err("the root of it"));
+//! assert_eq!(result, Err("root cause"));
 //! ```
 //!
-//! The sequential loop's answer is one call away, and deterministic: of several errors,
-//! [`in_order`](IndexedErrGroupExt::in_order) returns the first *in iteration order*, on any number
-//! of threads. [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential
-//! iterator, read lazily:
+//! For a deterministic error, add [`in_order`](IndexedErrGroupExt::in_order): the run returns the
+//! first error *in iteration order*, on any number of threads.
+//! [`par_in_order`](IteratorErrGroupExt::par_in_order) does the same for any sequential iterator,
+//! and reads it lazily:
 //!
 //! ```
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
 //! let lines = "1\n2\nthree\nfour".lines().zip(1..);
 //! let result = lines.par_in_order().try_map(|_, (line, number)| {
-//!     line.parse::<i32>().map_err(|error| format!("line {number}: {error}"))
+//!     line.parse::<i32>().map_err(|_| format!("line {number}: {line}"))
 //! });
-//! assert_eq!(result, Err("line 3: invalid digit found in string".to_string())); // never line 4
+//! assert_eq!(result, Err("line 3: three".to_string())); // never line 4
 //! ```
 //!
-//! In order, values can also be streamed: they are computed in parallel and given to a sink on the
-//! calling thread, with bounded memory. See [`try_stream`](InOrder::try_stream).
+//! In order, values can also be streamed: [`try_stream`](InOrder::try_stream) computes them in
+//! parallel and passes them to a sink on the calling thread, with bounded look-ahead
+//! (backpressure).
 //!
-//! A policy says what else may stop a run, and how many items run at once:
+//! An [`ErrGroup`] holds the options of a run: a parent token, a timeout or deadline, a concurrency
+//! limit:
 //!
 //! ```
 //! # use rayon::prelude::*;
 //! # use rayon_errgroup::prelude::*;
 //! use rayon_errgroup::{CancelToken, ErrGroup, GroupError};
-//! use std::time::Duration;
+//! use std::{io, time::Duration};
 //!
-//! let stop = CancelToken::new(); // cancelled by Ctrl-C, say
-//! let group = ErrGroup::new().token(&stop).timeout(Duration::from_secs(60)).concurrency(8);
-//! let result = (0..100).into_par_iter().with_group(&group).try_for_each(|_, n| {
-//!     if n == 50 { stop.cancel_with("Ctrl-C"); }
-//!     Ok::<_, std::io::Error>(())
+//! let stop = CancelToken::new();
+//! let minute = Duration::from_secs(60);
+//! let group = ErrGroup::new().token(&stop).timeout(minute).concurrency(8);
+//! let result = (0..100).into_par_iter().with_group(&group).try_for_each(|token, n| {
+//!     if n == 0 { stop.cancel_with("Ctrl-C"); }
+//!     token.sleep(minute).map_err(io::Error::from)
 //! });
-//! assert!(matches!(result, Err(GroupError::Cancelled(_)) | Ok(())));
+//! let Err(GroupError::Cancelled(cancelled)) = result else { unreachable!() };
+//! assert_eq!(cancelled.to_string(), "cancelled by the parent token");
 //! ```
 //!
-//! It also says how many errors a run tolerates. [`outcome`](InOrder::outcome) loses nothing: it
-//! returns every value and every error with its index, and how many items never ran:
+//! It also sets how many errors a run tolerates. [`outcome`](InOrder::outcome) returns every value
+//! and every error with its index, and how many items were skipped:
 //!
 //! ```
 //! # use rayon::prelude::*;
@@ -89,7 +104,8 @@
 //! assert_eq!(outcome.to_string(), "2 ok, 1 failed, 0 skipped");
 //! ```
 //!
-//! Tasks of different kinds are spawned in a [`scope()`]; with a policy, in an [`ErrGroup::scope`]:
+//! Tasks of different kinds are spawned in a [`scope()`], or with options in an
+//! [`ErrGroup::scope`]. Two closures that return values are given to [`join()`]:
 //!
 //! ```
 //! # fn load(name: &str) -> Result<String, String> { Ok(name.to_owned()) }
@@ -100,45 +116,29 @@
 //!     Ok(())
 //! })?;
 //! assert_eq!((users.as_str(), hosts.as_str()), ("users", "hosts"));
+//!
+//! let both = rayon_errgroup::join(|_| load("users"), |_| load("hosts"))?;
+//! assert_eq!(both, (users, hosts));
 //! # Ok::<_, String>(())
 //! ```
 //!
-//! Two closures that return values are given to [`join()`]:
-//!
-//! ```
-//! # fn load(name: &str) -> Result<String, String> { Ok(name.to_owned()) }
-//! let (users, hosts) = rayon_errgroup::join(|_| load("users"), |_| load("hosts"))?;
-//! assert_eq!((users.as_str(), hosts.as_str()), ("users", "hosts"));
-//! # Ok::<_, String>(())
-//! ```
-//!
-//! Code that cannot check a token is stopped from outside by a callback; see
+//! Code that cannot check a token is stopped from outside by a callback:
 //! [`CancelToken::on_cancel`].
 //!
 //! # One run
 //!
-//! Twelve items on three threads; `f(1)` fails:
+//! Time goes from left to right:
 //!
-//! ```text
-//! caller     makes a token and an empty record, and waits
+#![doc = include_str!("one_run.svg")]
 //!
-//! thread 0   f(0) ok . f(1) fails: "bad" is recorded,|the token cancelled . drops 2, 3
-//! thread 1   f(4) ok . f(5) sleeps by the token ......|wakes, Err: not kept . drops 6, 7
-//! thread 2   f(8) does not check the token ...........|...................... ok . drops 9 to 11
+//! An error is recorded and the token is cancelled in one step. So an error that is returned
+//! *because* of the cancellation comes second, and is never the result. Each thread checks the
+//! token before each item. The call returns only after every started item has finished (structured
+//! concurrency), so closures may borrow from the caller.
 //!
-//! caller     all have ended, everything was dropped: Err("bad")
-//! ```
-//!
-//! An error is recorded and the token cancelled in one step. So an error that is returned *because*
-//! of the cancellation comes second, and is never the result. A thread checks the token before each
-//! item. [In order](InOrder), only later items see a failure:
-//!
-//! ```text
-//! thread 0   f(0) ........|............ fails, too: this is the error now
-//! thread 1   f(1) ........|................................|told to give up
-//! thread 2   f(2) fails,  |and 3, 4, 5 ... are cancelled: 0 and 1 do not see it
-//! thread 3   f(3) ........|told to give up
-//! ```
+//! Use the default if any error will do: it stops sooner where a slow early item is on the critical
+//! path, because the failure of a later item cancels that item, too. [In order](InOrder) the run
+//! waits for the early item, since it may fail as well.
 //!
 //! # Which call do I want?
 //!
@@ -146,110 +146,137 @@
 //! | --- | --- |
 //! | run a closure on every item, stop at the first failure | [`err_group`](ErrGroupExt::err_group) |
 //! | the same, with the token in the closure | [`try_for_each_group`](ErrGroupExt::try_for_each_group) |
-//! | values, in order | [`try_map_group`](ErrGroupExt::try_map_group) |
-//! | of several errors the one that the sequential loop would return | [`.in_order()`](IndexedErrGroupExt::in_order) before any of these |
-//! | the lines of a file, a channel, an endless source | [`.par_in_order()`](IteratorErrGroupExt::par_in_order) |
-//! | values passed on as they come, in order, with bounded memory | `.in_order()`, then [`try_stream`](InOrder::try_stream) |
-//! | a deadline, a token from outside, more threads than cores, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
-//! | any other result of the values: a sum, a map, a string | [`try_process_group`](ErrGroupExt::try_process_group), [`try_process`](InOrder::try_process) |
-//! | to stop at what fails elsewhere: in another run, process or machine | [`.in_order().cut(&cut)`](InOrder::cut) |
-//! | all the errors, all the values, what never ran | `.in_order().with_group(&group)` with [`keep_going`](ErrGroup::keep_going), then [`outcome`](WithGroup::outcome) |
-//! | all the errors of tasks, by their spawn numbers | [`ErrGroup::scope`] with [`keep_going`](ErrGroup::keep_going) |
-//! | a connection or a buffer for each worker, which may fail to open | [`PerWorker`], in any closure |
-//! | to go on after an error, or after some | [`keep_going`](ErrGroup::keep_going), [`max_errors`](ErrGroup::max_errors) |
+//! | the values, in the order of the items | [`try_map_group`](ErrGroupExt::try_map_group) |
+//! | a sum, a map, a string: any other result of the values | [`try_process_group`](ErrGroupExt::try_process_group), [`try_process`](InOrder::try_process) |
+//! | a deterministic error: the first in iteration order | [`.in_order()`](IndexedErrGroupExt::in_order), then [`err_group`](InOrder::err_group), [`try_for_each`](InOrder::try_for_each) or [`try_map`](InOrder::try_map) |
+//! | the lines of a file, a channel, an infinite source | [`.par_in_order()`](IteratorErrGroupExt::par_in_order), then the same calls |
+//! | stream results in order with bounded look-ahead | `.in_order()`, then [`try_stream`](InOrder::try_stream) |
+//! | a deadline, external cancellation, a pool of my own, panics as errors | [`with_group`](ErrGroupExt::with_group), then [`try_for_each`](WithGroup::try_for_each) or [`try_map`](WithGroup::try_map) |
+//! | keep going after errors, or tolerate some | a group with [`keep_going`](ErrGroup::keep_going) or [`max_errors`](ErrGroup::max_errors) |
+//! | every value, every error, the number of skipped items | `.in_order().with_group(&group)` with [`keep_going`](ErrGroup::keep_going), then [`outcome`](WithGroup::outcome) |
+//! | all errors of tasks, by their spawn numbers | [`ErrGroup::scope`] with [`keep_going`](ErrGroup::keep_going) |
+//! | stop at what fails elsewhere: in another run, process or machine | [`.in_order().cut(&cut)`](InOrder::cut) |
+//! | a connection or a buffer for each worker | [`PerWorker`], in any closure |
 //! | tasks of different kinds | [`scope()`], [`ErrGroup::scope`] |
 //! | two closures and both values, or divide and conquer | [`join()`], [`ErrGroup::join`] |
-//! | items that block (requests, files) | `.with_max_len(1)`, then `.with_group(&ErrGroup::new().concurrency(32))` |
+//! | items that block (requests, files) | `.with_max_len(1)`, then [`with_group`](ErrGroupExt::with_group) and a [`concurrency`](ErrGroup::concurrency) |
 //! | the same source where there are no threads | the [`sequential`] prelude |
-//! | no errors at all | rayon's `for_each` and `collect` |
-//!
-//! The guide shows this crate side by side with its neighbours: coming from [Go](guide::from_go),
-//! from [rayon](guide::from_rayon), from [tokio's `CancellationToken`](guide::from_tokio). It has a
-//! page on [errors](guide::errors): `?` with `anyhow`, boxes, `io::Error` and your own enum, and one
-//! on [more than one machine](guide::more_than_one_machine). Its
-//! [recipes](guide::recipes) are for child processes, channels, signals, timeouts for each item and
-//! other jobs where the obvious code hangs or loses data.
+//! | infallible closures | rayon's `for_each` and `collect` |
 //!
 //! # Guarantees
 //!
-//! 1. **Cause.** One event, the trigger, cancels a run, and it is what is returned: never an error
-//!    that is itself a consequence of the cancellation.
-//! 2. **Completeness.** `Ok` if and only if every item or task ran to its end and returned `Ok`; with
-//!    `try_process`, every item that the body asked for (`any` asks for less). A cancellation
-//!    that comes too late to skip anything is no error, and empty input is always
-//!    `Ok`. One exception: if a `filter` holds back all items for 250 ms after a run was cancelled
-//!    from outside, it is unknown whether one is left, and the run ends as cancelled.
-//! 3. **Containment.** The call returns when every item that started has ended, and every other
-//!    item was dropped, each once. Closures borrow what they like.
-//! 4. **Down, not up.** A run never cancels the token it was given.
-//! 5. **Panics outrank errors.** A panic cancels at once, and its payload is resumed in the caller.
-//!    One exception: a panic of the body of `try_process` after a failure, since it may come of the
-//!    values that are missing.
-//! 6. **Promptness.** After the failure is visible, each other thread starts at most one more item.
-//!    Endless iterators end then.
-//! 7. **In order**, where it is asked for: the result is that of the sequential loop, the same
-//!    values and the same error, for closures without side effects. A failure cancels later items;
-//!    earlier items never see it, and run to their end.
-//! 8. **No blocking.** No thread of a pool waits for another one. Everything works on a pool of one
-//!    thread, in nested runs, inside and outside of pools.
-//! 9. **Nothing that was read waits for the source.** What the `next` of a sequential iterator has
-//!    returned is run while the following call of `next` waits, as soon as a thread of the pool is
-//!    free; on a pool of one thread, before that call.
+//! Each one is tested on pools of one, two and eight threads. The links lead to the tests.
 //!
-//! Without `in_order` the first of several errors *in time* is returned: the one that was recorded
-//! first. Which one that is can differ from run to run. It is the better choice if a slow early
-//! item should give up as soon as a later one fails: in order the run waits for that item, since it
-//! may fail, too.
+//! 1. **[Cause][t1].** One event, the trigger, cancels a run, and that event is what the call
+//!    returns: never an error that is caused by the cancellation.
+//! 2. **[Completeness][t2].** `Ok` if and only if every item or task ran to its end and returned
+//!    `Ok`; with `try_process`, every item that the body asked for (`any` asks for less). A
+//!    cancellation that comes too late to skip anything is not an error, and empty input is always
+//!    `Ok`. One exception: if a `filter` drops all items for 250 ms after a run was cancelled from
+//!    outside, it is unknown whether an item is left, and the run ends as cancelled.
+//! 3. **[Containment][t3]** (structured concurrency). The call returns only after every started
+//!    item has finished. Items that never started are dropped exactly once. Closures may borrow
+//!    from the caller.
+//! 4. **[Isolation][t4].** Cancellation propagates down, never up: a run never cancels the token it
+//!    was given.
+//! 5. **[Panics outrank errors][t5].** A panic cancels at once, and its payload is resumed in the
+//!    caller. One exception: a panic of the body of `try_process` after a failure is dropped, since
+//!    missing values may have caused it.
+//! 6. **[Promptness][t6].** Once the failure is visible, each other thread starts at most one more
+//!    item, so infinite iterators terminate.
+//! 7. **[Determinism, in order][t7].** The result is that of the sequential loop, the same values
+//!    and the same error, for closures without side effects. A failure cancels later items; earlier
+//!    items never see it, and run to their end.
+//! 8. **[No blocking][t8].** Threads of a pool never block on each other. Runs work on a one-thread
+//!    pool, nested, and from inside or outside a pool.
+//! 9. **[Nothing that was read waits for the source][t9].** While a call of a sequential iterator's
+//!    `next` blocks, the items that it has returned before run, as soon as a thread of the pool is
+//!    free; on a one-thread pool, before that call.
+//!
+//! [t1]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/cause.rs
+//! [t2]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/completeness.rs
+//! [t3]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/containment.rs
+//! [t4]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/isolation.rs
+//! [t5]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/panics.rs
+//! [t6]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/promptness.rs
+//! [t7]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/in_order_guarantees.rs
+//! [t8]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/pools.rs
+//! [t9]: https://docs.rs/crate/rayon-errgroup/latest/source/tests/guarantees/take_over.rs
+//!
+//! The token, the record of a run and the states of workers are model-checked with loom. The queue
+//! of a run in order, the window of a stream and the semaphore of a scope are checked with shuttle
+//! under many schedules. Property tests check randomly generated programs against a model of these
+//! guarantees.
 //!
 //! # Cost
 //!
-//! A run that ends well makes one small allocation. One more holds its values if their number is
-//! known, and otherwise each leaf has a vector; a deadline, and a token that the run is given, take
-//! one or two. There is no allocation for each item (in order, there are a few for each thread and
-//! one for each chunk of items), and one atomic load. Measured with `benches/page.sh` on two cores
-//! of an AMD EPYC (family 26), four million items of a nanosecond each: `err_group` takes 0.83 of
-//! the time of rayon's `try_for_each`, and `try_map_group` takes 0.16 of that of
-//! `collect::<Result<Vec<_>, _>>()` and 1.03 of that of a `collect` without errors. At 100
-//! nanoseconds an item `err_group` and `try_for_each` are within one percent of each other.
-//! `in_order` takes 0.85 of the time of `try_for_each`, and 0.07 of that of `find_map_first`, which
-//! gives the same answer. A task of a [`scope()`] costs what one of rayon's `in_place_scope` costs,
-//! about 0.15 µs.
+//! Ratios of times, measured with `benches/page.sh` on two cores of an AMD EPYC (family 26), for
+//! four million items; below 1 is faster:
 //!
-//! # Not promised
+//! | call | compared with rayon's | 1 ns per item | 10 ns | 100 ns |
+//! | --- | --- | --- | --- | --- |
+//! | `err_group` | `try_for_each` | 0.83 | 0.88 | 0.99 |
+//! | `err_group`, a hundred items per run | `try_for_each` | 2.01 | 1.11 | 1.00 |
+//! | `try_map_group` | `collect` into a `Result` | 0.16 | 0.75 | 0.93 |
+//! | `try_map_group` | `collect` that cannot fail | 1.03 | 1.02 | 1.01 |
+//! | `in_order().err_group` | `try_for_each` | 0.85 | 0.94 | 0.99 |
+//! | `in_order().err_group` | `find_map_first` | 0.07 | 0.92 | 0.94 |
+//! | `in_order().try_map` | `collect` that cannot fail | 1.30 | | |
+//!
+//! | part of a run | cost |
+//! | --- | --- |
+//! | the run itself | one small allocation; a deadline or a parent token takes one or two more |
+//! | its values | one allocation if their number is known, otherwise one vector per leaf |
+//! | an item | no allocation, one atomic load |
+//! | in order | a few allocations per thread, and one per chunk of items |
+//! | a task of a [`scope()`] | one allocation, about 0.15 µs, as in rayon's `in_place_scope` |
+//!
+//! # Limitations
 //!
 //! - Cancellation is cooperative: a closure that does not check its token is not stopped, and the
 //!   call waits for it.
-//! - Items run in leaves, as rayon splits them: the items of one leaf wait for each other. Put
-//!   `.with_max_len(1)` before items that block. In order they are claimed by chunks, of one item
-//!   where items are slow.
-//! - A call of an iterator's `next` that blocks is not interrupted, whatever cancels the run. Nor
-//!   is a [sink](guide::recipes#a-sink-that-may-block).
+//! - Which of two errors is the first in time can differ from run to run. In order it cannot.
+//! - The items of a rayon leaf run one after another: put `.with_max_len(1)` before items that
+//!   block. In order, slow items are claimed one by one anyway.
+//! - A blocking `next` cannot be interrupted, whatever cancels the run: even a deadline waits for
+//!   it. Nor can a [sink](guide::recipes#a-sink-that-may-block).
+//! - While the `next` of a `par_in_order` iterator blocks, the run keeps two threads of the pool:
+//!   one is in `next`, the other watches for items, and runs other jobs of the pool every 0.8 s.
+//! - Idle threads do not take over what an iterator does in its own `next` (`.map(slow)` before
+//!   `in_order`), only the closure of the call.
+//! - `outcome` with a small `max_errors(n)` claims items one by one, at a few hundred nanoseconds
+//!   each, so that there are at most `n` errors and one more for each other thread.
 //! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
-//!   that wait for each other may wait forever on a small pool.
-//! - Nested `rayon` calls that are not given the token are not cancelled.
+//!   that wait for each other can deadlock on a small pool.
+//! - A nested rayon call is cancelled only if it is given the token.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.
+//! - With `panic = "abort"` the first panic ends the process.
 //!
 //! # Stack
 //!
-//! An item that waits in a nested run, on the same pool or another one, lets its thread start other
+//! While an item waits in a nested run, on the same pool or another one, its thread may start other
 //! items on top of it, as in rayon. In rayon there is no limit, and a thousand of them overflow the
-//! stack. Here a thread with 64 items or tasks open starts no other one of a run that has one open
-//! on it: it is *postponed*. A task is started when another task of its scope has ended, an item
-//! when no other item of the run is left that can start. (Of one leaf 100,000 items are postponed
-//! at most, as it may be endless.) So an item or task that waits for another one by other means,
-//! such as a channel or a loop of `rayon::yield_now`, may wait forever. What is nested, such as a
-//! run in an item of a run, is not postponed, so nothing waits for its own end. Each run counts by
-//! itself: if 128 items wait for runs on a group with one thread, and the items of these runs wait
-//! in turn, that thread may have 128 of them open. Runs in order need no such limit: at most as
-//! many of their items are open as the pool has threads. Items of plain rayon calls are not
-//! counted.
+//! stack. Here a thread that has 64 items or tasks open *postpones* further ones of a run that
+//! already has one open on that thread. A postponed task starts when another task of its scope has
+//! ended; a postponed item starts when no other item of the run is left to start. (At most 100,000
+//! items of one leaf are postponed, because a leaf may be infinite.)
+//!
+//! - An item or task that waits for another one by other means, such as a channel or a loop of
+//!   `rayon::yield_now`, can therefore deadlock.
+//! - Nested work, such as a run in an item of a run, is not postponed, so nothing waits for its own
+//!   end.
+//! - Each run counts by itself: if 128 items wait for runs on a group with one thread, and the
+//!   items of these runs wait in turn, that thread may have 128 of them open.
+//! - Runs in order need no such limit: at most as many of their items are open as the pool has
+//!   threads.
+//! - Items of plain rayon calls are not counted.
 //!
 //! # Without threads
 //!
-//! [`sequential::prelude`] has the same methods for std's sequential iterators, which run on the
-//! calling thread and touch no pool, and stands in for `par_iter` and its kin. So one source serves
-//! crates that must also build without threads:
+//! [`sequential::prelude`] has the same methods for std's sequential iterators. They run on the
+//! calling thread and use no pool. The prelude also stands in for `par_iter` and similar methods,
+//! so one source serves crates that must also build without threads:
 //!
 //! ```
 //! # #![allow(unexpected_cfgs)]
