@@ -1,4 +1,4 @@
-//! A bar that the project has set itself: a limit to what a call may cost.
+//! A performance target: a limit to what a call may cost.
 
 use crate::contender::Contender;
 use crate::figures::Figures;

@@ -74,9 +74,10 @@ impl Page {
             open => format!(", {open} not measured"),
         };
         self.paragraph(format_args!(
-            "**The bars that the project has set itself: {met} met, {missed} missed{open}.**"
+            "**Performance targets: {met} met, {missed} missed{open}.** A ratio or time may be at \
+             most *max*."
         ));
-        self.table(&["where", "what", "bar", "measured", ""], &bars);
+        self.table(&["where", "what", "max", "measured", ""], &bars);
         let rows = SECTIONS.iter().flat_map(|section| {
             let rows = section.rows.iter().map(move |row| (section, row));
             rows.filter(|(section, row)| !section.entries(row, figures).is_empty())
@@ -87,10 +88,10 @@ impl Page {
             .filter(|(section, row)| is_won(section, row, figures))
             .count();
         self.paragraph(format_args!(
-            "In {won} of {} rows no contender that does as much is faster than the fastest call of \
-             this crate: no other crate, no call of rayon, and not Go. (A contender does less if \
-             it checks no errors, keeps no order or has no bound.) The other rows stay in: each \
-             section ends with what this crate loses, and why.",
+            "In {won} of {} rows no contender with equivalent guarantees is faster than the \
+             fastest call of this crate: no other crate, no call of rayon, and not Go. (A \
+             contender does less if it checks no errors, keeps no order or has no bound.) The \
+             other rows are kept: each section ends with where this crate is slower, and why.",
             rows.len()
         ));
         if figures.go.is_none() {
@@ -110,13 +111,13 @@ impl Page {
         self.paragraph(
             "All contenders of a row do the same work on the same items: a chain of \
              multiplications that takes about the stated time (`benches/work`), or a sleep. All \
-             figures are computed from criterion's data; none is typed in.",
+             figures are computed from criterion's data.",
         );
     }
 
     fn peers(&mut self, figures: &Figures, packages: &[Package]) {
         self.paragraph("## The contenders");
-        let head = ["", "version", "what is measured", "what it lacks"];
+        let head = ["", "version", "what is measured", "limitations"];
         self.table(&head, peers(figures, packages));
     }
 
@@ -135,14 +136,14 @@ impl Page {
         self.medians(section, figures);
         let bars: Vec<_> = section_bars(section, figures).collect();
         if !bars.is_empty() {
-            self.table(&["", "bar", "measured", ""], &bars);
+            self.table(&["", "max", "measured", ""], &bars);
         }
         let lost = section.rows.iter();
         let lost: Vec<_> = lost.flat_map(|row| losses(section, row, figures)).collect();
         if lost.is_empty() {
-            self.paragraph("This crate loses no row.");
+            self.paragraph("No contender is faster in any row.");
         } else {
-            self.paragraph("Where it loses:");
+            self.paragraph("Where this crate is slower:");
             for loss in lost {
                 self.line(format_args!("- {loss}."));
             }

@@ -107,7 +107,7 @@ fn draw_head(canvas: &Canvas<'_>, section: &Section, rows: &[Row]) -> anyhow::Re
     };
     if section.bars.iter().any(is_drawn) {
         canvas.block([(x, 74), (x + 3, 90)], LIMIT)?;
-        let meaning = "the bar that the project has set itself";
+        let meaning = "target";
         canvas.text(meaning, (x + 11, 83), HPos::Left, SMALL, PALE)?;
     }
     canvas.text("ratio", (RATIOS, 83), HPos::Right, SMALL, PALE)?;

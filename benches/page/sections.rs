@@ -1,4 +1,4 @@
-//! The sections of the page in order, with the bars that the project has set itself.
+//! The sections of the page in order, with the performance targets.
 
 use crate::bar::Bar;
 use crate::section::{Row, Section};
@@ -47,8 +47,8 @@ pub(crate) const SECTIONS: &[Section] = &[
         group: "overhead",
         bench: "overhead",
         title: "Nothing fails",
-        about: "Four million items and a closure that may fail: the cost of being ready for a \
-                failure.",
+        about: "Four million items and a closure that may fail, but never does: the overhead of \
+                error handling.",
         base: "rayon_try_for_each",
         easier: &["rayon_for_each"],
         rows: CHEAP,
@@ -144,21 +144,21 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section {
         group: "words",
         bench: "process",
-        title: "Words are counted",
-        about: "200,000 texts of eight words, in one map for each part, and the maps are joined. \
-                The more words there are, the more a further map costs.",
+        title: "Counting words",
+        about: "200,000 texts of eight words are counted in one map per part, and the maps are \
+                merged. The more different words there are, the more each additional map costs.",
         base: "rayon_try_fold",
         easier: &["rayon_infallible"],
         rows: WORDS,
         bars: WORD_BARS,
         reasons: "rayon makes some 16 maps on two threads, and so does `try_process_group`. In \
-                order a chunk is a share of what is left, since joining takes long.",
+                order a chunk is a share of what is left, since merging takes long.",
     },
     Section {
         group: "words_uneven",
         bench: "process",
-        title: "Words of uneven texts are counted",
-        about: "Most texts have two or fourteen words, and each thousandth has 2000.",
+        title: "Counting words of uneven texts",
+        about: "Most texts have two or fourteen words, and one in a thousand has 2000.",
         base: "rayon_try_fold",
         easier: &["rayon_infallible"],
         rows: WORDS,
@@ -169,8 +169,8 @@ pub(crate) const SECTIONS: &[Section] = &[
         group: "collect_filtered",
         bench: "collect",
         title: "Values behind a filter",
-        about: "The same behind a `filter` that drops one item in eight, so that no value's index \
-                is known in advance.",
+        about: "The same behind a `filter` that drops one item in eight, so that the index of a \
+                value is not known in advance.",
         base: "rayon_result",
         easier: &["rayon_infallible"],
         rows: CHEAP,
@@ -179,7 +179,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("try_map_group", "10ns", "rayon_result", 1.00),
             Bar::ratio("try_map_group", "100ns", "rayon_result", 1.00),
         ],
-        reasons: "rayon's `filter` passes its items on one by one. For each of them the token is \
+        reasons: "rayon's `filter` passes items one by one, and for each of them the token is \
                 checked and panics are caught.",
     },
     Section {
@@ -205,13 +205,14 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("in_order", "1ns", "rayon_find_map_first", 0.10),
         ],
         reasons: "`par_in_order` reads an iterator item by item, on one thread at a time. That \
-                takes a few nanoseconds per item, which shows where items are cheap.",
+                takes a few nanoseconds per item, which is visible where items are cheap.",
     },
     Section {
         group: "in_order_values",
         bench: "in_order",
         title: "Values, and the error of the sequential loop",
-        about: "As in `collect`, and the error is that of the failing item with the lowest index.",
+        about: "The same work as in `collect`, but the error is that of the failing item with the \
+                lowest index.",
         base: "rayon_result",
         easier: &["rayon_infallible"],
         rows: &[row("1ns", "1 ns per item")],
@@ -258,7 +259,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             row("never", "never"),
         ],
         bars: &[],
-        reasons: "Which items run before the failing one is a matter of chance.",
+        reasons: "Which items run before the failing one is nondeterministic.",
     },
     Section {
         group: "failure_to_return",
@@ -275,9 +276,9 @@ pub(crate) const SECTIONS: &[Section] = &[
             row("10us_early", "10 µs per item, at 1 %"),
         ],
         bars: &[],
-        reasons: "At this scale the microseconds that it takes to wake a thread count. In order, a \
-                chunk of earlier items that another thread has begun is finished first, since one \
-                of them may fail too.",
+        reasons: "Thread wake-up latency dominates: a few microseconds. In order, a chunk of \
+                earlier items that is in flight on another thread is finished first, since one of \
+                them may fail, too.",
     },
     Section {
         group: "failure_while_waiting",
@@ -296,7 +297,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section {
         group: "uneven",
         bench: "uneven",
-        title: "Items that take unequally long",
+        title: "Items of uneven cost",
         about: "64 items of which the last four take ten times as long; 4,096 items of 0 to 10 µs, \
                 ascending and descending; 4,096 items with random, heavy-tailed costs.",
         base: "rayon_try_for_each",
@@ -332,8 +333,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("in_order", "descending", "rayon_try_for_each", 1.03),
             Bar::ratio("in_order", "heavy_tails", "rayon_try_for_each", 1.03),
         ],
-        reasons: "`err_group` splits as rayon does. Taking one item at a time leaves no thread \
-                with a long tail either, but pays only where items are slow.",
+        reasons: "`err_group` splits as rayon does. Taking one item at a time also leaves no \
+                stragglers, but pays off only where items are slow.",
     },
     Section {
         group: "stream",
@@ -353,7 +354,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("in_order", "1000ns", "pariter", 0.60),
             Bar::ratio("in_order", "1000ns", "collect_then_loop", 1.10),
         ],
-        reasons: "Keeping all values until the end saves handing them from thread to thread.",
+        reasons: "Collecting first avoids per-item hand-offs between threads.",
     },
     Section {
         group: "blocking",
