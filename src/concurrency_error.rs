@@ -2,7 +2,7 @@
 
 use rayon::ThreadPoolBuildError;
 
-/// Why [`ErrGroup::try_concurrency`](crate::ErrGroup::try_concurrency) has no threads.
+/// The reason why [`ErrGroup::try_concurrency`](crate::ErrGroup::try_concurrency) failed.
 ///
 /// # Examples
 ///

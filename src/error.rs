@@ -1,4 +1,4 @@
-//! `GroupError`: why a run with a policy did not return its values.
+//! `GroupError`: why a run with a group did not return its values.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use crate::failures::Failures;
 use crate::panic::Panicked;
 use crate::token::Cancelled;
 
-/// Why a run with a policy did not return its values.
+/// The reason why a run with a group did not return its values.
 ///
-/// Returned by the methods of [`WithGroup`](crate::WithGroup). The calls without a policy
+/// Returned by the methods of [`WithGroup`](crate::WithGroup). The calls without a group
 /// ([`err_group`](crate::ErrGroupExt::err_group) and its neighbours) return the item's own error
-/// type instead, since nothing but an item can stop them.
+/// type instead, since only an item can make them fail.
 ///
 /// The message of `Failed` does not repeat the item's error: that is the
 /// [`source`](std::error::Error::source), and reporters such as `anyhow` print both. To get the
 /// error itself use [`into_error`](GroupError::into_error) or [`flatten`](GroupError::flatten).
 ///
-/// [`Cancelled`] and [`Panicked`] convert into it, so `?` turns either into a `GroupError`. For `?`
-/// with the error types of a program see [the guide](crate::guide::errors).
+/// [`Cancelled`] and [`Panicked`] convert into a `GroupError`, so `?` turns either into a
+/// `GroupError`. For `?` with the error types of a program see [the guide](crate::guide::errors).
 ///
 /// # Examples
 ///
@@ -71,8 +71,8 @@ impl fmt::Display for Subject {
 }
 
 impl<E> GroupError<E> {
-    /// The index of the item that failed or panicked, or the spawn number of the task, if it is
-    /// known; of several that failed the lowest.
+    /// Returns the index of the item that failed or panicked, or the spawn number of the task, if
+    /// it is known. If several failed, it is the lowest.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, GroupError};
@@ -92,7 +92,8 @@ impl<E> GroupError<E> {
         }
     }
 
-    /// The item's own error, or `None` for a cancellation or a panic; of several errors the first.
+    /// Returns the item's own error, the first if there are several, or `None` for a cancellation
+    /// or a panic.
     ///
     /// ```
     /// use rayon::prelude::*;
@@ -110,7 +111,8 @@ impl<E> GroupError<E> {
         }
     }
 
-    /// Turns every case into the item's error type; of several errors it is the first.
+    /// Turns every case into the item's error type. If several items failed, it returns the first
+    /// error.
     ///
     /// For error types that take any error, such as `anyhow::Error` or
     /// `Box<dyn Error + Send + Sync>`: `.map_err(GroupError::flatten)?`.

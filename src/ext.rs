@@ -13,24 +13,26 @@ use crate::with_group::WithGroup;
 
 /// Go's errgroup on every rayon parallel iterator.
 ///
-/// The first three methods return the item's own error type: nothing but an item can fail them. To
-/// stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
+/// The first four methods return the item's own error type, because only an item can make them
+/// fail. To stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
 ///
-/// Items start in any order, and of several errors the first *in time* is returned, the one that
-/// caused the others. On a pool of one thread that is what the sequential loop would return, unless
-/// an item waits for another pool: a thread that waits may start the next item meanwhile. For the
-/// first error *in iteration order*, use [`in_order`](IndexedErrGroupExt::in_order).
+/// Items start in any order. If several fail, the call returns the error that was first *in time*:
+/// the root cause. On a pool of one thread that is what the sequential loop would return, unless an
+/// item waits for another pool: meanwhile its thread may start the next item. For the first error
+/// *in iteration order*, use [`in_order`](IndexedErrGroupExt::in_order).
 ///
 /// # Examples
 ///
-/// It is the bound for functions that take any parallel iterator; those of rayon come with it:
+/// Use it as a bound for functions that take any parallel iterator. It implies
+/// [`ParallelIterator`]:
 ///
 /// ```
 /// use rayon::prelude::*;
 /// use rayon_errgroup::prelude::*;
 ///
 /// fn total(numbers: impl ErrGroupExt<Item = u32>) -> Result<u32, &'static str> {
-///     let halves = numbers.try_map_group(|_, n| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") })?;
+///     let halve = |n| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") };
+///     let halves = numbers.try_map_group(|_, n| halve(n))?;
 ///     Ok(halves.into_iter().sum())
 /// }
 /// assert_eq!(total((0..5).into_par_iter().filter(|n| n % 2 == 0)), Ok(3));
@@ -41,14 +43,13 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Order
     ///
-    /// Items start in any order. Of several errors the first in time is returned.
+    /// Items start in any order. If several fail, the first error in time is returned.
     ///
     /// # Cancellation
     ///
     /// After the first error or panic each other thread starts at most one more item. The call
-    /// waits for the items that run; the rest are dropped, and rayon produces no more. Items
-    /// that take long can stop earlier with
-    /// [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    /// waits for the items that run; the rest are dropped, and rayon produces no more. Long-running
+    /// items can stop earlier with [`try_for_each_group`](ErrGroupExt::try_for_each_group).
     ///
     /// # Panics
     ///
@@ -84,29 +85,31 @@ pub trait ErrGroupExt: ParallelIterator {
         self.try_for_each_group(|_, item| f(item))
     }
 
-    /// Calls `f` for every item in parallel, with the run's token for items that take long.
+    /// Calls `f` for every item in parallel, and gives it the run's token, so that long-running
+    /// items can stop early.
     ///
     /// # Order
     ///
-    /// As [`err_group`](ErrGroupExt::err_group).
+    /// See [`err_group`](ErrGroupExt::err_group).
     ///
     /// # Cancellation
     ///
-    /// As [`err_group`](ErrGroupExt::err_group), and the items that run can see the cancellation:
-    /// by [`is_cancelled`](CancelToken::is_cancelled), [`sleep`](CancelToken::sleep),
-    /// [`done`](CancelToken::done) or [`on_cancel`](CancelToken::on_cancel). An item that stops
-    /// early must return an `Err`, which is never the one returned.
+    /// See [`err_group`](ErrGroupExt::err_group). In addition, running items can see the
+    /// cancellation through [`is_cancelled`](CancelToken::is_cancelled),
+    /// [`sleep`](CancelToken::sleep), [`done`](CancelToken::done) or
+    /// [`on_cancel`](CancelToken::on_cancel). An item that stops early must return an `Err`, which
+    /// is never the one returned.
     ///
     /// # Panics
     ///
-    /// As [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
+    /// See [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
     /// items were skipped because of that, or behind a `filter` may have been, and none returned an
     /// error: then there is nothing to return. [`with_group`](ErrGroupExt::with_group) has an error
     /// for that.
     ///
     /// # Errors
     ///
-    /// As [`err_group`](ErrGroupExt::err_group).
+    /// See [`err_group`](ErrGroupExt::err_group).
     ///
     /// # Examples
     ///
@@ -117,7 +120,7 @@ pub trait ErrGroupExt: ParallelIterator {
     /// let result = (0..9).into_par_iter().try_for_each_group(|token, n| {
     ///     if n == 0 { return Err("zero") }
     ///     while !token.is_cancelled() { std::hint::spin_loop() }
-    ///     Err("a consequence")
+    ///     Err("cancelled")
     /// });
     /// assert_eq!(result, Err("zero"));
     /// ```
@@ -136,20 +139,20 @@ pub trait ErrGroupExt: ParallelIterator {
     /// # Order
     ///
     /// The values are in the order of the items, as with rayon's `collect`. The items start in any
-    /// order, and of several errors the first in time is returned.
+    /// order. If several fail, the first error in time is returned.
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group). The values that were ready are
+    /// See [`try_for_each_group`](ErrGroupExt::try_for_each_group). The values that were ready are
     /// dropped.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    /// See [`try_for_each_group`](ErrGroupExt::try_for_each_group).
     ///
     /// # Errors
     ///
-    /// As [`err_group`](ErrGroupExt::err_group).
+    /// See [`err_group`](ErrGroupExt::err_group).
     ///
     /// # Cost
     ///
@@ -189,12 +192,13 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Order
     ///
-    /// As [`err_group`](ErrGroupExt::err_group): of several errors the first in time is returned.
-    /// The order of the values is rayon's: `collect`, `reduce` and `fold` keep that of the items.
+    /// See [`err_group`](ErrGroupExt::err_group): if several items fail, the first error in time is
+    /// returned. The order of the values is rayon's: `collect`, `reduce` and `fold` keep that of
+    /// the items.
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group). The body runs on the calling
+    /// See [`try_for_each_group`](ErrGroupExt::try_for_each_group). The body runs on the calling
     /// thread, need not be `Send`, and is not stopped: after a failure it sees the values so far,
     /// and what it returns is dropped. So it should only make a result of them. It may also leave
     /// the values alone: then nothing runs, and nothing fails.
@@ -233,13 +237,14 @@ pub trait ErrGroupExt: ParallelIterator {
     /// })?;
     /// assert_eq!(squares[&3], 9);
     ///
-    /// let max = ["1", "x"].par_iter().try_process_group(parse, |numbers| numbers.max().unwrap());
+    /// let words = ["1", "x"];
+    /// let max = words.par_iter().try_process_group(parse, |numbers| numbers.max().unwrap());
     /// assert_eq!(max.unwrap_err().to_string(), "invalid digit found in string");
     /// # Ok::<(), std::num::ParseIntError>(())
     /// ```
     ///
-    /// A closure in a variable says what it is given, as above. A function as the body is called in
-    /// a closure: `|values| total(values)`.
+    /// A closure in a variable must name the types of its parameters, as above. To pass a function
+    /// as the body, wrap it in a closure: `|values| total(values)`.
     #[doc(alias = "process_results")]
     #[doc(alias = "try_reduce")]
     #[doc(alias = "try_fold")]
@@ -256,7 +261,7 @@ pub trait ErrGroupExt: ParallelIterator {
         run.end_bare(result)
     }
 
-    /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads.
+    /// Attaches a group: a token or deadline that stops the run from outside, a number of threads.
     ///
     /// # Examples
     ///
@@ -279,9 +284,11 @@ pub trait ErrGroupExt: ParallelIterator {
 
 impl<I: ParallelIterator> ErrGroupExt for I {}
 
-/// The sequential loop's answer, for rayon's indexed iterators: slices, vectors, ranges such as
-/// `0..n`, and what `map`, `enumerate`, `zip` and `chunks` make of them. Not `1..=n`, and no hash
-/// maps: see [sources that do not compile](crate::guide::recipes#sources-that-do-not-compile).
+/// Adds deterministic runs to rayon's indexed iterators.
+///
+/// These are slices, vectors, ranges such as `0..n`, and what `map`, `enumerate`, `zip` and
+/// `chunks` make of them, but not `1..=n` or hash maps: see [sources that do not
+/// compile](crate::guide::recipes#sources-that-do-not-compile).
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -296,7 +303,7 @@ pub trait IndexedErrGroupExt: IndexedParallelIterator {
     /// Makes the run return the first failure *in iteration order*: the one that the sequential
     /// loop would end with, on any number of threads.
     ///
-    /// [`InOrder`] says what that means and what it costs.
+    /// See [`InOrder`] for what that means and what it costs.
     ///
     /// # Examples
     ///
@@ -318,8 +325,8 @@ pub trait IndexedErrGroupExt: IndexedParallelIterator {
 
 impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 
-/// The sequential loop's answer, for any sequential iterator: the lines of a file, a channel's
-/// messages, an endless range.
+/// Adds deterministic parallel runs to any sequential iterator: the lines of a file, a channel's
+/// messages, an infinite range.
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;
@@ -329,8 +336,8 @@ impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 /// assert_eq!(result, Err(32));
 /// ```
 pub trait IteratorErrGroupExt: Iterator {
-    /// Runs the items in parallel, and answers as the sequential loop would: [`InOrder`] says what
-    /// that means. To pass the values on as they come, see [`try_stream`](InOrder::try_stream).
+    /// Runs the items in parallel, and returns what the sequential loop would; see [`InOrder`]. To
+    /// stream the values, see [`try_stream`](InOrder::try_stream).
     ///
     /// Unlike rayon's `par_bridge` it keeps the order, and returns the first failure in iteration
     /// order.
@@ -341,11 +348,11 @@ pub trait IteratorErrGroupExt: Iterator {
     /// # Order
     ///
     /// The iterator is read by the thread that needs items, one thread at a time. It is read
-    /// lazily, a chunk at a time: at most 1024 items or 256 KiB of them, and fewer where reading
-    /// or running them takes more than about 50 µs. It is never read further ahead of the first
-    /// item that has not ended than 1024 chunks for each thread, or 16 for
-    /// [`try_stream`](InOrder::try_stream). After a failure no other chunk is read, and after the
-    /// first `None` the iterator is not asked again.
+    /// lazily, chunk by chunk: at most 1024 items or 256 KiB of them, and fewer where reading or
+    /// running them takes more than about 50 µs. It is never read further ahead of the first item
+    /// that has not ended than 1024 chunks for each thread, or 16 for
+    /// [`try_stream`](InOrder::try_stream). After a failure no further chunk is read, and after the
+    /// first `None`, `next` is not called again.
     ///
     /// Nothing that was read waits for the iterator. While a call of `next` waits (for a network, a
     /// terminal, the effect of an item), the other threads run what was read before. On a pool of
@@ -355,13 +362,13 @@ pub trait IteratorErrGroupExt: Iterator {
     ///
     /// # Cancellation
     ///
-    /// After a cancellation that is no failure of an item, at most one more item is read, as the
-    /// proof that not all items had run. It is dropped. A call of `next` that waits is not
-    /// interrupted, so even a deadline cannot end a run whose source waits.
+    /// After a cancellation that is not an item's failure, at most one more item is read, to prove
+    /// that not all items had run, and it is dropped. A blocking `next` cannot be interrupted, so
+    /// even a deadline cannot end a run whose source blocks.
     ///
     /// # Cost
     ///
-    /// Some nanoseconds an item, on one thread at a time: where the items of a slice or range are
+    /// A few nanoseconds per item, on one thread at a time. Where the items of a slice or range are
     /// cheap, [`in_order`](IndexedErrGroupExt::in_order) is several times as fast. While `next`
     /// waits, a second thread of the pool is kept, at less than one percent of a core; it runs
     /// other jobs of the pool every 0.8 s.

@@ -1,4 +1,4 @@
-//! `ErrGroup`: the policy of a run.
+//! `ErrGroup`: the options of a run.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -13,12 +13,11 @@ use crate::run::Run;
 use crate::scope::{Scope, run_tasks};
 use crate::token::CancelToken;
 
-/// The policy of a run: what may stop it, and how many items run at once.
+/// The options of a run: what may stop it, and how many items run at once.
 ///
-/// Give it to [`with_group`](crate::ErrGroupExt::with_group). A policy is reusable and cheap to
-/// clone, and each run starts afresh: no error, cancellation or time is carried over. To stop at
-/// the first failure, which is all that [`err_group`](crate::ErrGroupExt::err_group) does, needs no
-/// group.
+/// Give it to [`with_group`](crate::ErrGroupExt::with_group). A group is reusable and cheap to
+/// clone, and each run starts afresh: no error, cancellation or time is carried over. Stopping at
+/// the first failure needs no group: [`err_group`](crate::ErrGroupExt::err_group) does it.
 ///
 /// # Examples
 ///
@@ -30,7 +29,8 @@ use crate::token::CancelToken;
 /// let stop = CancelToken::new();
 /// let group = ErrGroup::new().token(&stop).timeout(Duration::from_secs(60)).concurrency(4);
 ///
-/// let run = |n| (0..n).into_par_iter().with_group(&group).try_map(|_, i| Ok::<_, ()>(2 * i));
+/// let twice = |i| Ok::<_, ()>(2 * i);
+/// let run = |n| (0..n).into_par_iter().with_group(&group).try_map(|_, i| twice(i));
 /// assert_eq!(run(3).unwrap(), [0, 2, 4]);
 ///
 /// stop.cancel();
@@ -49,7 +49,8 @@ pub struct ErrGroup {
 }
 
 impl ErrGroup {
-    /// A policy that stops at the first failure in time and resumes panics, on the current pool.
+    /// Makes a group that stops at the first failure in time and resumes panics, on the current
+    /// pool.
     ///
     /// ```
     /// use rayon::prelude::*;
@@ -91,10 +92,10 @@ impl ErrGroup {
 
     /// Cancels a run that has not ended after `limit`, counted from the start of each run.
     ///
-    /// With a limit of zero no item starts. A time too far away to be represented is no limit. If
-    /// there is a [`deadline`](ErrGroup::deadline) too, the earlier one counts.
+    /// With a limit of zero no item starts. A limit that is too far away to be represented is
+    /// ignored. If there is a [`deadline`](ErrGroup::deadline) too, the earlier one counts.
     ///
-    /// A limit for each item: [recipe](crate::guide::recipes#a-timeout-for-each-item).
+    /// For a limit for each item, see the [recipe](crate::guide::recipes#a-timeout-for-each-item).
     ///
     /// # Panics
     ///
@@ -125,8 +126,8 @@ impl ErrGroup {
     ///
     /// # Panics
     ///
-    /// As with a [`timeout`](ErrGroup::timeout). On wasm32-unknown-unknown there is no clock:
-    /// `Instant::now` panics, so there is no `at`.
+    /// See [`timeout`](ErrGroup::timeout). On wasm32-unknown-unknown there is no clock:
+    /// `Instant::now` panics, so no `at` can exist.
     ///
     /// # Examples
     ///
@@ -150,8 +151,8 @@ impl ErrGroup {
     /// Runs up to `n` items at once, on `n` threads of the group's own.
     ///
     /// Choose more than there are cores for work that blocks (requests, files), and fewer for work
-    /// that needs much memory. The threads are started here. The drop of the last clone of the
-    /// group tells them to end and does not wait for them; see the recipe for [buffered
+    /// that needs much memory. The threads are started here. Dropping the last clone of the group
+    /// tells them to end, and does not wait for them; see the recipe for [buffered
     /// writers](crate::guide::recipes#buffered-writers). Runs of clones that overlap share them. A
     /// closure's own nested rayon calls run on them too. While a closure waits in such a call, its
     /// thread may start another one on top of it, as everywhere in rayon: the one that waits does
@@ -162,8 +163,8 @@ impl ErrGroup {
     /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`.
     ///
-    /// Threads with a larger stack, or names of your own: [`pool`](ErrGroup::pool). Of the two the
-    /// last call counts.
+    /// For threads with a larger stack or with names of your own, see [`pool`](ErrGroup::pool). The
+    /// last call of the two counts.
     ///
     /// # Panics
     ///
@@ -180,7 +181,8 @@ impl ErrGroup {
     ///
     /// // Eight items that wait for each other, on any number of cores.
     /// let (group, barrier) = (ErrGroup::new().concurrency(8), Barrier::new(8));
-    /// let result = (0..8).into_par_iter().with_max_len(1).with_group(&group).try_for_each(|_, _| {
+    /// let items = (0..8).into_par_iter().with_max_len(1).with_group(&group);
+    /// let result = items.err_group(|_| {
     ///     barrier.wait();
     ///     Ok::<_, ()>(())
     /// });
@@ -199,8 +201,8 @@ impl ErrGroup {
         }
     }
 
-    /// As [`concurrency`](ErrGroup::concurrency), but returns an error where that panics: for a
-    /// number that comes from a command line, or from a configuration file.
+    /// Like [`concurrency`](ErrGroup::concurrency), but returns an error instead of panicking: for
+    /// a number that comes from a command line, or from a configuration file.
     ///
     /// # Errors
     ///
@@ -236,15 +238,16 @@ impl ErrGroup {
     /// Runs the items on a pool that the caller has built: with a stack size, names of threads,
     /// start and panic handlers of its own, or shared with other work.
     ///
-    /// All that is said of a group's threads at [`concurrency`](ErrGroup::concurrency) is true of
-    /// this pool; only its threads end when the caller's last handle is dropped, too. Of `pool` and
-    /// `concurrency` the last call counts. The number of the pool's threads is how many items run
-    /// at once, and how many permits a [scope](ErrGroup::scope) has: its [`spawn`](Scope::spawn)
-    /// waits for one, so that the body is never far ahead of its tasks.
+    /// What [`concurrency`](ErrGroup::concurrency) says about a group's threads is true of this
+    /// pool, too, except that they end only when the caller's last handle is also dropped. The last
+    /// call of `pool` or `concurrency` counts. The number of the pool's threads is how many items
+    /// run at once, and how many permits a [scope](ErrGroup::scope) has: its
+    /// [`spawn`](Scope::spawn) waits for one, so that the body is never far ahead of its tasks
+    /// (backpressure).
     ///
     /// The items move to the pool. The body of a scope and the [sink of a
     /// stream](crate::WithGroup::try_stream) stay on the calling thread and need not be `Send`.
-    /// With [`install`](ThreadPool::install), which needs no group, they move, too.
+    /// With [`install`](ThreadPool::install), which needs no group, they move to the pool as well.
     ///
     /// A pool whose only thread is the calling one
     /// ([`use_current_thread`](ThreadPoolBuilder::use_current_thread)) runs the items on that
@@ -283,8 +286,8 @@ impl ErrGroup {
     /// catch.
     ///
     /// In order, the panic of an item has its index: [`GroupError::index`] and
-    /// [`Panicked::index`](crate::Panicked::index). Of several panics, the first in time is
-    /// returned, and where they count as errors, the one with the lowest index.
+    /// [`Panicked::index`](crate::Panicked::index). If several items panic, the first panic in time
+    /// is returned; where panics count as errors, the one with the lowest index.
     ///
     /// Panics are caught in items, iterators, sinks, bodies and callbacks, and in the drops of all
     /// that is given to the run. A panic in the drop of the closures themselves is not caught:
@@ -307,7 +310,7 @@ impl ErrGroup {
         self
     }
 
-    /// Cancels the run at the `n`-th error, and not at the first: the error limit.
+    /// Sets the error limit: the run is cancelled at the `n`-th error, and not at the first.
     ///
     /// A run with tolerated errors does not end with `Ok`: it goes on, and returns them at its end.
     /// If there were several, a run without an order and a [scope](ErrGroup::scope) return all that
@@ -317,10 +320,10 @@ impl ErrGroup {
     /// where the sequential loop would stop if it counted to `n`. `max_errors(1)` is the default,
     /// and the last call of `max_errors` or [`keep_going`](ErrGroup::keep_going) counts.
     ///
-    /// A caught panic outranks every error. Of several the first in time is returned, or in order
-    /// the one with the lowest index. In order, a panic that no limit tolerates comes before these:
-    /// that of a source, a callback, a sink or a drop, or of an item after something else had
-    /// cancelled the run.
+    /// A caught panic outranks every error. If several are caught, the first in time is returned,
+    /// or in order the one with the lowest index. In order, a panic that is never tolerated takes
+    /// precedence over these: a panic of a source, a callback, a sink or a drop, or of an item
+    /// after something else had cancelled the run.
     ///
     /// The error of a [stream's sink](crate::InOrder::try_stream) and that of a
     /// [scope's body](ErrGroup::scope) are never tolerated. A panic is tolerated if it is caught
@@ -351,10 +354,10 @@ impl ErrGroup {
         self
     }
 
-    /// Never cancels the run because of an error, as `make --keep-going`: every item runs.
+    /// Never cancels the run because of an error, like `make --keep-going`: every item runs.
     ///
-    /// The same as [`max_errors`](ErrGroup::max_errors) with a number that is never reached. The
-    /// token, the deadline, and panics that are not caught still stop the run.
+    /// This is the same as [`max_errors`](ErrGroup::max_errors) with a number that is never
+    /// reached. The token, the deadline, and panics that are not caught still stop the run.
     ///
     /// The run never ends over a source that [fails
     /// forever](crate::guide::recipes#a-source-that-fails-forever). Without an order, and in a
@@ -382,8 +385,8 @@ impl ErrGroup {
         self
     }
 
-    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, under this
-    /// policy.
+    /// Runs tasks of different kinds in parallel, as [`scope`](crate::scope()) does, with these
+    /// options.
     ///
     /// The body runs on the calling thread. The tasks run on the current pool, or on that of the
     /// group, if it has a [`concurrency`](ErrGroup::concurrency) or a [`pool`](ErrGroup::pool);
@@ -391,33 +394,33 @@ impl ErrGroup {
     ///
     /// # Order
     ///
-    /// Tasks start in any order. Of several errors the earliest in time is returned, or all of them
-    /// (see below).
+    /// Tasks start in any order. If several fail, the first error in time is returned, or all
+    /// errors (see below).
     ///
     /// # Cancellation
     ///
-    /// The run is cancelled by the first error or panic of a task, or by a later one if the policy
+    /// The run is cancelled by the first error or panic of a task, or by a later one if the group
     /// tolerates some; by any error or panic of the body; by the group's token or deadline; or by
     /// [`Scope::token`]. Tasks that have not started are dropped, and the call waits for those that
     /// run. The body is not stopped: it runs even if the group's token is cancelled already.
     ///
     /// # Panics
     ///
-    /// Resumes the panic of a task or of the body, unless the group says
+    /// Resumes the panic of a task or of the body, unless the group has
     /// [`catch_panics`](ErrGroup::catch_panics).
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run. `Ok` if and only if the body and every task that
-    /// was spawned returned `Ok`.
+    /// The error names the one event that cancelled the run. `Ok` if and only if the body and every
+    /// task that was spawned returned `Ok`.
     ///
-    /// If the policy tolerates errors ([`keep_going`](ErrGroup::keep_going),
+    /// If the group tolerates errors ([`keep_going`](ErrGroup::keep_going),
     /// [`max_errors`](ErrGroup::max_errors)), each error has the spawn number of its task as its
     /// index. Tasks are numbered from zero in the order in which `spawn` and `try_spawn` have
-    /// accepted them, whoever spawns. One error is a [`GroupError::Failed`]; several are a
-    /// [`GroupError::Several`], sorted by that number, and [`GroupError::into_error`] takes the
-    /// lowest. All errors that count are there: with `max_errors(n)` at most `n`. Errors of tasks
-    /// that were cancelled are dropped.
+    /// accepted them, whichever thread spawned them. One error is a [`GroupError::Failed`]; several
+    /// are a [`GroupError::Several`], sorted by that number, and [`GroupError::into_error`] takes
+    /// the lowest. All errors that count are there: with `max_errors(n)` at most `n`. Errors of
+    /// tasks that were cancelled are dropped.
     ///
     /// The body's own error is never tolerated. It cancels the run, and it is the result alone,
     /// without an index: the errors of tasks that were tolerated before are dropped. They are
@@ -467,7 +470,7 @@ impl ErrGroup {
         self.finish(run, result)
     }
 
-    /// Starts a run under this policy.
+    /// Starts a run with these options.
     pub(crate) fn start<E>(&self) -> Run<E> {
         self.start_with(self.failure_policy)
     }

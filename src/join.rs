@@ -12,19 +12,19 @@ use crate::token::CancelToken;
 /// [`join`](rayon::join), fallible.
 ///
 /// Returns both values when both closures have returned `Ok`. The closures may borrow from the
-/// caller. For more than two, nest the calls, or use a [`scope`](crate::scope()); for a deadline, a
-/// token from outside or threads of its own there is [`ErrGroup::join`].
+/// caller. For more than two, nest the calls, or use a [`scope`](crate::scope()); for a deadline,
+/// external cancellation or a pool of its own, use [`ErrGroup::join`].
 ///
 /// # Order
 ///
 /// `a` runs on a thread of the current pool: on this thread, if it belongs to one. `b` runs on
 /// another thread of the pool if one is free, and otherwise on the same thread after `a`. So do not
-/// let one wait for the other. Of two errors the first in time is returned.
+/// let one wait for the other. If both fail, the first error in time is returned.
 ///
 /// # Cancellation
 ///
 /// Each closure is given the token of this call. It is cancelled when the other one fails or
-/// panics. A closure that has not begun is dropped then, and the call waits for one that runs. A
+/// panics. A closure that has not started is then dropped, and the call waits for one that runs. A
 /// closure that stops early because of the token must return an `Err`. Its value is dropped: the
 /// error that cancelled the call is the one returned.
 ///
@@ -40,20 +40,21 @@ use crate::token::CancelToken;
 ///
 /// # Errors
 ///
-/// The error of the earliest failure. `Ok` if and only if both closures ran and returned `Ok`. The
-/// value of one that succeeded beside one that failed is dropped.
+/// The error of the first failure in time. `Ok` if and only if both closures ran and returned `Ok`.
+/// The value of one that succeeded beside one that failed is dropped.
 ///
 /// # Cost
 ///
 /// Twice that of rayon's `join`: some 25 to 40 ns more, for the token, whose memory is used again
-/// by the next call on the thread. So leaves of a recursion should take some hundred nanoseconds.
-/// If nothing needs to stop early, `rayon::join` of two closures that return a `Result` is cheaper.
+/// by the next call on the thread. So the leaves of a recursion should take at least a few hundred
+/// nanoseconds. If nothing needs to stop early, `rayon::join` of two closures that return a
+/// `Result` is cheaper.
 ///
 /// # Stack
 ///
 /// While `a` waits in a nested rayon call, its thread may start other work on top of it, as in
 /// rayon. On a thread with 64 items, tasks or closures open no `b` is started: it runs after `a`.
-/// See [the chapter on the stack](crate#stack).
+/// See [the section on the stack](crate#stack).
 ///
 /// # Examples
 ///
@@ -67,17 +68,17 @@ use crate::token::CancelToken;
 /// assert_eq!(result.unwrap_err().to_string(), "invalid digit found in string");
 /// ```
 ///
-/// One sees the failure of the other, and its own error is not the result:
+/// One closure sees the failure of the other, and its own error is not the result:
 ///
 /// ```
 /// use rayon_errgroup::join;
 /// use std::time::Duration;
 ///
 /// let result = join(
-///     |_| Err::<(), _>("the root of it"),
-///     |token| token.sleep(Duration::from_secs(3600)).map_err(|_| "a consequence"),
+///     |_| Err::<(), _>("root cause"),
+///     |token| token.sleep(Duration::from_secs(3600)).map_err(|_| "cancelled"),
 /// );
-/// assert_eq!(result, Err("the root of it"));
+/// assert_eq!(result, Err("root cause"));
 /// ```
 ///
 /// Divide and conquer:
@@ -156,31 +157,32 @@ where
 }
 
 impl ErrGroup {
-    /// Calls two closures, perhaps in parallel, as [`join`](crate::join()) does, under this policy.
+    /// Calls two closures, perhaps in parallel, as [`join`](crate::join()) does, with these
+    /// options.
     ///
     /// Both run on the current pool, or on the threads of the group if it has some.
     ///
     /// # Order
     ///
-    /// As [`join`](crate::join()): `a` first, and `b` beside it or after it. Of two errors the
-    /// first in time is returned.
+    /// `a` starts first, and `b` beside it or after it; see [`join`](crate::join()). If both fail,
+    /// the first error in time is returned.
     ///
     /// # Cancellation
     ///
-    /// The call is cancelled by the first error or panic of a closure, unless the policy tolerates
+    /// The call is cancelled by the first error or panic of a closure, unless the group tolerates
     /// it; by the group's token or deadline; or by the token that the closures are given. A closure
-    /// that has not begun is dropped then, and the call waits for one that runs.
+    /// that has not started is then dropped, and the call waits for one that runs.
     ///
     /// # Panics
     ///
-    /// Resumes the panic of a closure, unless the group says
+    /// Resumes the panic of a closure, unless the group has
     /// [`catch_panics`](ErrGroup::catch_panics). A panic outranks an error.
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the call. `Ok` if and only if both closures ran and
-    /// returned `Ok`. A cancellation that came too late to skip one is no error. If the policy
-    /// tolerates errors and both failed, both are returned, as those of two tasks:
+    /// The error names the one event that cancelled the call. `Ok` if and only if both closures ran
+    /// and returned `Ok`. A cancellation that came too late to skip one is not an error. If the
+    /// group tolerates errors and both failed, both are returned, as those of two tasks:
     /// [`GroupError::Several`] with the numbers 0 and 1.
     ///
     /// # Cost
@@ -196,7 +198,7 @@ impl ErrGroup {
     ///
     /// let group = ErrGroup::new().timeout(Duration::from_millis(5));
     /// let result = group.join(
-    ///     |_| "17".parse::<u32>().map_err(|_| "no number"),
+    ///     |_| "17".parse::<u32>().map_err(|_| "not a number"),
     ///     |token| token.sleep(Duration::from_secs(3600)).map_err(|_| "woken"),
     /// );
     /// assert!(matches!(result, Err(GroupError::Cancelled(_))));
@@ -211,13 +213,13 @@ impl ErrGroup {
     /// let hour = Duration::from_secs(3600);
     /// let sleep = |token: &CancelToken| token.sleep(hour).map_err(|_| "woken");
     /// let result = join(
-    ///     |_| Err::<(), _>("the root of it"),
+    ///     |_| Err::<(), _>("root cause"),
     ///     |token| {
     ///         let group = ErrGroup::new().token(token);
-    ///         group.join(sleep, sleep).map_err(|_| "a consequence")
+    ///         group.join(sleep, sleep).map_err(|_| "cancelled")
     ///     },
     /// );
-    /// assert_eq!(result, Err("the root of it"));
+    /// assert_eq!(result, Err("root cause"));
     /// ```
     pub fn join<A, B, E>(
         &self,

@@ -80,7 +80,8 @@ impl Panicked {
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError};
     ///
-    /// let result = ErrGroup::new().catch_panics().scope(|_| -> Result<(), ()> { panic!("lost") });
+    /// let group = ErrGroup::new().catch_panics();
+    /// let result = group.scope(|_| -> Result<(), ()> { panic!("lost") });
     /// let Err(GroupError::Panicked(panicked)) = result else { unreachable!() };
     /// assert_eq!(panicked.message(), Some("lost"));
     /// ```

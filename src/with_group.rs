@@ -1,4 +1,4 @@
-//! `WithGroup`: an iterator and the policy of its run.
+//! `WithGroup`: an iterator and the options of its run.
 
 use rayon::iter::ParallelIterator;
 
@@ -8,7 +8,7 @@ use crate::group::ErrGroup;
 use crate::token::CancelToken;
 use crate::values::{Values, finish_partial, process};
 
-/// An iterator together with the policy of its run.
+/// An iterator together with the options of its run.
 ///
 /// Made by `with_group` from [rayon's iterators](crate::ErrGroupExt::with_group) and from
 /// [`InOrder`](crate::InOrder::with_group).
@@ -20,29 +20,30 @@ use crate::values::{Values, finish_partial, process};
 /// use rayon_errgroup::{ErrGroup, prelude::*};
 ///
 /// let group = ErrGroup::new().concurrency(2);
-/// let squares = (1..4).into_par_iter().with_group(&group).try_map(|_, n| Ok::<_, ()>(n * n));
+/// let items = (1..4).into_par_iter().with_group(&group);
+/// let squares = items.try_map(|_, n| Ok::<_, ()>(n * n));
 /// assert_eq!(squares.unwrap(), [1, 4, 9]);
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing runs until one of its `try_` methods, `err_group` or `outcome` is called"]
+#[must_use = "nothing runs until a terminal method such as `err_group`, `try_map` or `outcome` is called"]
 pub struct WithGroup<'g, S> {
     pub(crate) source: S,
     pub(crate) group: &'g ErrGroup,
 }
 
 impl<I: ParallelIterator> WithGroup<'_, I> {
-    /// Calls `f` for every item in parallel, under the group's policy.
+    /// Calls `f` for every item in parallel, with the group's options.
     ///
     /// The same as [`try_for_each`](#method.try_for_each-1), for closures that do not need the
     /// token.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Examples
     ///
@@ -65,12 +66,12 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         self.try_for_each(|_, item| f(item))
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, with the run's token.
+    /// Calls `f` for every item in parallel, with the group's options and the run's token.
     ///
     /// # Order
     ///
-    /// Items start in any order. Of several errors the first in time is returned. The items of one
-    /// leaf, as rayon splits the input, run one after another: before items that block, put
+    /// Items start in any order. If several fail, the first error in time is returned. The items of
+    /// one leaf, as rayon splits the input, run one after another: before items that block, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len).
     ///
     /// # Cancellation
@@ -87,12 +88,12 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run. `Ok` if and only if every item returned `Ok`. If
-    /// the policy tolerates errors and several counted, all of them are returned, in the order in
-    /// time, as [`GroupError::Several`].
-    /// Behind an adaptor that drops items, such as `filter`, a run that is cancelled from outside
-    /// gives up after 250 milliseconds in which no item came through, and reports the cancellation
-    /// without knowing whether one would have come.
+    /// The error names the one event that cancelled the run. `Ok` if and only if every item
+    /// returned `Ok`. If the group tolerates errors and several counted, all of them are returned,
+    /// in the order in time, as [`GroupError::Several`]. Behind an adaptor that drops items, such
+    /// as `filter`, a run that is cancelled from outside gives up after 250 milliseconds in which
+    /// no item came through, and reports the cancellation without knowing whether one would have
+    /// come.
     ///
     /// # Examples
     ///
@@ -119,7 +120,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
+    /// Calls `f` for every item in parallel, with the group's options, and returns the values in
     /// the order of the items.
     ///
     /// Order, cancellation, panics and errors are those of
@@ -128,11 +129,11 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
+    /// See [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -156,21 +157,21 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and gives the values to
+    /// Calls `f` for every item in parallel, with the group's options, and gives the values to
     /// `body` as a parallel iterator, for any of rayon's methods.
     ///
     /// Order, cancellation and the panics of the body are those of
     /// [`try_process_group`](crate::ErrGroupExt::try_process_group). The items run on the group's
-    /// threads, if it has some, and the body on the calling thread. Where the policy tolerates
+    /// threads, if it has some, and the body on the calling thread. Where the group tolerates
     /// errors, the body does not see the items that fail, and the result is an error all the same.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1), for the items that the body asked for.
+    /// See [`try_for_each`](#method.try_for_each-1). Only the items that the body asked for count.
     ///
     /// # Examples
     ///
@@ -199,19 +200,21 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         group.finish(run, result)
     }
 
-    /// As [`try_process`](#method.try_process-1), and returns what the body made of the values also
-    /// if the run has failed or was cancelled.
+    /// Like [`try_process`](#method.try_process-1), but returns the result of the body also if the
+    /// run has failed or was cancelled.
     ///
-    /// For a search that may be stopped, and then shows what it has found. The body sees the values
-    /// of the items that ended before the run was stopped. Its result is `None` if it panicked.
+    /// Use it for a search that may be stopped, and then shows what it has found. The body sees the
+    /// values of the items that ended before the run was stopped. Its result is `None` if it
+    /// panicked.
     ///
     /// # Panics
     ///
-    /// As [`try_process`](#method.try_process-1).
+    /// See [`try_process`](#method.try_process-1).
     ///
     /// # Errors
     ///
-    /// As [`try_process`](#method.try_process-1), beside the result of the body.
+    /// See [`try_process`](#method.try_process-1). The error is returned beside the result of the
+    /// body.
     ///
     /// # Examples
     ///

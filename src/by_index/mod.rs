@@ -1,4 +1,4 @@
-//! `ByIndex`: what came of several items, each with its index.
+//! `ByIndex`: the values or the errors of several items, each with its index.
 
 mod iter;
 
@@ -10,11 +10,10 @@ pub use self::iter::{ByIndexIntoIter, ByIndexIter};
 /// the parts than for the items.
 const SMALL: usize = 64;
 
-/// What came of several items (their values, or their errors), each with its index, in ascending
-/// order.
+/// The values or the errors of several items, each with its index, in ascending order.
 ///
-/// It is a list in parts, and no slice. The threads of the run have filled the parts, and they are
-/// left as they are: one slice would be a second copy of everything, made by one thread.
+/// It is a list of parts, not a slice. The threads of the run have filled the parts, and joining
+/// them into one slice would copy everything again, on one thread.
 ///
 /// It compares with arrays and vectors, and `into_iter().collect()` makes a vector of it.
 ///
@@ -29,7 +28,7 @@ const SMALL: usize = 64;
 /// assert_eq!(outcome.values(), [(0, 1), (2, 3)]);
 /// assert_eq!(outcome.values().get(2), Some(&3));
 /// for (index, word) in outcome.errors() {
-///     println!("item {index} is no number: {word}");
+///     println!("item {index} is not a number: {word}");
 /// }
 /// ```
 #[derive(Clone)]
@@ -117,7 +116,7 @@ impl<T> ByIndex<T> {
         items
     }
 
-    /// How many items there are.
+    /// Returns the number of items.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -130,7 +129,7 @@ impl<T> ByIndex<T> {
         self.len
     }
 
-    /// Whether there are no items.
+    /// Returns whether there are no items.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -143,7 +142,8 @@ impl<T> ByIndex<T> {
         self.len == 0
     }
 
-    /// What came of the item at this index of the input, if it is in this list. By binary search.
+    /// Returns the value or the error of the item at this index of the input, if it is in this
+    /// list. It is a binary search.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;

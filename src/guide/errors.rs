@@ -1,6 +1,6 @@
 //! Errors: `?` with the error types of a program, and help for the compiler.
 //!
-//! The calls without a policy return the closure's own error type `E`, so `?` works as after any
+//! The calls without a group return the closure's own error type `E`, so `?` works as after any
 //! call. The calls with an [`ErrGroup`](crate::ErrGroup) return a
 //! [`GroupError<E>`](crate::GroupError), since a deadline, a token or a caught panic may end the
 //! run, too. Two ways lead from there to `?`:
@@ -9,8 +9,8 @@
 //!   that takes a [`Cancelled`](crate::Cancelled) and a [`Panicked`](crate::Panicked): `anyhow`'s,
 //!   boxes, `io::Error`, and an enum with two `From`s. The item's error comes out as it was.
 //! - **Wrap.** Plain `?` converts the `GroupError` as a whole. Its message is "item 3 failed", and
-//!   the item's error is the [`source`](std::error::Error::source). `E` must be an error type of its
-//!   own; `anyhow::Error` and boxes are none.
+//!   the item's error is the [`source`](std::error::Error::source). `E` must be an error type of
+//!   its own; `anyhow::Error` and boxes are not.
 //!
 //! # `anyhow`
 //!
@@ -139,7 +139,7 @@
 //!
 //! # A `Result` inside
 //!
-//! Where the outcome of a task is no reason to stop the others, return it as the value. `Ok` is
+//! Where the failure of a task should not stop the others, return its result as the value. `Ok` is
 //! then a `Result` again; a second `?`, or `and_then`, flattens it.
 //!
 //! ```
@@ -163,9 +163,9 @@
 //!
 //! # Closures that end in `Ok(())`
 //!
-//! A closure that returns no error, or uses `?`, says nothing of its error type: `?` converts into
-//! any type that has a `From`. If the call's result does not say it either, the compiler asks for
-//! type annotations (E0282, E0283).
+//! A closure that returns no error, or uses `?`, does not determine its error type: `?` converts
+//! into any type that has a `From`. If the call's result does not determine it either, the compiler
+//! asks for type annotations (E0282, E0283).
 //!
 //! ```compile_fail,E0283
 //! # use rayon::prelude::*; use rayon_errgroup::prelude::*;

@@ -31,7 +31,8 @@
 //! # Many items of one kind
 //!
 //! The loop that starts a goroutine for each element becomes one call. Work stealing spreads the
-//! items over the threads of the rayon pool.
+//! items over the threads of the rayon pool. A data race, such as two goroutines that append to one
+//! slice, does not compile in Rust.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -623,8 +624,8 @@
 //! ## `AfterFunc`
 //!
 //! The callback runs on the thread that cancels, not in its own goroutine, so it should be short;
-//! that of a deadline has a thread of its own. In order, those of items after a failure wait until
-//! the earlier items have ended.
+//! the callback of a deadline has a thread of its own. In order, the callbacks of items after a
+//! failure wait until the earlier items have ended.
 //! [`unregister`](crate::CancelRegistration::unregister) is `stop`: it returns whether it prevented
 //! the call, and does not wait. Dropping the registration unregisters the callback, too, but waits
 //! for it if it is running.

@@ -5,9 +5,9 @@
 //! # A child process
 //!
 //! A run that is cancelled should kill the processes that its items have started. Do not keep the
-//! child in a `Mutex` that the callback locks: `wait` holds the lock, so the callback waits for the
-//! child's own end. If it was called for a deadline, all other deadlines of the program wait, too.
-//! And do not kill the child alone: a shell's own child keeps the pipe open, and the read goes on.
+//! child in a `Mutex` that the callback locks: `wait` holds the lock, so the callback waits until
+//! the child ends by itself. Do not kill the child alone, either: a shell's own child keeps the
+//! pipe open, and the read continues.
 //!
 //! Instead, start the child in a process group of its own and kill the group by its number: in a
 //! callback ([`on_cancel`](crate::CancelToken::on_cancel)) while a read waits, and by `try_wait`
@@ -52,9 +52,10 @@
 //! # }
 //! ```
 //!
-//! Ctrl-C reaches the whole foreground group of the terminal. Children in it die of the signal, and
-//! the run may say that an item failed. Children in groups of their own do not see the signal, and
-//! the run says that it was cancelled. (But they cannot read from the terminal.)
+//! Ctrl-C reaches the whole foreground group of the terminal. The signal kills children in that
+//! group, and the run may report that an item failed. Children in groups of their own do not
+//! receive the signal, and the run reports that it was cancelled. (But they cannot read from the
+//! terminal.)
 //!
 //! # A channel between tasks
 //!
@@ -63,11 +64,11 @@
 //! nor closes.
 //!
 //! Move the ends into the tasks. Then the end of one task closes the channel for the other, shortly
-//! *before* the task's error is recorded. So a `send` that fails is no error: the consumer returns
-//! the reason. And a channel that ends may be that of a producer that failed: wait for the scope
-//! before you act on having received everything. When something else cancels the run, the arm of
-//! [`done`](crate::CancelToken::done) ends the producer. It returns an `Err`, since not everything
-//! was sent. (If every `send` and `recv` has such an arm, the ends may live outside.)
+//! *before* the task's error is recorded. So a `send` that fails is not an error: the consumer
+//! returns the reason. And a channel that ends may be that of a producer that failed: wait for the
+//! scope before you act on having received everything. When something else cancels the run, the arm
+//! of [`done`](crate::CancelToken::done) ends the producer. It returns an `Err`, since not
+//! everything was sent. (If every `send` and `recv` has such an arm, the ends may live outside.)
 //!
 //! ```
 //! # use rayon_errgroup::ErrGroup;
@@ -122,7 +123,7 @@
 //! # The first success wins
 //!
 //! Several mirrors have the same page. rayon's `find_map_any` returns the first answer, but only
-//! after those that hang have ended. Here an `Err` cancels the others, so return the success as
+//! after the calls that hang have ended. Here an `Err` cancels the others, so return the success as
 //! `Err`, and collect the errors. `Ok` then means that all have failed.
 //!
 //! ```
@@ -184,8 +185,8 @@
 //! Each thread writes to a file of its own. Writers in thread-locals lose their last lines: they
 //! flush when their thread ends, but no drop waits for the threads of a group or pool, and those of
 //! the global pool never end. Keep the writers in a `Mutex<Vec<_>>`: an item takes one or makes
-//! one, and puts it back, so there are never more than items that run at once. Flush all of them
-//! after the run. Unlike the drop of a writer, `into_inner` returns the error.
+//! one, and puts it back, so there are never more writers than items that run at once. Flush all of
+//! them after the run. Unlike the drop of a writer, `into_inner` returns the error.
 //!
 //! ```
 //! # use rayon::prelude::*; use rayon_errgroup::{ErrGroup, prelude::*};
@@ -194,7 +195,8 @@
 //! let (group, writers) = (ErrGroup::new().concurrency(4), Mutex::new(Vec::new()));
 //! (0..400).into_par_iter().with_group(&group).err_group(|n| {
 //!     let writer = writers.lock().unwrap().pop(); // the lock ends with the statement
-//!     let mut writer = writer.unwrap_or_else(|| BufWriter::new(Vec::new())); // or a new file
+//!     // Or a new file:
+//!     let mut writer = writer.unwrap_or_else(|| BufWriter::new(Vec::new()));
 //!     let written = writeln!(writer, "{n}");
 //!     writers.lock().unwrap().push(writer);
 //!     written
@@ -250,7 +252,8 @@
 //!     }
 //! })?;
 //! let group = ErrGroup::new().token(&stop);
-//! (0..100).into_par_iter().with_group(&group).err_group(|n| std::fs::write(n.to_string(), ""))?;
+//! let items = (0..100).into_par_iter().with_group(&group);
+//! items.err_group(|n| std::fs::write(n.to_string(), ""))?;
 //! # Ok(())
 //! # }
 //! ```
@@ -312,8 +315,8 @@
 //!
 //! **Rows of a database.** Many clients return rows that are not `Send`. The body of a scope may
 //! read them: it stays on the calling thread, and with a concurrency it is never far ahead of its
-//! tasks. Nothing stops the body, so it checks the token. (For the first error in order, let a
-//! thread read the rows and send them to a bounded channel; run
+//! tasks (backpressure). Nothing stops the body, so it checks the token. (For the first error in
+//! order, let a thread read the rows and send them to a bounded channel; run
 //! `receiver.into_iter().par_in_order()`.)
 //!
 //! ```compile_fail,E0277
@@ -369,7 +372,8 @@
 //! #     let frame = std::hint::black_box([1; 256]);
 //! #     if n == 0 { 0 } else { depth(n - 1) + frame[0] }
 //! # }
-//! let builder = ThreadPoolBuilder::new().num_threads(2).thread_name(|n| format!("parser-{n}"));
+//! let builder = ThreadPoolBuilder::new().num_threads(2);
+//! let builder = builder.thread_name(|n| format!("parser-{n}"));
 //! let pool = Arc::new(builder.stack_size(64 << 20).build().unwrap());
 //! let group = ErrGroup::new().pool(&pool);
 //! let result = (0..8).into_par_iter().with_group(&group).try_map(|_, _| {

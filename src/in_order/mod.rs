@@ -1,4 +1,4 @@
-//! `InOrder`: the methods that answer as the sequential loop would, without and with a policy.
+//! `InOrder`: the methods with a deterministic result, without and with a group.
 
 mod with_group;
 
@@ -13,32 +13,31 @@ use crate::token::CancelToken;
 use crate::values::{Values, process};
 use crate::with_group::WithGroup;
 
-/// An input whose items run in parallel, and whose run answers as the sequential loop would: the
-/// same values, the same error, on any number of threads.
+/// An input whose items run in parallel, with a deterministic result: the values or the error of
+/// the sequential loop, on any number of threads.
 ///
 /// Made by [`in_order`](crate::IndexedErrGroupExt::in_order) from rayon's indexed iterators and by
 /// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) from any sequential iterator.
 ///
 /// # Order
 ///
-/// Each thread of the pool claims the next few items off the start of the input: items are claimed
-/// in ascending order, and on one thread they run as in a loop. Of several failures the first in
-/// iteration order is returned, the one with the lowest index: for a closure without side effects,
-/// that is the one that `for item in items { f(item)?; }` would end with. When an item fails, each
-/// thread starts at most one more of the later items, and all earlier items run to their end.
+/// Each thread of the pool claims the next few items from the start of the input: items are claimed
+/// in ascending order, and on one thread they run as in a loop. If several items fail, the failure
+/// with the lowest index is returned: for a closure without side effects, the one that `for item in
+/// items { f(item)?; }` would end with. When an item fails, each thread starts at most one more of
+/// the later items, and all earlier items run to their end.
 ///
 /// # Cancellation
 ///
 /// Each item is given a token. A failure cancels the tokens of later items, at once. Earlier items
-/// never see it: one that gave up because of it would change the answer. Any other cancellation
-/// (the run's token, a deadline, a panic, an item that calls [`cancel`](CancelToken::cancel))
-/// reaches all items, and from then on the failure that was the first so far stays the result.
-/// Items that run at the same time may have different tokens; to the caller all of them behave as
-/// the run's.
+/// never see it; otherwise the result would depend on timing. Any other cancellation (the run's
+/// token, a deadline, a panic, an item that calls [`cancel`](CancelToken::cancel)) reaches all
+/// items, and from then on the failure that was the first so far stays the result. Items in flight
+/// may have different tokens, but each behaves like the run's token.
 ///
 /// # Panics
 ///
-/// As [`err_group`](crate::ErrGroupExt::err_group): a panic has no place in the order. It cancels
+/// See [`err_group`](crate::ErrGroupExt::err_group). A panic has no place in the order: it cancels
 /// the run at once, and outranks a failure even of an earlier item.
 ///
 /// # Cost
@@ -46,11 +45,11 @@ use crate::with_group::WithGroup;
 /// That of rayon's `try_for_each` or `collect`, and a few small allocations for each thread and one
 /// for each chunk of items. Chunks are sized by guided self-scheduling: a thread claims as many
 /// items as fit into about 50 µs, judged by its last chunk, and towards the end a share of what is
-/// left. So quick items cost no more, and slow ones are claimed one by one and leave no long tail.
-/// Where quick items turn slow without warning, the thread that has claimed many of them hands over
-/// those that it has not begun, as soon as another thread has nothing to do. `with_max_len` limits
-/// the chunks; it is respected, as `with_min_len` is (but not above 1024 in `try_stream`). There is
-/// nothing else to tune.
+/// left. So quick items cost no more, and slow items are claimed one by one, so there are no
+/// stragglers. Where quick items turn slow without warning, the thread that has claimed many of
+/// them hands over the items that it has not started, as soon as another thread is idle.
+/// `with_max_len` limits the chunks; it is respected, as `with_min_len` is (but not above 1024 in
+/// `try_stream`). There is nothing else to tune.
 ///
 /// Behind `map_init` or `map_with` each chunk has a state of its own. A chunk lasts at least eight
 /// times as long as it takes to make one, so the states cost at most a ninth of the time.
@@ -62,9 +61,9 @@ use crate::with_group::WithGroup;
 /// # When not to use it
 ///
 /// If it does not matter which error comes back, the methods of [`ErrGroupExt`](crate::ErrGroupExt)
-/// stop sooner where an early item is slow and a later one fails: there the early one is told to
-/// give up; here the run waits for it, because it may fail too. And they take iterators that have
-/// no order, such as those behind `filter` or of a hash map.
+/// stop sooner where an early item is slow and a later one fails: there the early item is
+/// cancelled; here it is on the critical path: the run waits for it, because it may fail, too. They
+/// also take iterators that have no order, such as those behind `filter` or of a hash map.
 ///
 /// # Examples
 ///
@@ -74,12 +73,12 @@ use crate::with_group::WithGroup;
 ///
 /// let words = ["1", "2", "x", "y"];
 /// let result = words.par_iter().in_order().try_map(|_, word| {
-///     word.parse::<i32>().map_err(|_| format!("{word} is no number"))
+///     word.parse::<i32>().map_err(|_| format!("{word} is not a number"))
 /// });
-/// assert_eq!(result, Err("x is no number".to_string())); // never y
+/// assert_eq!(result, Err("x is not a number".to_string())); // never y
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing runs until one of its `try_` methods, `err_group` or `outcome` is called"]
+#[must_use = "nothing runs until a terminal method such as `err_group`, `try_map` or `outcome` is called"]
 pub struct InOrder<S> {
     pub(crate) source: S,
     cut: Option<Cut>,
@@ -160,14 +159,14 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Order
     ///
-    /// Items start in ascending order. Of several errors the first in iteration order is returned.
-    /// See [`InOrder`].
+    /// Items start in ascending order. If several items fail, the first error in iteration order is
+    /// returned. See [`InOrder`].
     ///
     /// # Cancellation
     ///
     /// When an item has failed, each thread starts at most one more of the later items. The call
-    /// waits for the items that run, and the rest are dropped. Items that take long can stop
-    /// earlier with [`try_for_each`](InOrder::try_for_each).
+    /// waits for the items that run, and the rest are dropped. Long-running items can stop earlier
+    /// with [`try_for_each`](InOrder::try_for_each).
     ///
     /// # Panics
     ///
@@ -199,37 +198,38 @@ impl<S: Ordered> InOrder<S> {
         run.finish(result).into_bare()
     }
 
-    /// Calls `f` for every item in parallel, with a token for items that take long.
+    /// Calls `f` for every item in parallel, and gives it a token, so that long-running items can
+    /// stop early.
     ///
     /// # Order
     ///
-    /// As [`err_group`](InOrder::err_group).
+    /// See [`err_group`](InOrder::err_group).
     ///
     /// # Cancellation
     ///
-    /// As [`err_group`](InOrder::err_group), and the token tells the items after one that has
-    /// failed; the items before it do not see the failure. An item that stops early must return
-    /// an `Err`, which is never the one returned.
+    /// See [`err_group`](InOrder::err_group). In addition, a failure cancels the tokens of later
+    /// items; earlier items do not see it. An item that stops early must return an `Err`, which is
+    /// never the one returned.
     ///
     /// # Panics
     ///
-    /// As [`err_group`](InOrder::err_group). It also panics if `f` cancels the token itself, items
+    /// See [`err_group`](InOrder::err_group). It also panics if `f` cancels the token itself, items
     /// were skipped because of that, and none returned an error:
     /// [`with_group`](InOrder::with_group) has an error for that.
     ///
     /// # Errors
     ///
-    /// As [`err_group`](InOrder::err_group).
+    /// See [`err_group`](InOrder::err_group).
     ///
     /// # Examples
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
     ///
-    /// // An endless source: the items after the failure are told to give up.
+    /// // An infinite source: the failure cancels later items.
     /// let result = (0_u64..).par_in_order().try_for_each(|token, n| {
     ///     if n == 3 { return Err("three") }
-    ///     while n > 3 { token.check().map_err(|_| "a consequence")? }
+    ///     while n > 3 { token.check().map_err(|_| "cancelled")? }
     ///     Ok(())
     /// });
     /// assert_eq!(result, Err("three"));
@@ -248,19 +248,19 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Order
     ///
-    /// As [`err_group`](InOrder::err_group), for the items, the values and the error.
+    /// See [`err_group`](InOrder::err_group). The values are in the order of the items.
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](InOrder::try_for_each). The values that were ready are dropped.
+    /// See [`try_for_each`](InOrder::try_for_each). The values that were ready are dropped.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](InOrder::try_for_each).
+    /// See [`try_for_each`](InOrder::try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`err_group`](InOrder::err_group).
+    /// See [`err_group`](InOrder::err_group).
     ///
     /// # Cost
     ///
@@ -304,7 +304,7 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](InOrder::try_for_each). The body is not stopped: see
+    /// See [`try_for_each`](InOrder::try_for_each). The body is not stopped: see
     /// [`try_process_group`](crate::ErrGroupExt::try_process_group).
     ///
     /// # Panics
@@ -362,8 +362,8 @@ impl<S: Ordered> InOrder<S> {
         run.end_bare(result)
     }
 
-    /// Calls `f` for every item in parallel, and gives the values to `sink` as they come, one by
-    /// one, in the order of the items, on the calling thread.
+    /// Calls `f` for every item in parallel, and passes the values to `sink`, one by one, in the
+    /// order of the items, on the calling thread.
     ///
     /// This is `for item in items { sink(f(item)?)?; }`, with `f` in parallel. The sink need not be
     /// `Send`: it may write to a file, or fill a map.
@@ -383,9 +383,10 @@ impl<S: Ordered> InOrder<S> {
     /// A thread that is too far ahead does not wait: it does other work of the pool until the sink
     /// has caught up.
     ///
-    /// A sink that has seen enough returns `Ok(ControlFlow::Break(()))` ([`SinkResult`]), and the
-    /// run ends successfully: the values after that are dropped, items that run are cancelled, and
-    /// an error behind it does not count. A panic does, and so does a tolerated error before it.
+    /// A sink that needs no more values returns `Ok(ControlFlow::Break(()))` ([`SinkResult`]), and
+    /// the run ends successfully: the values after that are dropped, items that run are cancelled,
+    /// and an error behind it does not count. A panic does, and so does a tolerated error before
+    /// it.
     ///
     /// If the calling thread is one of the pool's, it runs items itself while the next value is not
     /// there; on a pool of one thread it does everything. It takes up other jobs of the pool only
@@ -395,9 +396,9 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](InOrder::try_for_each). After a cancellation from outside the sink is
-    /// not called again, and the values that it has not had are dropped. A sink that waits is not
-    /// interrupted: [recipe](crate::guide::recipes#a-sink-that-may-block).
+    /// See [`try_for_each`](InOrder::try_for_each). After a cancellation from outside the sink is
+    /// not called again, and the values that it has not received are dropped. A blocking sink
+    /// cannot be interrupted: [recipe](crate::guide::recipes#a-sink-that-may-block).
     ///
     /// # Panics
     ///
@@ -435,8 +436,8 @@ impl<S: Ordered> InOrder<S> {
         run.end_bare(result)
     }
 
-    /// Calls `f` for every item in parallel, and returns all that came of it: the values and the
-    /// errors with their indices, and how many items never ran.
+    /// Calls `f` for every item in parallel, and returns every value and every error with its
+    /// index, and how many items were skipped.
     ///
     /// The run stops at the first error in iteration order. To keep going, or to stop at a later
     /// error, attach a [group](InOrder::with_group): the [same method](WithGroup::outcome) is
@@ -446,11 +447,11 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// Values and errors are sorted by index. For closures without side effects, the error and the
     /// values before it are those of the sequential loop, on any number of threads. After it there
-    /// may be what the other threads were running then ([`Outcome::late_errors`]).
+    /// may be the results of items that were in flight then ([`Outcome::late_errors`]).
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](InOrder::try_for_each). What was ready is kept.
+    /// See [`try_for_each`](InOrder::try_for_each). What was ready is kept.
     ///
     /// # Panics
     ///
@@ -476,8 +477,8 @@ impl<S: Ordered> InOrder<S> {
         self.with_group(&ErrGroup::new()).outcome(f)
     }
 
-    /// Attaches a policy: a token or deadline to stop the run from outside, a number of threads, an
-    /// error limit. Its methods name the index that failed.
+    /// Attaches a group: a token or deadline that stops the run from outside, a number of threads,
+    /// an error limit. The errors of its methods have the index of the item.
     ///
     /// # Examples
     ///
@@ -485,8 +486,8 @@ impl<S: Ordered> InOrder<S> {
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
     ///
     /// let group = ErrGroup::new().concurrency(4);
-    /// let lines = "1\n2\nthree\nfour".lines();
-    /// let result = lines.par_in_order().with_group(&group).try_map(|_, line| line.parse::<u8>());
+    /// let lines = "1\n2\nthree\nfour".lines().par_in_order().with_group(&group);
+    /// let result = lines.try_map(|_, line| line.parse::<u8>());
     /// assert_eq!(result.unwrap_err().index(), Some(2));
     /// ```
     pub fn with_group(self, group: &ErrGroup) -> WithGroup<'_, Self> {

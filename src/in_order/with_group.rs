@@ -14,7 +14,7 @@ use crate::with_group::WithGroup;
 /// After [`in_order`](crate::IndexedErrGroupExt::in_order) or
 /// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order).
 impl<S: Ordered> WithGroup<'_, InOrder<S>> {
-    /// Calls `f` for every item in parallel, under the group's policy, and answers as the
+    /// Calls `f` for every item in parallel, with the group's options, and returns what the
     /// sequential loop would.
     ///
     /// The same as [`try_for_each`](#method.try_for_each), for closures that do not need the
@@ -22,11 +22,11 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each).
+    /// See [`try_for_each`](#method.try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each).
+    /// See [`try_for_each`](#method.try_for_each).
     ///
     /// # Examples
     ///
@@ -55,13 +55,13 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         run.cut_by(self.source.cut.clone(), see_token)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and answers as the
+    /// Calls `f` for every item in parallel, with the group's options, and returns what the
     /// sequential loop would.
     ///
     /// # Order
     ///
-    /// Items start in ascending order. Of several errors the first in iteration order is returned,
-    /// with its index. See [`InOrder`].
+    /// Items start in ascending order. If several items fail, the first error in iteration order is
+    /// returned, with its index. See [`InOrder`].
     ///
     /// # Cancellation
     ///
@@ -76,9 +76,9 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run. If that is an error, it is the one with the
-    /// lowest index that was recorded before anything else cancelled the run. `Ok` if and only
-    /// if every item returned `Ok`.
+    /// The error names the one event that cancelled the run. If that is an error, it is the one
+    /// with the lowest index that was recorded before anything else cancelled the run. `Ok` if and
+    /// only if every item returned `Ok`.
     ///
     /// # Examples
     ///
@@ -103,7 +103,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and returns the values in
+    /// Calls `f` for every item in parallel, with the group's options, and returns the values in
     /// the order of the items.
     ///
     /// Order, cancellation and panics are those of [`try_for_each`](#method.try_for_each). The
@@ -116,7 +116,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each). The values that were ready are dropped.
+    /// See [`try_for_each`](#method.try_for_each). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -140,21 +140,21 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and gives the values to
+    /// Calls `f` for every item in parallel, with the group's options, and gives the values to
     /// `body` as a parallel iterator, for any of rayon's methods.
     ///
     /// Order, cancellation and the panics of the body are those of [`InOrder::try_process`]. The
     /// items run on the group's threads, if it has some, and the body on the calling thread. Where
-    /// the policy tolerates errors, the body does not see the items that fail, and the result is an
+    /// the group tolerates errors, the body does not see the items that fail, and the result is an
     /// error all the same.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each).
+    /// See [`try_for_each`](#method.try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each), for the items that the body asked for.
+    /// See [`try_for_each`](#method.try_for_each). Only the items that the body asked for count.
     ///
     /// # Examples
     ///
@@ -183,19 +183,21 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// As [`try_process`](#method.try_process), and returns what the body made of the values also
-    /// if the run has failed or was cancelled.
+    /// Like [`try_process`](#method.try_process), but returns the result of the body also if the
+    /// run has failed or was cancelled.
     ///
-    /// For a search that may be stopped, and then shows what it has found. The body sees the values
-    /// of the items that ended before the run was stopped. Its result is `None` if it panicked.
+    /// Use it for a search that may be stopped, and then shows what it has found. The body sees the
+    /// values of the items that ended before the run was stopped. Its result is `None` if it
+    /// panicked.
     ///
     /// # Panics
     ///
-    /// As [`try_process`](#method.try_process).
+    /// See [`try_process`](#method.try_process).
     ///
     /// # Errors
     ///
-    /// As [`try_process`](#method.try_process), beside the result of the body.
+    /// See [`try_process`](#method.try_process). The error is returned beside the result of the
+    /// body.
     ///
     /// # Examples
     ///
@@ -234,8 +236,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         })
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and gives the values to
-    /// `sink` as they come, one by one, in the order of the items, on the calling thread.
+    /// Calls `f` for every item in parallel, with the group's options, and passes the values to
+    /// `sink`, one by one, in the order of the items, on the calling thread.
     ///
     /// Order, cancellation and backpressure are those of [`InOrder::try_stream`].
     ///
@@ -246,7 +248,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each). An error of the sink has the index of the item
+    /// See [`try_for_each`](#method.try_for_each). An error of the sink has the index of the item
     /// whose value it was given, and is never tolerated.
     ///
     /// # Examples
@@ -277,20 +279,20 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item in parallel, under the group's policy, and returns all that came of
-    /// it: the values and the errors with their indices, and how many items never ran.
+    /// Calls `f` for every item in parallel, with the group's options, and returns every value and
+    /// every error with its index, and how many items were skipped.
     ///
     /// # Order
     ///
     /// Values and errors are sorted by index. With [`max_errors(n)`](crate::ErrGroup::max_errors),
     /// for closures without side effects, the `n` lowest errors and the values before the last of
     /// them are those that the sequential loop would have found before it stopped, on any number of
-    /// threads. After it there may be what the other threads were running then
+    /// threads. After it there may be the results of items that were in flight then
     /// ([`Outcome::late_errors`]): on `t` threads there are at most `n + t - 1` errors.
     ///
     /// # Cancellation
     ///
-    /// As [`try_for_each`](#method.try_for_each). What was ready is kept.
+    /// See [`try_for_each`](#method.try_for_each). What was ready is kept.
     ///
     /// # Panics
     ///
@@ -303,8 +305,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// Each value is kept with its index, in a vector for each chunk, and these are joined. With
     /// `max_errors(n)` for an `n` above 1 the chunks are small, whatever `with_min_len` says: at
-    /// most (errors still allowed + threads) items are in flight. For a small `n` that costs
-    /// some tenths of a microsecond for each item.
+    /// most (errors still allowed + threads) items are in flight. For a small `n` that costs a few
+    /// hundred nanoseconds per item.
     ///
     /// # Examples
     ///

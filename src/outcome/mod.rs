@@ -15,7 +15,7 @@ use crate::panic::{Panicked, drop_catching, drop_payload};
 use crate::run::{Failure, Kind, Report, Verdict};
 use crate::token::{Cancelled, Cause};
 
-/// All that came of a run: the values, the errors, and how many items never ran.
+/// The result of every item of a run: the values, the errors, and how many items were skipped.
 ///
 /// Made by [`outcome`](crate::InOrder::outcome). Each item of the input counts in exactly one
 /// place: [`values`](Outcome::values), [`errors`](Outcome::errors),
@@ -26,8 +26,8 @@ use crate::token::{Cancelled, Cause};
 /// Its `Display` is the last line of a batch job: `12 ok, 1 failed, 3 cancelled, 24 skipped`. An
 /// item that returned an error after it had been cancelled counts as
 /// [cancelled](Outcome::cancelled), and every other item that returned an error as failed. If items
-/// were cancelled or skipped for another cause than a failure, the cause follows: `40 ok, 0 failed,
-/// 60 skipped: deadline passed`.
+/// were cancelled or skipped for a reason other than a failure, the cause follows: `40 ok, 0
+/// failed, 60 skipped: deadline passed`.
 ///
 /// # Examples
 ///
@@ -113,7 +113,7 @@ impl<T, E> Outcome<T, E> {
         }
     }
 
-    /// The values that were returned, with the indices of their items, in ascending order.
+    /// Returns the values, with the indices of their items, in ascending order.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -126,8 +126,8 @@ impl<T, E> Outcome<T, E> {
         &self.values
     }
 
-    /// The errors that the sequential loop would have found, with the indices of their items, in
-    /// ascending order.
+    /// Returns the errors that the sequential loop would have found, with the indices of their
+    /// items, in ascending order.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -141,11 +141,11 @@ impl<T, E> Outcome<T, E> {
         &self.errors
     }
 
-    /// The other errors, with the indices of their items, in ascending order.
+    /// Returns the other errors, with the indices of their items, in ascending order.
     ///
-    /// They did not stop the run, and may be a consequence of what did: something else had
-    /// cancelled the run before, or they lie after the last error that the sequential loop
-    /// would have found. [`into_result`](Outcome::into_result) leaves them out.
+    /// They did not stop the run, and its cancellation may have caused them: something else had
+    /// cancelled the run before, or they come after the last error that the sequential loop would
+    /// have found. [`into_result`](Outcome::into_result) leaves them out.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
@@ -156,18 +156,19 @@ impl<T, E> Outcome<T, E> {
     /// let outcome = words.outcome(|token, word| {
     ///     if word == "last" {
     ///         stop.cancel();
-    ///         token.check().map_err(|_| "a consequence")?;
+    ///         token.check().map_err(|_| "cancelled")?;
     ///     }
     ///     Err::<(), _>("its own")
     /// });
-    /// assert_eq!(outcome.late_errors(), [(1, "a consequence")]);
+    /// assert_eq!(outcome.late_errors(), [(1, "cancelled")]);
     /// ```
     #[must_use]
     pub fn late_errors(&self) -> &ByIndex<E> {
         &self.late_errors
     }
 
-    /// The panics, under [`catch_panics`](crate::ErrGroup::catch_panics), in ascending order.
+    /// Returns the panics, with [`catch_panics`](crate::ErrGroup::catch_panics), in ascending
+    /// order.
     ///
     /// A panic without an index was not an item's own: the iterator panicked, or the drop of an
     /// item, or a callback. The index is that of [`Panicked::index`], too.
@@ -187,7 +188,7 @@ impl<T, E> Outcome<T, E> {
         &self.panics
     }
 
-    /// How many items returned an error after they had been cancelled. They are among the
+    /// Returns how many items returned an error after they had been cancelled. They are among the
     /// [`late_errors`](Outcome::late_errors).
     ///
     /// An error counts by the time at which it came: one that would have come anyway, but came
@@ -210,7 +211,7 @@ impl<T, E> Outcome<T, E> {
         self.cancelled
     }
 
-    /// How many items were dropped before they ran.
+    /// Returns how many items were dropped without running.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, prelude::*};
@@ -226,8 +227,8 @@ impl<T, E> Outcome<T, E> {
         self.skipped
     }
 
-    /// What cancelled the run, if anything did. [`Cause::Parent`] is the token that the group was
-    /// given.
+    /// Returns what cancelled the run, if anything did. [`Cause::Parent`] is the token that the
+    /// group was given.
     ///
     /// The cancellation may have come too late to skip an item.
     ///
@@ -242,7 +243,7 @@ impl<T, E> Outcome<T, E> {
         self.cause.as_ref()
     }
 
-    /// Whether every item ran to its end and returned `Ok`.
+    /// Returns whether every item ran to its end and returned `Ok`.
     ///
     /// ```
     /// use rayon::prelude::*;
@@ -258,11 +259,11 @@ impl<T, E> Outcome<T, E> {
         !has_failed && self.skipped == 0
     }
 
-    /// The values of all items, or why there are not all of them.
+    /// Returns the values of all items, or the reason why some are missing.
     ///
     /// # Errors
     ///
-    /// What [`try_map`](crate::WithGroup::try_map) under the same policy would have returned, but
+    /// What [`try_map`](crate::WithGroup::try_map) with the same options would have returned, but
     /// with all the errors that count, if there are several: [`GroupError::Several`].
     ///
     /// # Examples
@@ -304,7 +305,7 @@ impl<T, E> Outcome<T, E> {
         }
     }
 
-    /// The values, with the indices of their items, in ascending order.
+    /// Returns the values, with the indices of their items, in ascending order.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -317,7 +318,8 @@ impl<T, E> Outcome<T, E> {
         self.values
     }
 
-    /// All errors, the late ones too, with the indices of their items, in ascending order.
+    /// Returns all errors, including the late ones, with the indices of their items, in ascending
+    /// order.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, prelude::*};
@@ -337,8 +339,8 @@ impl<T, E> Outcome<T, E> {
         errors
     }
 
-    /// The panics, under [`catch_panics`](crate::ErrGroup::catch_panics), in ascending order: for
-    /// their payloads.
+    /// Returns the panics, with [`catch_panics`](crate::ErrGroup::catch_panics), in ascending
+    /// order: for their payloads.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, prelude::*};
@@ -353,7 +355,7 @@ impl<T, E> Outcome<T, E> {
         self.panics
     }
 
-    /// The results of the items that ran and did not panic, by index.
+    /// Iterates over the results of the items that ran and did not panic, by index.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -372,7 +374,7 @@ impl<T, E> IntoIterator for Outcome<T, E> {
     type Item = (usize, Result<T, E>);
     type IntoIter = OutcomeIntoIter<T, E>;
 
-    /// The results of the items that ran and did not panic, by index.
+    /// Iterates over the results of the items that ran and did not panic, by index.
     fn into_iter(self) -> Self::IntoIter {
         OutcomeIntoIter::new(self.values, self.errors, self.late_errors)
     }

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why [`try_spawn`](crate::Scope::try_spawn) did not spawn a task. It gives the closure back.
+/// The reason why [`try_spawn`](crate::Scope::try_spawn) did not spawn a task. It contains the
+/// closure.
 ///
 /// # Examples
 ///

@@ -28,28 +28,29 @@ use crate::token::CancelToken;
 
 /// Runs tasks of different kinds in parallel, and stops at the first failure.
 ///
-/// Go's `errgroup.Group`, in the shape of rayon's `scope`: `body` is given a [`Scope`] and spawns
-/// tasks on it, which run on the current rayon pool and may borrow from the caller. `scope` returns
-/// when they have ended. For many items of one kind, take a parallel iterator and
-/// [`err_group`](crate::ErrGroupExt::err_group), which costs a hundredth; for a deadline, a token
-/// from outside or a limit there is [`ErrGroup::scope`](crate::ErrGroup::scope).
+/// It is Go's `errgroup.Group` in the shape of rayon's `scope`: `body` is given a [`Scope`] and
+/// spawns tasks on it, which run on the current rayon pool and may borrow from the caller. `scope`
+/// returns when they have ended (structured concurrency). For many items of one kind, use a
+/// parallel iterator and [`err_group`](crate::ErrGroupExt::err_group), at about 1 % of the cost per
+/// item. For a deadline, external cancellation or a limit, use
+/// [`ErrGroup::scope`](crate::ErrGroup::scope).
 ///
 /// # Order
 ///
-/// Tasks start in any order. Of several errors the earliest in time is returned, whether it is a
+/// Tasks start in any order. If several fail, the first error in time is returned, whether it is a
 /// task's or the body's own.
 ///
 /// A task's values are dropped before its error is recorded. So where tasks talk over a channel, a
 /// failed `send` or a channel that ends may be the first that a task sees of its neighbour's
 /// failure: return `Ok` then, and let the neighbour's error be the result. Do not keep both ends
-/// outside of the tasks: a `send` that waits for a consumer that has failed never returns. See
-/// [the recipe](crate::guide::recipes#a-channel-between-tasks).
+/// outside of the tasks: a `send` to a consumer that has failed blocks forever. See [the
+/// recipe](crate::guide::recipes#a-channel-between-tasks).
 ///
 /// # Cancellation
 ///
 /// The first error or panic, of a task or of the body, cancels the [token](Scope::token). Tasks
-/// that have not started are dropped then, and `scope` waits for those that run. A task that takes
-/// long should check the token, and return an `Err` if it stops because of it (which one does not
+/// that have not started are dropped then, and `scope` waits for those that run. A long-running
+/// task should check the token, and return an `Err` if it stops because of it (which one does not
 /// matter: it is never the one returned). `body` itself is not stopped: it runs on the calling
 /// thread, whatever happens.
 ///
@@ -63,8 +64,8 @@ use crate::token::CancelToken;
 ///
 /// # Errors
 ///
-/// The error of the earliest failure. `Ok` if and only if the body and every task that was spawned
-/// returned `Ok`; a cancellation that came too late to skip a task is no error.
+/// The error of the first failure in time. `Ok` if and only if the body and every task that was
+/// spawned returned `Ok`; a cancellation that came too late to skip a task is not an error.
 ///
 /// # Cost
 ///
@@ -182,7 +183,7 @@ const _: () = {
     is_sync::<rayon::Scope<'_>>();
 };
 
-/// Where tasks are spawned. Given to the body of [`scope`] and to every task.
+/// A scope, on which tasks are spawned. The body of [`scope`] and every task receive it.
 ///
 /// Tasks borrow what lives longer than the call of [`scope`]: that is `'scope`. A function that is
 /// given a scope names it, as in the example of [`scope`]: `&Scope<'scope, E>`.
@@ -212,7 +213,8 @@ const _: () = {
 /// }
 ///
 /// let leaf = || Folder { files: 2, folders: vec![] };
-/// let (root, files) = (Folder { files: 1, folders: vec![leaf(), leaf()] }, AtomicUsize::new(0));
+/// let root = Folder { files: 1, folders: vec![leaf(), leaf()] };
+/// let files = AtomicUsize::new(0);
 /// assert_eq!(scope(|s| Ok(count(s, &root, &files))), Ok(()));
 /// assert_eq!(files.into_inner(), 5);
 /// ```
@@ -221,8 +223,8 @@ pub struct Scope<'scope, E> {
 }
 
 impl<E> Scope<'_, E> {
-    /// The token of this run. It is cancelled by the first failure, and cancelling it stops the
-    /// scope.
+    /// Returns the token of this run. It is cancelled by the first failure, and cancelling it stops
+    /// the scope.
     ///
     /// # Examples
     ///
@@ -231,10 +233,10 @@ impl<E> Scope<'_, E> {
     /// use std::time::Duration;
     ///
     /// let result = scope(|s| {
-    ///     s.spawn(|s| s.token().sleep(Duration::from_secs(3600)).map_err(|_| "a consequence"));
-    ///     Err::<(), _>("the root of it")
+    ///     s.spawn(|s| s.token().sleep(Duration::from_secs(3600)).map_err(|_| "cancelled"));
+    ///     Err::<(), _>("root cause")
     /// });
-    /// assert_eq!(result, Err("the root of it"));
+    /// assert_eq!(result, Err("root cause"));
     /// ```
     #[must_use]
     pub fn token(&self) -> &CancelToken {
@@ -246,7 +248,7 @@ impl<'scope, E: Send> Scope<'scope, E> {
     /// Spawns a task: `f` is called on the pool, at some time before the scope ends, with the scope
     /// that it belongs to.
     ///
-    /// If the scope is cancelled, `f` is dropped and does not run, and the scope does not end with
+    /// If the scope is cancelled, `f` is dropped without running, and the scope does not return
     /// `Ok`.
     ///
     /// With a [`concurrency`](crate::ErrGroup::concurrency), or a [`pool`](crate::ErrGroup::pool),
@@ -260,7 +262,8 @@ impl<'scope, E: Send> Scope<'scope, E> {
     /// inside those jobs does not wait. Where tasks are very quick, waiting costs about ten
     /// microseconds for each wake-up.
     ///
-    /// Tasks that talk over a channel: [recipe](crate::guide::recipes#a-channel-between-tasks).
+    /// For tasks that talk over a channel, see the
+    /// [recipe](crate::guide::recipes#a-channel-between-tasks).
     ///
     /// # Examples
     ///
@@ -301,10 +304,10 @@ impl<'scope, E: Send> Scope<'scope, E> {
         }
     }
 
-    /// Spawns a task if that is possible at once, and gives the closure back if it is not.
+    /// Spawns a task if that is possible at once, and otherwise returns the closure.
     ///
     /// A task that was spawned may still be dropped, if the scope is cancelled before it starts. A
-    /// task that was given back does not count.
+    /// task whose closure was returned does not count.
     ///
     /// # Errors
     ///

@@ -19,14 +19,15 @@ use crate::token::CancelToken;
 /// use rayon_errgroup::sequential::prelude::*;
 ///
 /// fn total(numbers: impl ErrGroupExt<Item = u32>) -> Result<u32, &'static str> {
-///     let halves = numbers.try_map_group(|_, n| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") })?;
+///     let halve = |n| if n % 2 == 0 { Ok(n / 2) } else { Err("odd") };
+///     let halves = numbers.try_map_group(|_, n| halve(n))?;
 ///     Ok(halves.into_iter().sum())
 /// }
 /// assert_eq!(total((0..5).into_par_iter().filter(|n| n % 2 == 0)), Ok(3));
 /// assert_eq!(total((0..5).into_par_iter()), Err("odd"));
 /// ```
 pub trait ErrGroupExt: ParallelIterator {
-    /// Calls `f` for every item, and stops at the first failure. As
+    /// Calls `f` for every item, and stops at the first failure. See
     /// [`err_group`](crate::ErrGroupExt::err_group).
     ///
     /// # Panics
@@ -55,7 +56,7 @@ pub trait ErrGroupExt: ParallelIterator {
         self.try_for_each_group(|_, item| f(item))
     }
 
-    /// Calls `f` for every item, with the run's token. As
+    /// Calls `f` for every item, with the run's token. See
     /// [`try_for_each_group`](crate::ErrGroupExt::try_for_each_group).
     ///
     /// Here no other item can cancel the token while one runs. It is there for what an item gives
@@ -63,12 +64,12 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Panics
     ///
-    /// As [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
+    /// See [`err_group`](ErrGroupExt::err_group). It also panics if `f` cancels the token itself,
     /// items were skipped because of that, and none returned an error.
     ///
     /// # Errors
     ///
-    /// As [`err_group`](ErrGroupExt::err_group).
+    /// See [`err_group`](ErrGroupExt::err_group).
     ///
     /// # Examples
     ///
@@ -92,16 +93,16 @@ pub trait ErrGroupExt: ParallelIterator {
         run.finish(result).into_bare()
     }
 
-    /// Calls `f` for every item, and returns the values. As
+    /// Calls `f` for every item, and returns the values. See
     /// [`try_map_group`](crate::ErrGroupExt::try_map_group).
     ///
     /// # Panics
     ///
-    /// As [`try_for_each_group`](ErrGroupExt::try_for_each_group).
+    /// See [`try_for_each_group`](ErrGroupExt::try_for_each_group).
     ///
     /// # Errors
     ///
-    /// As [`err_group`](ErrGroupExt::err_group). The values that were ready are dropped.
+    /// See [`err_group`](ErrGroupExt::err_group). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -147,7 +148,8 @@ pub trait ErrGroupExt: ParallelIterator {
     /// use rayon_errgroup::sequential::prelude::*;
     ///
     /// let total = |words: &[&str]| -> Result<u32, _> {
-    ///     words.par_iter().try_process_group(|_, word| word.parse::<u32>(), |values| values.sum())
+    ///     let parse = |_: &_, word: &&str| word.parse::<u32>();
+    ///     words.par_iter().try_process_group(parse, |values| values.sum())
     /// };
     /// assert_eq!(total(&["1", "2"]), Ok(3));
     /// assert!(total(&["1", "x"]).is_err());
@@ -164,8 +166,8 @@ pub trait ErrGroupExt: ParallelIterator {
         run.finish(result).into_bare()
     }
 
-    /// Attaches a policy: a token or deadline to stop the run from outside, an error limit. Its
-    /// concurrency is ignored. As [`with_group`](crate::ErrGroupExt::with_group).
+    /// Attaches a group: a token or deadline that stops the run from outside, an error limit. Its
+    /// concurrency is ignored. See [`with_group`](crate::ErrGroupExt::with_group).
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! `InOrder`: the methods of a run in order, without a policy.
+//! `InOrder`: the methods of a run in order, without a group.
 
 use super::ordered::Ordered;
 use super::values::Values;
@@ -18,12 +18,12 @@ use crate::token::CancelToken;
 ///
 /// let words = ["1", "2", "x", "y"];
 /// let result = words.par_iter().in_order().try_map(|_, word| {
-///     word.parse::<i32>().map_err(|_| format!("{word} is no number"))
+///     word.parse::<i32>().map_err(|_| format!("{word} is not a number"))
 /// });
-/// assert_eq!(result, Err("x is no number".to_string()));
+/// assert_eq!(result, Err("x is not a number".to_string()));
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing runs until one of its `try_` methods, `err_group` or `outcome` is called"]
+#[must_use = "nothing runs until a terminal method such as `err_group`, `try_map` or `outcome` is called"]
 pub struct InOrder<S> {
     source: S,
 }
@@ -39,7 +39,7 @@ impl<S: Ordered> InOrder<S> {
         self.source.into_input()
     }
 
-    /// Calls `f` for every item, and stops at the first failure. As
+    /// Calls `f` for every item, and stops at the first failure. See
     /// [`err_group`](crate::InOrder::err_group).
     ///
     /// # Panics
@@ -69,17 +69,17 @@ impl<S: Ordered> InOrder<S> {
         self.try_for_each(|_, item| f(item))
     }
 
-    /// Calls `f` for every item, with the run's token. As
+    /// Calls `f` for every item, with the run's token. See
     /// [`try_for_each`](crate::InOrder::try_for_each).
     ///
     /// # Panics
     ///
-    /// As [`err_group`](InOrder::err_group). It also panics if `f` cancels the token itself, items
+    /// See [`err_group`](InOrder::err_group). It also panics if `f` cancels the token itself, items
     /// were skipped because of that, and none returned an error.
     ///
     /// # Errors
     ///
-    /// As [`err_group`](InOrder::err_group).
+    /// See [`err_group`](InOrder::err_group).
     ///
     /// # Examples
     ///
@@ -103,15 +103,15 @@ impl<S: Ordered> InOrder<S> {
         run.finish(result).into_bare()
     }
 
-    /// Calls `f` for every item, and returns the values. As [`try_map`](crate::InOrder::try_map).
+    /// Calls `f` for every item, and returns the values. See [`try_map`](crate::InOrder::try_map).
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](InOrder::try_for_each).
+    /// See [`try_for_each`](InOrder::try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`err_group`](InOrder::err_group). The values that were ready are dropped.
+    /// See [`err_group`](InOrder::err_group). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -133,11 +133,11 @@ impl<S: Ordered> InOrder<S> {
         run.finish(result).into_bare()
     }
 
-    /// Calls `f` for every item, and gives each value to `sink` before the next item begins. As
+    /// Calls `f` for every item, and gives each value to `sink` before the next item starts. See
     /// [`try_stream`](crate::InOrder::try_stream).
     ///
     /// This is `for item in items { sink(f(item)?)?; }`. After a cancellation the sink is not
-    /// called again, and a value that it has not had is dropped.
+    /// called again, and a value that it has not received is dropped.
     ///
     /// # Panics
     ///
@@ -174,8 +174,8 @@ impl<S: Ordered> InOrder<S> {
         run.finish(result).into_bare()
     }
 
-    /// Calls `f` for every item up to the first failure, and returns all that came of it. As
-    /// [`outcome`](crate::InOrder::outcome).
+    /// Calls `f` for every item up to the first failure, and returns every result with its index.
+    /// See [`outcome`](crate::InOrder::outcome).
     ///
     /// # Panics
     ///
@@ -199,12 +199,12 @@ impl<S: Ordered> InOrder<S> {
         self.with_group(&ErrGroup::new()).outcome(f)
     }
 
-    /// Gives the values of `f` to `body`, and returns what `body` makes of them. As
+    /// Gives the values of `f` to `body`, and returns what `body` makes of them. See
     /// [`try_process_group`](super::ErrGroupExt::try_process_group).
     ///
     /// # Panics
     ///
-    /// As [`try_process_group`](super::ErrGroupExt::try_process_group).
+    /// See [`try_process_group`](super::ErrGroupExt::try_process_group).
     ///
     /// # Errors
     ///
@@ -231,8 +231,8 @@ impl<S: Ordered> InOrder<S> {
         run.finish(result).into_bare()
     }
 
-    /// Attaches a policy: a token or deadline to stop the run from outside, an error limit. Its
-    /// methods name the index that failed.
+    /// Attaches a group: a token or deadline that stops the run from outside, an error limit. The
+    /// errors of its methods have the index of the item.
     ///
     /// # Examples
     ///
@@ -240,8 +240,8 @@ impl<S: Ordered> InOrder<S> {
     /// use rayon_errgroup::{ErrGroup, sequential::prelude::*};
     ///
     /// let group = ErrGroup::new();
-    /// let lines = "1\n2\nthree\nfour".lines();
-    /// let result = lines.par_in_order().with_group(&group).try_map(|_, line| line.parse::<u8>());
+    /// let lines = "1\n2\nthree\nfour".lines().par_in_order().with_group(&group);
+    /// let result = lines.try_map(|_, line| line.parse::<u8>());
     /// assert_eq!(result.unwrap_err().index(), Some(2));
     /// ```
     pub fn with_group(self, group: &ErrGroup) -> WithGroup<'_, Self> {

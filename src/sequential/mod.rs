@@ -15,7 +15,10 @@
 //! fn lengths(words: &[&str]) -> Result<Vec<usize>, GroupError<&'static str>> {
 //!     let group = ErrGroup::new();
 //!     let words = words.par_iter().with_max_len(1).in_order().with_group(&group);
-//!     words.try_map(|_token, word| if word.is_empty() { Err("empty") } else { Ok(word.len()) })
+//!     words.try_map(|_token, word| match word.len() {
+//!         0 => Err("empty"),
+//!         length => Ok(length),
+//!     })
 //! }
 //!
 //! assert_eq!(lengths(&["a", "bc"]).unwrap(), [1, 2]);
@@ -23,8 +26,8 @@
 //! assert_eq!((error.index(), error.into_error()), (Some(1), Some("empty")));
 //! ```
 //!
-//! The [`prelude`] is one of its own, so that a forgotten `par_` goes on failing to compile with
-//! the usual one. It stands in for rayon's prelude, too: import one or the other, never both.
+//! The [`prelude`] is one of its own, so that a forgotten `par_` still fails to compile with the
+//! usual one. It stands in for rayon's prelude, too: import one or the other, never both.
 //!
 //! # What is the same
 //!
@@ -32,8 +35,8 @@
 //! [`ErrGroup`](crate::ErrGroup), [`CancelToken`](crate::CancelToken),
 //! [`GroupError`](crate::GroupError) and [`Outcome`](crate::Outcome). So are the
 //! [guarantees](crate#guarantees): cause, completeness, containment, panics, the error limit,
-//! indices in order. A run answers as the parallel one does on a pool of one thread; where the
-//! parallel one is in order, on any pool.
+//! indices in order. A run returns what the parallel run does on a pool of one thread or, if that
+//! is in order, on any pool.
 //!
 //! # What differs
 //!
@@ -42,24 +45,24 @@
 //!   sleep. That method itself starts them, and so panics where there are none. For one source
 //!   write `group.clone().try_concurrency(8).unwrap_or(group)`.
 //! - The token is checked before each item. While one runs, only what is outside of the loop can
-//!   cancel: another thread, a deadline, the item itself. So items that wait for each other wait
-//!   forever.
+//!   cancel: another thread, a deadline, the item itself. So items that wait for each other
+//!   deadlock.
 //! - A [timeout](crate::ErrGroup::timeout) or deadline uses the timer thread of the process, as
 //!   everywhere in this crate. Where no thread can be started, the call panics.
-//! - [`try_stream`](InOrder::try_stream) gives each value to the sink before the next item begins,
+//! - [`try_stream`](InOrder::try_stream) gives each value to the sink before the next item starts,
 //!   and nothing is read ahead.
 //! - `Failed` has an index only in order, as in the parallel runs, though here there always is one.
 //! - Tasks of different kinds have no stand-in: [`scope`](crate::scope()) needs a pool.
 //!
 //! # One source
 //!
-//! The prelude has stand-ins for the beginnings of rayon's chains: `par_iter`, `par_iter_mut`,
+//! The prelude has stand-ins for the methods that start rayon's chains: `par_iter`, `par_iter_mut`,
 //! `into_par_iter`, `par_bridge`, `par_chunks`, `par_chunks_exact`, `par_chunks_mut` and
 //! `par_windows`. They return std's iterators. So what follows is std's, and compiles under both
 //! preludes if it has the same form in both: `map`, `filter`, `filter_map`, `enumerate`, `zip`,
 //! `chain`, `rev`, `copied`, `cloned`, `inspect`, `take`, `skip`, `step_by`, `flatten`, `sum`,
-//! `product`, `count`, `min`, `max` and their kin, `for_each`, `collect`, `unzip`, `partition`.
-//! Of the rest there are `with_min_len`, `with_max_len`, `reduce_with` and `find_any`.
+//! `product`, `count`, `min`, `max` and their kin, `for_each`, `collect`, `unzip`, `partition`. Of
+//! the rest there are `with_min_len`, `with_max_len`, `reduce_with` and `find_any`.
 //!
 //! `fold` and `reduce` have another form in rayon; write `reduce_with`. `any`, `all` and
 //! `find_map_first` borrow or are missing in std; write `find_any`. `map_init`, the sorts and

@@ -12,8 +12,14 @@ use crate::engine::sequential::Input;
 /// ```
 /// use rayon_errgroup::sequential::{InOrder, Ordered, prelude::*};
 ///
-/// fn lengths<'a>(words: InOrder<impl Ordered<Item = &'a str>>) -> Result<Vec<usize>, &'a str> {
-///     words.try_map(|_, word| if word.is_empty() { Err("empty word") } else { Ok(word.len()) })
+/// fn lengths<'a, W>(words: InOrder<W>) -> Result<Vec<usize>, &'a str>
+/// where
+///     W: Ordered<Item = &'a str>,
+/// {
+///     words.try_map(|_, word| match word.len() {
+///         0 => Err("empty word"),
+///         length => Ok(length),
+///     })
 /// }
 /// assert_eq!(lengths(vec!["a", "bc"].into_par_iter().in_order()), Ok(vec![1, 2]));
 /// assert_eq!(lengths("a bc".split(' ').par_in_order()), Ok(vec![1, 2]));

@@ -90,7 +90,7 @@ impl<I: ParallelIterator> IndexedParallelIterator for I {}
 
 /// Stands in for rayon's `IntoParallelIterator`.
 pub trait IntoParallelIterator: IntoIterator<Item: Send, IntoIter: Send> + Sized {
-    /// As [`into_iter`](IntoIterator::into_iter).
+    /// Calls [`into_iter`](IntoIterator::into_iter).
     ///
     /// ```
     /// use rayon_errgroup::sequential::prelude::*;
@@ -191,7 +191,7 @@ pub trait ParallelSlice<T: Sync> {
     /// The slice.
     fn as_parallel_slice(&self) -> &[T];
 
-    /// As [`chunks`](slice::chunks).
+    /// Calls [`chunks`](slice::chunks).
     ///
     /// ```
     /// use rayon_errgroup::sequential::prelude::*;
@@ -203,7 +203,7 @@ pub trait ParallelSlice<T: Sync> {
         self.as_parallel_slice().chunks(chunk_size)
     }
 
-    /// As [`chunks_exact`](slice::chunks_exact).
+    /// Calls [`chunks_exact`](slice::chunks_exact).
     ///
     /// ```
     /// use rayon_errgroup::sequential::prelude::*;
@@ -214,7 +214,7 @@ pub trait ParallelSlice<T: Sync> {
         self.as_parallel_slice().chunks_exact(chunk_size)
     }
 
-    /// As [`windows`](slice::windows).
+    /// Calls [`windows`](slice::windows).
     ///
     /// ```
     /// use rayon_errgroup::sequential::prelude::*;
@@ -238,7 +238,7 @@ pub trait ParallelSliceMut<T: Send> {
     /// The slice.
     fn as_parallel_slice_mut(&mut self) -> &mut [T];
 
-    /// As [`chunks_mut`](slice::chunks_mut).
+    /// Calls [`chunks_mut`](slice::chunks_mut).
     ///
     /// ```
     /// use rayon_errgroup::sequential::prelude::*;

@@ -1,4 +1,4 @@
-//! `WithGroup`: an iterator and the policy of its run.
+//! `WithGroup`: an iterator and the options of its run.
 
 use super::in_order::InOrder;
 use super::ordered::Ordered;
@@ -11,33 +11,34 @@ use crate::group::ErrGroup;
 use crate::outcome::Outcome;
 use crate::token::CancelToken;
 
-/// An iterator together with the policy of its run. Stands in for
+/// An iterator together with the options of its run. Stands in for
 /// [`rayon_errgroup::WithGroup`](crate::WithGroup).
 ///
 /// ```
 /// use rayon_errgroup::{ErrGroup, sequential::prelude::*};
 ///
 /// let group = ErrGroup::new();
-/// let squares = (1..4).into_par_iter().with_group(&group).try_map(|_, n| Ok::<_, ()>(n * n));
+/// let items = (1..4).into_par_iter().with_group(&group);
+/// let squares = items.try_map(|_, n| Ok::<_, ()>(n * n));
 /// assert_eq!(squares.unwrap(), [1, 4, 9]);
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing runs until one of its `try_` methods, `err_group` or `outcome` is called"]
+#[must_use = "nothing runs until a terminal method such as `err_group`, `try_map` or `outcome` is called"]
 pub struct WithGroup<'g, S> {
     pub(super) source: S,
     pub(super) group: &'g ErrGroup,
 }
 
 impl<I: ParallelIterator> WithGroup<'_, I> {
-    /// Calls `f` for every item, under the group's policy.
+    /// Calls `f` for every item, with the group's options.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Examples
     ///
@@ -59,8 +60,8 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         self.try_for_each(|_, item| f(item))
     }
 
-    /// Calls `f` for every item, under the group's policy, with the run's token. As the
-    /// [parallel method](crate::WithGroup#method.try_for_each-1).
+    /// Calls `f` for every item, with the group's options and the run's token. See the [parallel
+    /// method](crate::WithGroup#method.try_for_each-1).
     ///
     /// The token is checked before each item.
     ///
@@ -70,7 +71,8 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run. `Ok` if and only if every item returned `Ok`.
+    /// The error names the one event that cancelled the run. `Ok` if and only if every item
+    /// returned `Ok`.
     ///
     /// # Examples
     ///
@@ -98,15 +100,15 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item, under the group's policy, and returns the values.
+    /// Calls `f` for every item, with the group's options, and returns the values.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each-1).
+    /// See [`try_for_each`](#method.try_for_each-1).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
+    /// See [`try_for_each`](#method.try_for_each-1). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -130,8 +132,8 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
         group.finish(run, result)
     }
 
-    /// Gives the values of `f` to `body`, under the group's policy, and returns what `body` makes
-    /// of them. As [`try_process_group`](super::ErrGroupExt::try_process_group).
+    /// Gives the values of `f` to `body`, with the group's options, and returns what `body` makes
+    /// of them. See [`try_process_group`](super::ErrGroupExt::try_process_group).
     ///
     /// # Panics
     ///
@@ -141,7 +143,7 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each-1), for the items that `body` asked for.
+    /// See [`try_for_each`](#method.try_for_each-1). Only the items that `body` asked for count.
     ///
     /// # Examples
     ///
@@ -170,15 +172,15 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
 /// After [`in_order`](super::IndexedErrGroupExt::in_order) or
 /// [`par_in_order`](super::IteratorErrGroupExt::par_in_order).
 impl<S: Ordered> WithGroup<'_, InOrder<S>> {
-    /// Calls `f` for every item, under the group's policy.
+    /// Calls `f` for every item, with the group's options.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each).
+    /// See [`try_for_each`](#method.try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each).
+    /// See [`try_for_each`](#method.try_for_each).
     ///
     /// # Examples
     ///
@@ -200,8 +202,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         self.try_for_each(|_, item| f(item))
     }
 
-    /// Calls `f` for every item, under the group's policy, with the run's token. As the
-    /// [parallel method](crate::WithGroup#method.try_for_each).
+    /// Calls `f` for every item, with the group's options and the run's token. See the [parallel
+    /// method](crate::WithGroup#method.try_for_each).
     ///
     /// # Panics
     ///
@@ -209,8 +211,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// Names the one event that cancelled the run, and the index of an item that failed. `Ok` if
-    /// and only if every item returned `Ok`.
+    /// The error names the one event that cancelled the run, and the index of an item that failed.
+    /// `Ok` if and only if every item returned `Ok`.
     ///
     /// # Examples
     ///
@@ -234,15 +236,15 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item, under the group's policy, and returns the values.
+    /// Calls `f` for every item, with the group's options, and returns the values.
     ///
     /// # Panics
     ///
-    /// As [`try_for_each`](#method.try_for_each).
+    /// See [`try_for_each`](#method.try_for_each).
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each). The values that were ready are dropped.
+    /// See [`try_for_each`](#method.try_for_each). The values that were ready are dropped.
     ///
     /// # Examples
     ///
@@ -267,8 +269,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item, under the group's policy, and gives each value to `sink` before
-    /// the next item begins. As [`InOrder::try_stream`].
+    /// Calls `f` for every item, with the group's options, and gives each value to `sink` before
+    /// the next item starts. See [`InOrder::try_stream`].
     ///
     /// # Panics
     ///
@@ -277,7 +279,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each). An error of the sink has the index of the item
+    /// See [`try_for_each`](#method.try_for_each). An error of the sink has the index of the item
     /// whose value it was given, and is never tolerated.
     ///
     /// # Examples
@@ -308,8 +310,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         group.finish(run, result)
     }
 
-    /// Calls `f` for every item, under the group's policy, and returns all that came of it. As the
-    /// [parallel method](crate::WithGroup::outcome).
+    /// Calls `f` for every item, with the group's options, and returns every result with its index.
+    /// See the [parallel method](crate::WithGroup::outcome).
     ///
     /// No item runs after the one that stops the run, so the only
     /// [late error](Outcome::late_errors) there can be is that of an item that ran when something
@@ -342,8 +344,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
         Outcome::new(run.finish(results), group.catches_panics())
     }
 
-    /// Gives the values of `f` to `body`, under the group's policy, and returns what `body` makes
-    /// of them. As [`try_process_group`](super::ErrGroupExt::try_process_group).
+    /// Gives the values of `f` to `body`, with the group's options, and returns what `body` makes
+    /// of them. See [`try_process_group`](super::ErrGroupExt::try_process_group).
     ///
     /// # Panics
     ///
@@ -353,7 +355,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     ///
     /// # Errors
     ///
-    /// As [`try_for_each`](#method.try_for_each), for the items that `body` asked for.
+    /// See [`try_for_each`](#method.try_for_each). Only the items that `body` asked for count.
     ///
     /// # Examples
     ///

@@ -16,9 +16,9 @@ use super::node::{Node, Registered};
 /// wait.
 ///
 /// A drop inside the callback itself does not wait either. Two callbacks that run on two threads
-/// and drop each other's registrations wait forever, as in C++. A thread of a pool that waits for
-/// more than a millisecond runs other jobs of its pool meanwhile, since the callback may have
-/// called rayon: do not hold a lock that they may need.
+/// and drop each other's registrations deadlock, as in C++. A thread of a pool that waits for more
+/// than a millisecond runs other jobs of its pool meanwhile, since the callback may have called
+/// rayon: do not hold a lock that they may need.
 ///
 /// # Examples
 ///

@@ -107,7 +107,8 @@ impl fmt::Display for Cause {
 /// token.cancel_with("the disk is full");
 /// let cancelled = token.check().unwrap_err();
 /// assert_eq!(cancelled.to_string(), "cancelled: requested");
-/// assert_eq!(std::error::Error::source(&cancelled).unwrap().to_string(), "the disk is full");
+/// let reason = std::error::Error::source(&cancelled).unwrap();
+/// assert_eq!(reason.to_string(), "the disk is full");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cancelled {

@@ -10,7 +10,7 @@ use super::{CancelToken, Cause};
 /// # Panics
 ///
 /// Its drop panics if a [callback](crate::CancelToken::on_cancel) does. If the thread is unwinding
-/// already, the panic of the callback is swallowed instead.
+/// already, the panic of the callback is dropped instead.
 ///
 /// # Examples
 ///

@@ -26,10 +26,10 @@ use crate::panic::{drop_payload, first_panic};
 use crate::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sync::thread;
 
-/// A cancellation flag that can be shared, waited for, and handed down a tree.
+/// A cancellation flag that threads share, wait on, and pass down a tree.
 ///
-/// Every run has a token and passes it to its closures, which check it if they take long. To cancel
-/// a run from outside, give it a token of your own with
+/// Every run has a token and passes it to its closures, which check it if they run long
+/// (cooperative cancellation). To cancel a run from outside, give it a token of your own with
 /// [`ErrGroup::token`](crate::ErrGroup::token).
 ///
 /// A clone is the same token. A [`child`](CancelToken::child) is a new one: it is cancelled
@@ -83,7 +83,8 @@ impl CancelToken {
     /// A child of a cancelled token is cancelled from the start. Children outlive the handles of
     /// their parent: a token cancels its grandchildren even if the child between them was dropped.
     ///
-    /// A timeout for each item: [recipe](crate::guide::recipes#a-timeout-for-each-item).
+    /// For a timeout for each item, see the
+    /// [recipe](crate::guide::recipes#a-timeout-for-each-item).
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
@@ -167,7 +168,7 @@ impl CancelToken {
         self.cancel_for(&Cause::Requested(None))
     }
 
-    /// As [`cancel`](CancelToken::cancel), with a reason: Go's `CancelCauseFunc`.
+    /// Like [`cancel`](CancelToken::cancel), with a reason: Go's `CancelCauseFunc`.
     ///
     /// The reason is part of the [`cause`](CancelToken::cause), and the source of [`Cancelled`]. If
     /// the token is cancelled several times, the first reason stays, and each later call drops its
@@ -175,7 +176,7 @@ impl CancelToken {
     ///
     /// # Panics
     ///
-    /// As [`cancel`](CancelToken::cancel).
+    /// See [`cancel`](CancelToken::cancel).
     ///
     /// # Examples
     ///
@@ -214,15 +215,15 @@ impl CancelToken {
 
     /// Cancels this token at the given time, with [`Cause::Deadline`](crate::Cause::Deadline).
     ///
-    /// No thread needs to check the time: one timer thread per process cancels the tokens. Of
-    /// several deadlines the earliest counts. If `at` has passed, the token is cancelled before
-    /// this call returns.
+    /// No thread needs to check the time: one timer thread per process cancels the tokens. If there
+    /// are several deadlines, the earliest counts. If `at` has passed, the token is cancelled
+    /// before this call returns.
     ///
     /// # Panics
     ///
-    /// If the timer thread cannot be started. If `at` has passed, as
+    /// If the timer thread cannot be started. If `at` has passed, see
     /// [`cancel`](CancelToken::cancel). On wasm32-unknown-unknown there is no clock: `Instant::now`
-    /// panics, so there is no `at`.
+    /// panics, so no `at` can exist.
     ///
     /// # Examples
     ///
@@ -243,13 +244,13 @@ impl CancelToken {
         }
     }
 
-    /// As [`cancel_at`](CancelToken::cancel_at), counted from now. A time too far away to be
-    /// represented is no deadline.
+    /// Like [`cancel_at`](CancelToken::cancel_at), counted from now. A time that is too far away to
+    /// be represented is ignored.
     ///
     /// # Panics
     ///
-    /// As [`cancel_at`](CancelToken::cancel_at). Always on wasm32-unknown-unknown, which has no
-    /// clock.
+    /// See [`cancel_at`](CancelToken::cancel_at). It always panics on wasm32-unknown-unknown, which
+    /// has no clock.
     ///
     /// # Examples
     ///
@@ -271,9 +272,11 @@ impl CancelToken {
         }
     }
 
-    /// Whether this token has been cancelled. One atomic load, no lock.
+    /// Returns whether this token has been cancelled, with one atomic load and no lock.
     ///
-    /// If it returns `true`, everything that happened before the cancellation is visible.
+    /// A [`cancel`](CancelToken::cancel) happens before every `is_cancelled` that returns `true`
+    /// because of it. For each token both are linearizable: the cancellation takes effect at one
+    /// instant.
     ///
     /// ```
     /// let token = rayon_errgroup::CancelToken::new();
@@ -325,7 +328,7 @@ impl CancelToken {
         Cancelled::new(self.cause().unwrap_or(Cause::Released))
     }
 
-    /// What cancelled this token, or `None` while it is not cancelled.
+    /// Returns what cancelled this token, or `None` while it is not cancelled.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, Cause};
@@ -340,8 +343,8 @@ impl CancelToken {
         self.node.cause()
     }
 
-    /// When this token will be cancelled at the latest: the earliest deadline of this token and its
-    /// ancestors.
+    /// Returns when this token will be cancelled at the latest: the earliest deadline of this token
+    /// and its ancestors.
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
@@ -359,9 +362,9 @@ impl CancelToken {
         self.node.deadline()
     }
 
-    /// The time left until the [`deadline`](CancelToken::deadline), for example as the timeout of a
-    /// socket. It is zero once the deadline has passed, and sockets reject a timeout of zero: call
-    /// [`check`](CancelToken::check) first.
+    /// Returns the time left until the [`deadline`](CancelToken::deadline), for example as the
+    /// timeout of a socket. It is zero once the deadline has passed, and sockets reject a timeout
+    /// of zero: call [`check`](CancelToken::check) first.
     ///
     /// ```
     /// use rayon_errgroup::CancelToken;
@@ -378,7 +381,7 @@ impl CancelToken {
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// A channel that closes when this token is cancelled or [released](CancelToken), for
+    /// Returns a channel that closes when this token is cancelled or [released](CancelToken), for
     /// crossbeam's `select!`. No message is ever sent. Once closed, the channel stays ready.
     ///
     /// If several arms are ready, `select!` takes any of them. Where that matters, call
@@ -427,15 +430,16 @@ impl CancelToken {
     /// [`sleep`](CancelToken::sleep) react at once. Each item registers its own callback for as
     /// long as it uses the client, and stopping it more than once must be harmless. An item that
     /// only its callback can wake must not hold what an earlier item waits for, such as a lock. `f`
-    /// is not held back for an item that has begun on top of another one which waits, on the same
-    /// thread: the other one may be an earlier item, and wait for `f` to run.
+    /// is not held back for an item that has started on top of a waiting one, on the same thread:
+    /// the waiting one may be an earlier item that needs `f` to run.
     ///
-    /// `f` may use the token in any way, and may block, but the thread that cancels waits for it.
-    /// It may call rayon: a thread of a pool that drops the registration meanwhile runs other jobs
-    /// of the pool until `f` has ended. One case hangs: a job that `f` waits for itself waits in a
-    /// nested rayon call, and on top of it, on the same thread, a registration of `f` is dropped.
+    /// `f` may use the token in any way, and may block, but the cancelling thread blocks until it
+    /// returns. It may call rayon: a thread of a pool that drops the registration meanwhile runs
+    /// other jobs of the pool until `f` has ended. One case hangs: a job that `f` waits for itself
+    /// waits in a nested rayon call, and on top of it, on the same thread, a registration of `f` is
+    /// dropped.
     ///
-    /// A child process: [recipe](crate::guide::recipes#a-child-process).
+    /// For a child process, see the [recipe](crate::guide::recipes#a-child-process).
     ///
     /// # Panics
     ///

@@ -26,10 +26,10 @@ use crate::sync::{backoff, lock, thread};
 use crate::time::Moment;
 use crate::token::CancelToken;
 
-/// What a sink returns for a value: `()`, or whether it wants more.
+/// The value that a sink returns: `()`, or whether it wants more values.
 ///
-/// With [`ControlFlow::Break`] the sink has had enough, and the run ends successfully. The trait is
-/// sealed: it cannot be implemented outside of this crate.
+/// With [`ControlFlow::Break`] the sink wants no more values, and the run ends successfully. The
+/// trait is sealed: it cannot be implemented outside of this crate.
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;
@@ -41,7 +41,8 @@ use crate::token::CancelToken;
 ///     |_, n: u32| if n < 5 { Ok((n % 2 == 0).then_some(n)) } else { Err("read too far") },
 ///     |even| {
 ///         head.extend(even);
-///         Ok(if head.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///         let is_full = head.len() == 2;
+///         Ok(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
 ///     },
 /// );
 /// assert_eq!((result, head), (Ok(()), vec![2, 4]));
