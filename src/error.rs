@@ -8,7 +8,7 @@ use crate::token::Cancelled;
 
 /// The reason why a run with a group did not return its values.
 ///
-/// Returned by the methods of [`WithGroup`](crate::WithGroup). The calls without a group
+/// It is returned by the methods of [`WithGroup`](crate::WithGroup). The calls without a group
 /// ([`err_group`](crate::ErrGroupExt::err_group) and its neighbours) return the item's own error
 /// type instead, since only an item can make them fail.
 ///

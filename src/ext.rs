@@ -11,15 +11,16 @@ use crate::token::CancelToken;
 use crate::values::{Values, process};
 use crate::with_group::WithGroup;
 
-/// Go's errgroup on every rayon parallel iterator.
+/// Adds Go's errgroup to every rayon parallel iterator.
 ///
 /// The first four methods return the item's own error type, because only an item can make them
 /// fail. To stop a run from outside, or to limit it, use [`with_group`](ErrGroupExt::with_group).
 ///
-/// Items start in any order. If several fail, the call returns the error that was first *in time*:
-/// the root cause. On a pool of one thread that is what the sequential loop would return, unless an
-/// item waits for another pool: meanwhile its thread may start the next item. For the first error
-/// *in iteration order*, use [`in_order`](IndexedErrGroupExt::in_order).
+/// Items start in any order. If several fail, the call returns the error that was first *in time*,
+/// so never one that the cancellation caused. On a pool of one thread that is what the sequential
+/// loop would return, unless an item waits for another pool: meanwhile its thread may start the
+/// next item. For the first error *in iteration order*, use
+/// [`in_order`](IndexedErrGroupExt::in_order).
 ///
 /// # Examples
 ///
@@ -58,8 +59,8 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Errors
     ///
-    /// The error of the first failure in time. `Ok` if and only if `f` returned `Ok` for every
-    /// item.
+    /// Returns the error of the first failure in time. The result is `Ok` if and only if `f`
+    /// returned `Ok` for every item.
     ///
     /// # Cost
     ///
@@ -211,10 +212,10 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Errors
     ///
-    /// The error of the first failure in time. `Ok` if and only if every item that the body asked
-    /// for returned `Ok`. A short circuit (`any`, `find_any`, `take_any`) asks for less. Whether an
-    /// error among the items that it would have left out is returned depends on which came first.
-    /// An error of the body itself comes out as an inner `Result`.
+    /// Returns the error of the first failure in time. The result is `Ok` if and only if every item
+    /// that the body asked for returned `Ok`. A short circuit (`any`, `find_any`, `take_any`) asks
+    /// for less. Whether an error among the items that it would have left out is returned depends
+    /// on which came first. An error of the body itself comes out as an inner `Result`.
     ///
     /// # Cost
     ///

@@ -74,7 +74,7 @@ impl<E> Failures<E> {
         (self.numbering != Numbering::Time).then_some(self.first().0)
     }
 
-    /// The error with the lowest number.
+    /// Returns the error with the lowest number.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
@@ -96,7 +96,7 @@ impl<E> Failures<E> {
         self.errors.into_first().1
     }
 
-    /// All errors, the lowest number first. There are at least two.
+    /// Iterates over all errors, the lowest number first. There are at least two.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError, prelude::*};

@@ -411,8 +411,8 @@ impl ErrGroup {
     ///
     /// # Errors
     ///
-    /// The error names the one event that cancelled the run. `Ok` if and only if the body and every
-    /// task that was spawned returned `Ok`.
+    /// The error names the one event that cancelled the run. The result is `Ok` if and only if the
+    /// body and every task that was spawned returned `Ok`.
     ///
     /// If the group tolerates errors ([`keep_going`](ErrGroup::keep_going),
     /// [`max_errors`](ErrGroup::max_errors)), each error has the spawn number of its task as its

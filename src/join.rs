@@ -40,8 +40,8 @@ use crate::token::CancelToken;
 ///
 /// # Errors
 ///
-/// The error of the first failure in time. `Ok` if and only if both closures ran and returned `Ok`.
-/// The value of one that succeeded beside one that failed is dropped.
+/// Returns the error of the first failure in time. The result is `Ok` if and only if both closures
+/// ran and returned `Ok`. The value of one that succeeded beside one that failed is dropped.
 ///
 /// # Cost
 ///
@@ -180,10 +180,10 @@ impl ErrGroup {
     ///
     /// # Errors
     ///
-    /// The error names the one event that cancelled the call. `Ok` if and only if both closures ran
-    /// and returned `Ok`. A cancellation that came too late to skip one is not an error. If the
-    /// group tolerates errors and both failed, both are returned, as those of two tasks:
-    /// [`GroupError::Several`] with the numbers 0 and 1.
+    /// The error names the one event that cancelled the call. The result is `Ok` if and only if
+    /// both closures ran and returned `Ok`. A cancellation that came too late to skip one is not an
+    /// error. If the group tolerates errors and both failed, both are returned, as those of two
+    /// tasks: [`GroupError::Several`] with the numbers 0 and 1.
     ///
     /// # Cost
     ///

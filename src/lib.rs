@@ -342,7 +342,7 @@ pub use token::{CancelRegistration, CancelToken, Cancelled, Cause, DropGuard};
 pub use values::Values;
 pub use with_group::WithGroup;
 
-/// The extension traits, for a `use` next to rayon's prelude.
+/// Re-exports the extension traits, for a `use` next to rayon's prelude.
 ///
 /// ```
 /// use rayon::prelude::*;

@@ -54,10 +54,10 @@ impl Panicked {
         }
     }
 
-    /// The index of the item that panicked, in a run in order.
+    /// Returns the index of the item that panicked, in a run in order.
     ///
-    /// `None` where there is no order, and where it was not the item's closure that panicked, but
-    /// the iterator, a sink, a callback or the drop of something.
+    /// It is `None` in a run without an order, and if the iterator, a sink, a callback or a drop
+    /// panicked and not the item's closure.
     ///
     /// ```
     /// use rayon::prelude::*;
@@ -75,7 +75,7 @@ impl Panicked {
         self.index
     }
 
-    /// The message given to `panic!`, or `None` where the payload is not a string.
+    /// Returns the message given to `panic!`, or `None` where the payload is not a string.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError};
@@ -90,7 +90,7 @@ impl Panicked {
         self.message.as_deref()
     }
 
-    /// The payload, for [`resume_unwind`](std::panic::resume_unwind) or a downcast.
+    /// Returns the payload, for [`resume_unwind`](std::panic::resume_unwind) or a downcast.
     ///
     /// ```
     /// use rayon_errgroup::{ErrGroup, GroupError};

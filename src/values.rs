@@ -20,10 +20,10 @@ use crate::token::CancelToken;
 /// The values of a run: a rayon [`ParallelIterator`], for the body of `try_process_group` or
 /// `try_process`.
 ///
-/// It ends early if the run does: after a failure the body has the values so far, and what it makes
-/// of them is dropped.
+/// It ends early if the run does: after a failure the body has the values so far, and its result is
+/// dropped.
 ///
-/// It is never indexed, since an item that fails leaves no value: there is no `enumerate`, `zip` or
+/// It is never indexed, since an item that fails has no value: there is no `enumerate`, `zip` or
 /// `position_first`. Put these before the call.
 ///
 /// # Examples

@@ -10,7 +10,7 @@ use crate::values::{Values, finish_partial, process};
 
 /// An iterator together with the options of its run.
 ///
-/// Made by `with_group` from [rayon's iterators](crate::ErrGroupExt::with_group) and from
+/// It is made by `with_group` from [rayon's iterators](crate::ErrGroupExt::with_group) and from
 /// [`InOrder`](crate::InOrder::with_group).
 ///
 /// # Examples
@@ -34,8 +34,7 @@ pub struct WithGroup<'g, S> {
 impl<I: ParallelIterator> WithGroup<'_, I> {
     /// Calls `f` for every item in parallel, with the group's options.
     ///
-    /// The same as [`try_for_each`](#method.try_for_each-1), for closures that do not need the
-    /// token.
+    /// This is [`try_for_each`](#method.try_for_each-1) for closures that do not need the token.
     ///
     /// # Panics
     ///
@@ -88,12 +87,12 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Errors
     ///
-    /// The error names the one event that cancelled the run. `Ok` if and only if every item
-    /// returned `Ok`. If the group tolerates errors and several counted, all of them are returned,
-    /// in the order in time, as [`GroupError::Several`]. Behind an adaptor that drops items, such
-    /// as `filter`, a run that is cancelled from outside gives up after 250 milliseconds in which
-    /// no item came through, and reports the cancellation without knowing whether one would have
-    /// come.
+    /// The error names the one event that cancelled the run. The result is `Ok` if and only if
+    /// every item returned `Ok`. If the group tolerates errors and several counted, all of them are
+    /// returned, in the order in time, as [`GroupError::Several`]. Behind an adaptor that drops
+    /// items, such as `filter`, a run that is cancelled from outside gives up after 250
+    /// milliseconds in which no item came through, and reports the cancellation without knowing
+    /// whether one would have come.
     ///
     /// # Examples
     ///

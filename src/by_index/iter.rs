@@ -7,7 +7,9 @@ use std::{slice, vec};
 #[cfg(doc)]
 use super::ByIndex;
 
-/// The items of a [`ByIndex`] by reference. Made by [`ByIndex::iter`].
+/// An iterator over the items of a [`ByIndex`] by reference.
+///
+/// It is made by [`ByIndex::iter`].
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;
@@ -36,7 +38,9 @@ impl<T: fmt::Debug> fmt::Debug for ByIndexIter<'_, T> {
     }
 }
 
-/// The items of a [`ByIndex`]. Made by its `into_iter`. A part is freed when its items were taken.
+/// An iterator over the items of a [`ByIndex`].
+///
+/// It is made by its `into_iter`. A part is freed when its items have been taken.
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;

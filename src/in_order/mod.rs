@@ -16,8 +16,8 @@ use crate::with_group::WithGroup;
 /// An input whose items run in parallel, with a deterministic result: the values or the error of
 /// the sequential loop, on any number of threads.
 ///
-/// Made by [`in_order`](crate::IndexedErrGroupExt::in_order) from rayon's indexed iterators and by
-/// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) from any sequential iterator.
+/// It is made by [`in_order`](crate::IndexedErrGroupExt::in_order) from rayon's indexed iterators
+/// and by [`par_in_order`](crate::IteratorErrGroupExt::par_in_order) from any sequential iterator.
 ///
 /// # Order
 ///
@@ -174,8 +174,8 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The error of the lowest index that failed. `Ok` if and only if `f` returned `Ok` for every
-    /// item.
+    /// Returns the error of the lowest index that failed. The result is `Ok` if and only if `f`
+    /// returned `Ok` for every item.
     ///
     /// # Examples
     ///
@@ -315,8 +315,8 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The error of the lowest index that failed. `Ok` if and only if every item that the body
-    /// asked for returned `Ok`.
+    /// Returns the error of the lowest index that failed. The result is `Ok` if and only if every
+    /// item that the body asked for returned `Ok`.
     ///
     /// # Cost
     ///
@@ -407,8 +407,8 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The error of the lowest index that failed. An error of the sink has the index of the item
-    /// whose value it was given.
+    /// Returns the error of the lowest index that failed. An error of the sink has the index of the
+    /// item whose value it was given.
     ///
     /// # Examples
     ///

@@ -17,8 +17,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// Calls `f` for every item in parallel, with the group's options, and returns what the
     /// sequential loop would.
     ///
-    /// The same as [`try_for_each`](#method.try_for_each), for closures that do not need the
-    /// token.
+    /// This is [`try_for_each`](#method.try_for_each) for closures that do not need the token.
     ///
     /// # Panics
     ///
@@ -77,8 +76,8 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// # Errors
     ///
     /// The error names the one event that cancelled the run. If that is an error, it is the one
-    /// with the lowest index that was recorded before anything else cancelled the run. `Ok` if and
-    /// only if every item returned `Ok`.
+    /// with the lowest index that was recorded before anything else cancelled the run. The result
+    /// is `Ok` if and only if every item returned `Ok`.
     ///
     /// # Examples
     ///

@@ -72,8 +72,9 @@ fn by_ref<X>(list: &ByIndex<X>) -> ByRef<'_, X> {
     list.iter().map(|(index, x)| (*index, x))
 }
 
-/// The results of an [`Outcome`](crate::Outcome) by reference, sorted by index. Made by
-/// [`Outcome::iter`](crate::Outcome::iter).
+/// An iterator over the results of an [`Outcome`](crate::Outcome) by reference, sorted by index.
+///
+/// It is made by [`Outcome::iter`](crate::Outcome::iter).
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;
@@ -125,7 +126,9 @@ impl<'o, T, E> Iterator for OutcomeIter<'o, T, E> {
 impl<T, E> ExactSizeIterator for OutcomeIter<'_, T, E> {}
 impl<T, E> FusedIterator for OutcomeIter<'_, T, E> {}
 
-/// The results of an [`Outcome`](crate::Outcome), sorted by index. Made by its `into_iter`.
+/// An iterator over the results of an [`Outcome`](crate::Outcome), sorted by index.
+///
+/// It is made by its `into_iter`.
 ///
 /// ```
 /// use rayon_errgroup::prelude::*;

@@ -17,7 +17,7 @@ use crate::token::{Cancelled, Cause};
 
 /// The result of every item of a run: the values, the errors, and how many items were skipped.
 ///
-/// Made by [`outcome`](crate::InOrder::outcome). Each item of the input counts in exactly one
+/// It is made by [`outcome`](crate::InOrder::outcome). Each item of the input counts in exactly one
 /// place: [`values`](Outcome::values), [`errors`](Outcome::errors),
 /// [`late_errors`](Outcome::late_errors), the [`panics`](Outcome::panics) that have an index, and
 /// [`skipped`](Outcome::skipped) add up to the number of items; for an iterator of unknown length,
@@ -263,8 +263,8 @@ impl<T, E> Outcome<T, E> {
     ///
     /// # Errors
     ///
-    /// What [`try_map`](crate::WithGroup::try_map) with the same options would have returned, but
-    /// with all the errors that count, if there are several: [`GroupError::Several`].
+    /// Returns what [`try_map`](crate::WithGroup::try_map) with the same options would have
+    /// returned, but if several errors count, all of them: [`GroupError::Several`].
     ///
     /// # Examples
     ///

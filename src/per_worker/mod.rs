@@ -168,7 +168,7 @@ impl<'init, S, E> PerWorker<'init, S, E> {
     ///
     /// # Errors
     ///
-    /// The error of `f`, or that of `init`, and then `f` is not called.
+    /// Returns the error of `f`, or that of `init`; then `f` is not called.
     ///
     /// # Examples
     ///

@@ -29,7 +29,7 @@ pub enum TrySpawnError<F> {
 }
 
 impl<F> TrySpawnError<F> {
-    /// The closure.
+    /// Returns the closure.
     ///
     /// ```
     /// use rayon_errgroup::scope;

@@ -64,8 +64,9 @@ use crate::token::CancelToken;
 ///
 /// # Errors
 ///
-/// The error of the first failure in time. `Ok` if and only if the body and every task that was
-/// spawned returned `Ok`; a cancellation that came too late to skip a task is not an error.
+/// Returns the error of the first failure in time. The result is `Ok` if and only if the body and
+/// every task that was spawned returned `Ok`; a cancellation that came too late to skip a task is
+/// not an error.
 ///
 /// # Cost
 ///

@@ -10,7 +10,8 @@ use crate::group::ErrGroup;
 use crate::run::Run;
 use crate::token::CancelToken;
 
-/// The methods of [`rayon_errgroup::ErrGroupExt`](crate::ErrGroupExt) on every sequential iterator.
+/// Adds the methods of [`rayon_errgroup::ErrGroupExt`](crate::ErrGroupExt) to every sequential
+/// iterator.
 ///
 /// Items run one after another, in order, on the calling thread. Errors, panics and values are
 /// those of the parallel methods on a pool of one thread.
@@ -36,7 +37,7 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Errors
     ///
-    /// The first error. `Ok` if and only if `f` returned `Ok` for every item.
+    /// Returns the first error, and `Ok` if and only if `f` returned `Ok` for every item.
     ///
     /// # Examples
     ///
@@ -139,8 +140,9 @@ pub trait ErrGroupExt: ParallelIterator {
     ///
     /// # Errors
     ///
-    /// The first error, and what `body` returned is dropped. `Ok` if and only if every item that
-    /// `body` asked for returned `Ok`: a body that asks for nothing gets nothing wrong.
+    /// Returns the first error, and drops what `body` returned. The result is `Ok` if and only if
+    /// every item that `body` asked for returned `Ok`: a body that asks for nothing gets nothing
+    /// wrong.
     ///
     /// # Examples
     ///
@@ -189,7 +191,7 @@ pub trait ErrGroupExt: ParallelIterator {
 
 impl<I: ParallelIterator> ErrGroupExt for I {}
 
-/// The method of [`rayon_errgroup::IndexedErrGroupExt`](crate::IndexedErrGroupExt) on every
+/// Adds the method of [`rayon_errgroup::IndexedErrGroupExt`](crate::IndexedErrGroupExt) to every
 /// sequential iterator.
 pub trait IndexedErrGroupExt: IndexedParallelIterator {
     /// Adds the methods of [`InOrder`]. The order is the same without it; with it, failures name
@@ -213,7 +215,7 @@ pub trait IndexedErrGroupExt: IndexedParallelIterator {
 
 impl<I: IndexedParallelIterator> IndexedErrGroupExt for I {}
 
-/// The method of [`rayon_errgroup::IteratorErrGroupExt`](crate::IteratorErrGroupExt), without
+/// Adds the method of [`rayon_errgroup::IteratorErrGroupExt`](crate::IteratorErrGroupExt), without
 /// threads.
 pub trait IteratorErrGroupExt: Iterator {
     /// Adds the methods of [`InOrder`]. Each item runs before the next one is read, and after the

@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 use crate::run::Run;
 use crate::token::CancelToken;
 
-/// An input whose run is a sequential loop. Stands in for
-/// [`rayon_errgroup::InOrder`](crate::InOrder), which answers as this one does.
+/// An input whose run is a sequential loop. It stands in for
+/// [`rayon_errgroup::InOrder`](crate::InOrder), and returns the same results.
 ///
 /// ```
 /// use rayon_errgroup::sequential::prelude::*;
@@ -48,7 +48,7 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The first error. `Ok` if and only if `f` returned `Ok` for every item.
+    /// Returns the first error, and `Ok` if and only if `f` returned `Ok` for every item.
     ///
     /// # Examples
     ///
@@ -146,7 +146,7 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The first error, of `f` or of the sink. A sink that breaks ends the run with `Ok`.
+    /// Returns the first error, of `f` or of the sink. A sink that breaks ends the run with `Ok`.
     ///
     /// # Examples
     ///
@@ -208,7 +208,7 @@ impl<S: Ordered> InOrder<S> {
     ///
     /// # Errors
     ///
-    /// The first error of the items that `body` asked for.
+    /// Returns the first error of the items that `body` asked for.
     ///
     /// # Examples
     ///

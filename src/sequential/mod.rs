@@ -26,23 +26,23 @@
 //! assert_eq!((error.index(), error.into_error()), (Some(1), Some("empty")));
 //! ```
 //!
-//! The [`prelude`] is one of its own, so that a forgotten `par_` still fails to compile with the
-//! usual one. It stands in for rayon's prelude, too: import one or the other, never both.
+//! The [`prelude`] is separate, so that a forgotten `par_` still fails to compile with the usual
+//! one. It stands in for rayon's prelude, too: import one or the other, never both.
 //!
 //! # What is the same
 //!
-//! The names, the bounds of the closures and the returned types, and the types
+//! The names, the bounds of the closures, the returned types, and the types
 //! [`ErrGroup`](crate::ErrGroup), [`CancelToken`](crate::CancelToken),
-//! [`GroupError`](crate::GroupError) and [`Outcome`](crate::Outcome). So are the
+//! [`GroupError`](crate::GroupError) and [`Outcome`](crate::Outcome) are the same. So are the
 //! [guarantees](crate#guarantees): cause, completeness, containment, panics, the error limit,
 //! indices in order. A run returns what the parallel run does on a pool of one thread or, if that
 //! is in order, on any pool.
 //!
 //! # What differs
 //!
-//! - Everything runs on the calling thread, item after item. Nothing here uses a pool of rayon's,
-//!   or makes one. [`concurrency`](crate::ErrGroup::concurrency) is ignored: the group's threads
-//!   sleep. That method itself starts them, and so panics where there are none. For one source
+//! - Everything runs on the calling thread, item after item. Nothing here uses or creates a rayon
+//!   pool. [`concurrency`](crate::ErrGroup::concurrency) is ignored: the group's threads sleep.
+//!   That method itself starts them, so it panics where there are no threads. To share one source,
 //!   write `group.clone().try_concurrency(8).unwrap_or(group)`.
 //! - The token is checked before each item. While one runs, only what is outside of the loop can
 //!   cancel: another thread, a deadline, the item itself. So items that wait for each other

@@ -11,7 +11,7 @@ use crate::group::ErrGroup;
 use crate::outcome::Outcome;
 use crate::token::CancelToken;
 
-/// An iterator together with the options of its run. Stands in for
+/// An iterator together with the options of its run. It stands in for
 /// [`rayon_errgroup::WithGroup`](crate::WithGroup).
 ///
 /// ```
@@ -71,8 +71,8 @@ impl<I: ParallelIterator> WithGroup<'_, I> {
     ///
     /// # Errors
     ///
-    /// The error names the one event that cancelled the run. `Ok` if and only if every item
-    /// returned `Ok`.
+    /// The error names the one event that cancelled the run. The result is `Ok` if and only if
+    /// every item returned `Ok`.
     ///
     /// # Examples
     ///
@@ -212,7 +212,7 @@ impl<S: Ordered> WithGroup<'_, InOrder<S>> {
     /// # Errors
     ///
     /// The error names the one event that cancelled the run, and the index of an item that failed.
-    /// `Ok` if and only if every item returned `Ok`.
+    /// The result is `Ok` if and only if every item returned `Ok`.
     ///
     /// # Examples
     ///

@@ -43,8 +43,8 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The original event, wherever in the tree of tokens it happened: for `Parent` the cause
-    /// inside.
+    /// Returns the original event, wherever in the tree of tokens it happened: for `Parent` the
+    /// cause inside.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, Cause};
@@ -89,7 +89,7 @@ impl fmt::Display for Cause {
 
 /// The error of work that stopped because its token was cancelled.
 ///
-/// Returned by [`CancelToken::check`](crate::CancelToken::check) and
+/// It is returned by [`CancelToken::check`](crate::CancelToken::check) and
 /// [`CancelToken::sleep`](crate::CancelToken::sleep), and found in
 /// [`GroupError::Cancelled`](crate::GroupError::Cancelled). Its [`source`](Error::source) is the
 /// reason given to [`cancel_with`](crate::CancelToken::cancel_with), if there was one.
@@ -120,7 +120,7 @@ impl Cancelled {
         Cancelled { cause }
     }
 
-    /// What cancelled the token.
+    /// Returns what cancelled the token.
     ///
     /// ```
     /// use rayon_errgroup::{CancelToken, Cause};

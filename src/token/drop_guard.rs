@@ -4,8 +4,9 @@ use std::mem;
 
 use super::{CancelToken, Cause};
 
-/// Cancels a token when dropped, unless disarmed. Made by
-/// [`CancelToken::drop_guard`](crate::CancelToken::drop_guard).
+/// Cancels a token when dropped, unless disarmed.
+///
+/// It is made by [`CancelToken::drop_guard`](crate::CancelToken::drop_guard).
 ///
 /// # Panics
 ///

@@ -274,9 +274,9 @@ impl CancelToken {
 
     /// Returns whether this token has been cancelled, with one atomic load and no lock.
     ///
-    /// A [`cancel`](CancelToken::cancel) happens before every `is_cancelled` that returns `true`
-    /// because of it. For each token both are linearizable: the cancellation takes effect at one
-    /// instant.
+    /// A call that returns `true` synchronizes with the cancellation: everything that happened
+    /// before it is visible. [`cancel`](CancelToken::cancel) and `is_cancelled` are linearizable
+    /// for each token: the cancellation takes effect at one instant.
     ///
     /// ```
     /// let token = rayon_errgroup::CancelToken::new();

@@ -81,7 +81,7 @@ pub trait SourceCallback<T> {
 }
 
 /// An input that has an order: every [`IndexedParallelIterator`], and every [`Iterator`] wrapped in
-/// [`Sequential`]. It is the bound for functions that take either.
+/// [`Sequential`]. Use it as a bound for functions that take either.
 ///
 /// The trait is sealed: it cannot be implemented outside of this crate.
 ///
@@ -109,8 +109,10 @@ pub trait Ordered: Sized + Send {
     fn with_source<C: SourceCallback<Self::Item>>(self, callback: C) -> C::Output;
 }
 
-/// A sequential iterator whose items run in parallel, in order. Made by
-/// [`par_in_order`](crate::IteratorErrGroupExt::par_in_order), and named where a type has to be:
+/// A sequential iterator whose items run in parallel, in order.
+///
+/// It is made by [`par_in_order`](crate::IteratorErrGroupExt::par_in_order). Name it where a type
+/// is needed:
 ///
 /// ```
 /// use rayon_errgroup::{InOrder, Sequential, prelude::*};
