@@ -24,7 +24,7 @@
 //!
 //! What changes with all of these calls:
 //!
-//! | | rayon | here |
+//! | behaviour | rayon | here |
 //! | --- | --- | --- |
 //! | which of several errors | not specified | the first in time, or in the order of items |
 //! | after a failure | stops as soon as possible | each other worker starts at most one more item |
@@ -373,7 +373,7 @@
 //! # A stop flag
 //!
 //! What was ready when the flag was set is kept. `while_some` does not tell whether the run was
-//! complete. Here the outcome does, and closures that take long can check the token.
+//! complete. Here the outcome does, and long-running closures can check the token.
 //!
 //! <table class="pair"><tr><td>
 //!
@@ -577,7 +577,7 @@
 //! - `find_any`, `find_map_any`, `any`, `all`: a match is not a failure. (If it should cancel the
 //!   other items: [recipe](crate::guide::recipes#the-first-success-wins).)
 //! - Closures that return an `Option` or a `ControlFlow`: `try_for_each` takes them.
-//! - Two tasks of which both errors are wanted: `join`.
+//! - Two tasks, if you want both errors: `join`.
 //! - `spawn` without a scope, for work that outlives its caller; `broadcast`.
 //! - A hundred quick items, in a run that is repeated often: a run allocates once, so `err_group`
 //!   takes up to twice as long as `try_for_each`.

@@ -321,8 +321,8 @@ impl<S: Ordered> InOrder<S> {
     /// # Cost
     ///
     /// That of rayon's `map(f)` with the same method, and up to a quarter more where an item takes
-    /// a nanosecond. Where it takes long to join two parts (a map for each), they are few: each is
-    /// a share of what is left. Those of a sequential iterator have at most 1024 items.
+    /// a nanosecond. Where joining two parts is slow (if each is a map), there are few parts: each
+    /// is a share of what is left. Those of a sequential iterator have at most 1024 items.
     ///
     /// # Examples
     ///
