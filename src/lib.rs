@@ -22,6 +22,7 @@
 //! | --- | --- |
 //! | [Go](guide::from_go), [rayon](guide::from_rayon), [tokio](guide::from_tokio) | migration guides: their calls and those of this crate, side by side |
 //! | [Errors](guide::errors) | `?` with `anyhow`, boxes, `io::Error` and your own enum |
+//! | [More than one machine](guide::more_than_one_machine) | which engine for whom, launcher lines, what is exact and what may be undecided |
 //! | [Recipes](guide::recipes) | [Ctrl-C](guide::recipes#ctrl-c-and-sigterm), [a progress bar](guide::recipes#a-progress-bar), child processes, channels, timeouts for each item, and other jobs where the obvious code hangs or loses data |
 //!
 //! # The tour
