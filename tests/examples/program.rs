@@ -11,8 +11,34 @@ use std::time::{Duration, Instant};
 /// After this time a program counts as hung. No successful test waits for it.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
 
+/// Programs inherit which signals are ignored, and a test may run where some are: below `nohup`, or
+/// in the background of a script. A signal that this process handles is a default one for the
+/// programs that it starts.
+#[cfg(target_os = "linux")]
+fn unignore_signals() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").expect("the status of this process");
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let ignored = ignored.expect("the mask of the ignored signals");
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                signal_hook::flag::register(signal, std::sync::Arc::default())
+                    .expect("the signal can be handled");
+            }
+        }
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unignore_signals() {}
+
 /// The command of an example that cargo has built.
 pub(crate) fn example(name: &str) -> Command {
+    unignore_signals();
     let tests = std::env::current_exe().expect("the path of this test");
     let target = tests.ancestors().nth(2).expect("the folder of the profile");
     let path = target
