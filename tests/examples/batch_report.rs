@@ -355,7 +355,12 @@ mod stopped {
         let ended = end(program, input);
         let last = "0 ok, 0 failed, 1 cancelled, 2 skipped: Ctrl-C";
         ended_with(&ended, 130, last);
-        has_row(&ended, "/dev/stdin", "cancelled", "cancelled: requested");
+        has_row(
+            &ended,
+            "/dev/stdin",
+            "cancelled",
+            "cancelled by the parent token",
+        );
         shows(&picture(&folder), &[(CANCELLED, 1)], 2);
         is_stopped(&picture(&folder), "Ctrl-C at ");
     }
