@@ -129,9 +129,9 @@ impl fmt::Display for Verdict {
 /// use rayon_errgroup::prelude::*;
 /// use rayon_errgroup_cluster::{Account, Report};
 ///
-/// let outcome = (0..10).par_in_order().outcome(|_, n| if n == 7 { Err(n) } else { Ok(n) });
+/// let outcome = (0..10).par_in_order().outcome(|_, n| if n == 9 { Err(n) } else { Ok(n) });
 /// let account = Account::of(&[Report::new(10..20, 100, &outcome)], 100);
-/// assert_eq!(account.to_string(), "7 ok, 1 failed, 92 not known");
+/// assert_eq!(account.to_string(), "9 ok, 1 failed, 90 not known");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
