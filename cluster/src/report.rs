@@ -21,14 +21,14 @@ pub use self::file::ReadError;
 /// use rayon_errgroup::prelude::*;
 /// use rayon_errgroup_cluster::{Report, Shard};
 ///
-/// let words = ["1", "2", "3", "4", "five", "6"];
+/// let words = ["1", "2", "3", "4", "5", "six"];
 /// let range = Shard::new(1, 2)?.range(words.len());
 /// let mine = words[range.clone()].iter().par_in_order();
 /// let outcome = mine.outcome(|_, word| word.parse::<u32>());
 ///
 /// let report = Report::new(range, words.len(), &outcome);
-/// assert_eq!(report.first(), Some((4, "invalid digit found in string")));
-/// assert_eq!(report.known_to(), 5);
+/// assert_eq!(report.first(), Some((5, "invalid digit found in string")));
+/// assert_eq!(report.known_to(), 6);
 /// # Ok::<_, rayon_errgroup_cluster::ShardError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
