@@ -163,5 +163,6 @@ fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> ExitCode {
 }
 
 fn tell(line: impl fmt::Display) -> anyhow::Result<()> {
-    written(writeln!(Stdout, "{line}"))
+    // One write, so that the lines of two threads do not mix.
+    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }

@@ -137,5 +137,6 @@ fn row(name: &str, value: impl fmt::Display) -> anyhow::Result<()> {
 }
 
 fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
-    written(writeln!(Stdout, "{line}"))
+    // One write, so that the lines of two threads do not mix.
+    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }

@@ -74,5 +74,6 @@ fn explain(result: Result<(), GroupError<anyhow::Error>>) -> anyhow::Result<()> 
 
 /// Prints a line. A reader that has gone does not stop the service.
 fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
-    written(writeln!(Stdout, "{line}"))
+    // One write, so that the lines of two threads do not mix.
+    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }
