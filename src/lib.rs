@@ -238,7 +238,8 @@
 //!   call waits for it.
 //! - Which of two errors is the first in time can differ from run to run. In order it cannot.
 //! - The items of a rayon leaf run one after another: put `.with_max_len(1)` before items that
-//!   block. In order, slow items are claimed one by one anyway.
+//!   block. In order, slow items are claimed one by one, but the first slow item after quick ones
+//!   may be in a chunk with later items. Idle threads take these over when the slow one has ended.
 //! - A blocking `next` cannot be interrupted, whatever cancels the run: even a deadline waits for
 //!   it. Nor can a [sink](guide::recipes#a-sink-that-may-block).
 //! - While the `next` of a `par_in_order` iterator blocks, the run keeps two threads of the pool:
@@ -248,7 +249,8 @@
 //! - `outcome` with a small `max_errors(n)` claims items one by one, at a few hundred nanoseconds
 //!   each, so that there are at most `n` errors and one more for each other thread.
 //! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
-//!   that wait for each other can deadlock on a small pool.
+//!   that wait for each other can deadlock on a small pool. On any pool they can deadlock if they
+//!   are in one leaf or chunk.
 //! - A nested rayon call is cancelled only if it is given the token.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.
