@@ -94,10 +94,10 @@ impl<C: Collector> ConsumeAll<C::Value> for C {
 
 /// A collector for an input that rayon splits by halves.
 pub(super) trait LeafCollector: Collector {
-    type Places: ConsumeAll<Self::Value>;
+    type InPlace: ConsumeAll<Self::Value>;
     /// Where the values are written, if each has its place. The loop over short items is compiled
     /// for that, and not for both kinds of collector at once: the items would be kept in memory.
-    fn places(&mut self) -> Option<&mut Self::Places>;
+    fn in_place(&mut self) -> Option<&mut Self::InPlace>;
     /// The list of the values, if they have no places.
     fn list(&mut self) -> Option<&mut Vec<Self::Value>> {
         None
@@ -145,10 +145,10 @@ impl Collector for Unit {
 }
 
 impl LeafCollector for Unit {
-    type Places = Self;
+    type InPlace = Self;
 
     #[inline]
-    fn places(&mut self) -> Option<&mut Self> {
+    fn in_place(&mut self) -> Option<&mut Self> {
         Some(self)
     }
 

@@ -37,8 +37,8 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
         RunId::of(self.part.fuse.run())
     }
 
-    /// Postpones the items of a leaf. Returns those that are left, if there are too many. They run on
-    /// the deep stack.
+    /// Postpones the items of a leaf. Returns those that are left, if there are too many: they run
+    /// on the deep stack.
     #[cold]
     #[inline(never)]
     fn postpone_leaf<I, S: Iterator<Item = I>>(mut self, items: S) -> (Self, Option<S>)
@@ -78,8 +78,8 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
         let (run, f) = self.part.run_and_closure();
-        if let Some(places) = self.part.collector.places() {
-            while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, places)
+        if let Some(slots) = self.part.collector.in_place() {
+            while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, slots)
                 == Reaction::Continue
             {}
         }
@@ -150,8 +150,8 @@ where
     }
 }
 
-/// The loop over the items has ended with a panic of the closure, with one of the source, or with an
-/// error.
+/// The loop over the items has ended with a panic of the closure, with one of the source, or with
+/// an error.
 #[cold]
 #[inline(never)]
 fn stopped<E>(
@@ -225,10 +225,10 @@ where
         };
         let (run, f) = self.part.run_and_closure();
         let tolerates = TOLERANT && run.policy.tolerates_errors();
-        match self.part.collector.places() {
+        match self.part.collector.in_place() {
             Some(_) if tolerates => (self, items) = self.run_tolerant(items),
-            Some(places) => {
-                _ = run_until_failure::<_, _, _, _, _, false>(run, f, &mut items, places);
+            Some(slots) => {
+                _ = run_until_failure::<_, _, _, _, _, false>(run, f, &mut items, slots);
             }
             None => (self, items) = self.run_list(items),
         }

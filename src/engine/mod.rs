@@ -8,7 +8,6 @@ pub(crate) mod through;
 pub(crate) mod user_code;
 
 mod collect;
-mod gather;
 mod grace_period;
 mod leaf;
 mod leaf_values;
@@ -21,3 +20,4 @@ mod postponed;
 )]
 mod slots;
 mod unwind_flag;
+mod value_collector;

@@ -341,8 +341,8 @@ mod tests {
             assert!(values[..mid].iter().all(|value| value.starts_with("left")));
             assert!(values[mid..].iter().all(|value| value.starts_with("right")));
         }
-        assert!(halves(9, 4, 3, 5).is_none(), "a hole between the halves");
-        assert!(halves(9, 4, 4, 4).is_none(), "a hole at the end");
+        assert!(halves(9, 4, 3, 5).is_none(), "a gap between the halves");
+        assert!(halves(9, 4, 4, 4).is_none(), "a gap at the end");
     }
 
     #[test]

@@ -15,12 +15,12 @@ use rayon::iter::ParallelIterator;
 use rayon::iter::plumbing::{Consumer, Reducer, UnindexedConsumer};
 
 use super::collect::{LeafCollector, Unit, concatenate, incomplete};
-use super::gather::{Gather, Piece, into_parts};
 use super::grace_period::GracePeriod;
 use super::leaf::TryFolder;
 use super::panic_fuse::PanicFuse;
 use super::postponed::Postponed;
 use super::slots::Buffer;
+use super::value_collector::{Segment, ValueCollector, into_parts};
 use crate::run::Run;
 use crate::token::CancelToken;
 
@@ -49,15 +49,16 @@ where
     run.drive(|| {
         // Without a length, or with one too long for the memory: the run may still fail early.
         let Some(buffer) = items.opt_len().and_then(Buffer::new) else {
-            let pieces = gather::<TOLERANT, _, _, _, _>(items, run, f, Gather::list());
-            return concatenate(into_parts(pieces), run);
+            let segments =
+                collect_values::<TOLERANT, _, _, _, _>(items, run, f, ValueCollector::list());
+            return concatenate(into_parts(segments), run);
         };
         let values = buffer.fill(|slots| {
-            drop(gather::<TOLERANT, _, _, _, _>(
+            drop(collect_values::<TOLERANT, _, _, _, _>(
                 items,
                 run,
                 f,
-                Gather::Slots(slots),
+                ValueCollector::Slots(slots),
             ));
         });
         values.unwrap_or_else(|| incomplete(run))
@@ -66,12 +67,12 @@ where
 
 /// In a function of its own, so that it is compiled once for both kinds of input.
 #[inline(never)]
-fn gather<const TOLERANT: bool, I, F, T, E>(
+fn collect_values<const TOLERANT: bool, I, F, T, E>(
     items: I,
     run: &Run<E>,
     f: &F,
-    collector: Gather<'_, T>,
-) -> Vec<Piece<T>>
+    collector: ValueCollector<'_, T>,
+) -> Vec<Segment<T>>
 where
     I: ParallelIterator,
     F: Fn(&CancelToken, I::Item) -> Result<T, E> + Sync,

@@ -49,8 +49,8 @@ impl<E> Run<E> {
         Run::new(None, FailurePolicy::default())
     }
 
-    /// The run, whose items above the cut are cancelled when it is lowered. If they see their token,
-    /// the workers say before each item which one it is.
+    /// The run, whose items above the cut are cancelled when it is lowered. If they see their
+    /// token, the workers say before each item which one it is.
     pub(crate) fn cut_by(mut self, cut: Option<Cut>, see_token: bool) -> Self {
         if let Some(cut) = &cut {
             cut.add_run(&self.token, see_token);

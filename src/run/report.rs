@@ -105,11 +105,11 @@ impl<E> Run<E> {
 }
 
 /// What has become of a run that did not end with `Ok`.
-struct Settled<E> {
+struct RunFailure<E> {
     /// The panic that outranks everything, and the index of its item.
     panic: Option<(Payload, Option<usize>)>,
     /// The error that the run ended with, with its index or number.
-    failed: Option<(Option<usize>, E)>,
+    error: Option<(Option<usize>, E)>,
     /// The other errors that count, if the run keeps them.
     more: Vec<(usize, E)>,
     cause: Cause,
@@ -132,12 +132,12 @@ impl<R, E> Report<R, E> {
 
     #[cold]
     fn into_error(self, incomplete: Option<R>) -> GroupError<E> {
-        let Settled {
+        let RunFailure {
             panic,
-            failed,
+            error: failed,
             mut more,
             cause,
-        } = self.settle(incomplete);
+        } = self.into_run_failure(incomplete);
         let result = match (panic, failed) {
             (Some((payload, index)), failed) => {
                 drop_payload(drop_catching(failed));
@@ -158,8 +158,8 @@ impl<R, E> Report<R, E> {
         result
     }
 
-    /// Drops what is not a part of the result.
-    fn settle(mut self, incomplete: Option<R>) -> Settled<E> {
+    /// Drops what is not a part of the failure.
+    fn into_run_failure(mut self, incomplete: Option<R>) -> RunFailure<E> {
         let (mut failed, mut panic, mut panicked_at) = (None, None, None);
         let mut more = self.record.take_more_errors();
         if let Some(ending) = self.ending {
@@ -183,9 +183,9 @@ impl<R, E> Report<R, E> {
                 first_panic(&mut panic, drop_catching(error));
             }
         }
-        Settled {
+        RunFailure {
             panic: panic.map(|payload| (payload, panicked_at)),
-            failed: failed.map(|(number, _, error)| (number, error)),
+            error: failed.map(|(number, _, error)| (number, error)),
             more,
             cause: self.cause.unwrap_or(Cause::Released),
         }
@@ -210,12 +210,12 @@ impl<R, E> Report<R, E> {
             self.ending = (self.record.take_ending(false)).and_then(Ending::into_failure);
         }
         // No run without a policy has more than one error.
-        let Settled {
+        let RunFailure {
             panic,
-            failed,
+            error: failed,
             cause,
             ..
-        } = self.settle(incomplete);
+        } = self.into_run_failure(incomplete);
         match (panic, failed) {
             (Some((payload, _)), failed) => {
                 drop_payload(drop_catching(failed));

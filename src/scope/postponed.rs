@@ -36,6 +36,7 @@ impl<T> Postponed<T> {
     /// For a task that has ended: whether to spawn a job, which calls `pop`.
     #[inline]
     pub(super) fn has_some(&self) -> bool {
+        // Relaxed: see `push`.
         self.count.load(Ordering::Relaxed) > 0
     }
 
@@ -47,6 +48,7 @@ impl<T> Postponed<T> {
         }
         let mut tasks = lock(&self.tasks);
         let task = tasks.pop_front();
+        // Relaxed: see `push`.
         self.count.store(tasks.len(), Ordering::Relaxed);
         task
     }

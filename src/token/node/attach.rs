@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use super::links::{ForDrop, Held};
+use super::links::{Held, OnDrop};
 use super::{ACTIVE, CANCELLED, Node, Owner, RELEASED};
 use crate::panic::{Payload, drop_payload};
 use crate::sync::channel::{Receiver, bounded};
@@ -92,7 +92,7 @@ impl Node {
                 // started: then the token keeps the deadline that it had.
                 let timer = (!has_passed).then(|| {
                     let node = Arc::downgrade(self) as Weak<dyn timer::Expire>;
-                    Box::new(timer::Entry::new(at, node)) as ForDrop
+                    Box::new(timer::Entry::new(at, node)) as OnDrop
                 });
                 attached.deadline = Some(at);
                 attached.timer = timer;

@@ -5,7 +5,7 @@ use std::mem;
 /// A sorted list in the place of a map: a program with one call of this crate does not need the
 /// code of a tree for it.
 ///
-/// A value that is removed leaves a hole, and holes are closed once there are more of them than
+/// A value that is removed leaves a tombstone. These are cleared when there are more of them than
 /// values. So on average an insertion takes constant time, and a removal that of a binary search.
 pub(super) struct Keyed<T> {
     /// In ascending order of the keys.

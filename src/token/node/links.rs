@@ -25,9 +25,9 @@ pub(super) struct Links {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Held(pub(crate) bool);
 
-/// A value that does its work when it is dropped. Behind a `dyn`, so that a program in which no token
-/// has one is linked without its code.
-pub(super) type ForDrop = Box<dyn Send + Sync>;
+/// A value that does its work when it is dropped. Behind a `dyn`, so that a program in which no
+/// token has one is linked without its code.
+pub(super) type OnDrop = Box<dyn Send + Sync>;
 
 #[derive(Default)]
 pub(super) struct Attached {
@@ -35,10 +35,10 @@ pub(super) struct Attached {
     pub(super) children: Keyed<Weak<Node>>,
     pub(super) callbacks: Keyed<Arc<Callback>>,
     /// The sender of the `done` channel. Its drop wakes the threads that wait for the receiver.
-    pub(super) done: Option<ForDrop>,
+    pub(super) done: Option<OnDrop>,
     pub(super) deadline: Option<Instant>,
     /// The entry of the timer's queue.
-    pub(super) timer: Option<ForDrop>,
+    pub(super) timer: Option<OnDrop>,
     /// The panic of a callback that ran for a deadline. The run returns it when it ends.
     pub(super) orphaned_panic: Option<Payload>,
 }
@@ -90,7 +90,7 @@ impl Attached {
 pub(super) struct Closed {
     callbacks: Option<Vec<Arc<Callback>>>,
     /// Only to be dropped: that removes the entry from the timer's queue.
-    _timer: Option<ForDrop>,
+    _timer: Option<OnDrop>,
 }
 
 impl Closed {

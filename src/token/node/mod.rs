@@ -278,6 +278,7 @@ impl Node {
 
     /// The worker has ended its chunk.
     pub(crate) fn end_call(&self) {
+        // Relaxed: see `Signal::is_raised`.
         self.signal.fetch_and(!HAND_OVER, Ordering::Relaxed);
     }
 

@@ -1,4 +1,4 @@
-//! `Gather`: the values of a run on the stealing engine, in the order of the items.
+//! `ValueCollector`: the values of a run on the stealing engine, in the order of the items.
 //!
 //! Whether the length of the input is known shows at run time. So there is one type for both: with
 //! two, rayon's code and the engine's would be compiled twice for each call.
@@ -10,7 +10,7 @@ use super::collect::{Collector, LeafCollector};
 use super::slots::Slots;
 use crate::sync::{Mutex, lock};
 
-pub(super) enum Gather<'v, T> {
+pub(super) enum ValueCollector<'v, T> {
     /// Each value has its place.
     Slots(Slots<'v, T>),
     /// A list for each leaf. Boxed, because adaptors such as `filter` move the folder through every
@@ -22,14 +22,14 @@ pub(super) enum Gather<'v, T> {
 /// The values of one leaf, for inputs whose length is unknown, or too long for the memory.
 pub(super) struct List<T> {
     /// Those before `values`, if items were postponed.
-    pieces: Vec<Piece<T>>,
+    segments: Vec<Segment<T>>,
     values: Vec<T>,
     /// Where they are expected, if they are those of postponed items.
     expected_in: Option<Arc<Expected<T>>>,
 }
 
-/// Values that belong together. A leaf has one piece, or none if it has no value.
-pub(super) enum Piece<T> {
+/// Values that belong together. A leaf has one segment, or none if it has no value.
+pub(super) enum Segment<T> {
     Values(Vec<T>),
     /// Those of items that were postponed.
     Expected(Arc<Expected<T>>),
@@ -37,15 +37,15 @@ pub(super) enum Piece<T> {
 
 pub(super) type Expected<T> = Mutex<Vec<T>>;
 
-impl<T> Gather<'_, T> {
+impl<T> ValueCollector<'_, T> {
     /// For an input of unknown length.
     pub(super) fn list() -> Self {
-        Gather::expected(None)
+        ValueCollector::expected(None)
     }
 
     fn expected(expected_in: Option<Arc<Expected<T>>>) -> Self {
-        Gather::List(Box::new(List {
-            pieces: Vec::new(),
+        ValueCollector::List(Box::new(List {
+            segments: Vec::new(),
             values: Vec::new(),
             expected_in,
         }))
@@ -53,33 +53,34 @@ impl<T> Gather<'_, T> {
 }
 
 impl<T> List<T> {
-    fn end_piece(&mut self) {
+    fn end_segment(&mut self) {
         if !self.values.is_empty() {
-            self.pieces.push(Piece::Values(mem::take(&mut self.values)));
+            self.segments
+                .push(Segment::Values(mem::take(&mut self.values)));
         }
     }
 
-    fn into_pieces(mut self) -> Vec<Piece<T>> {
+    fn into_segments(mut self) -> Vec<Segment<T>> {
         match self.expected_in {
-            None => self.end_piece(),
+            None => self.end_segment(),
             Some(expected) => *lock(&expected) = self.values,
         }
-        self.pieces
+        self.segments
     }
 }
 
-impl<T: Send> Collector for Gather<'_, T> {
+impl<T: Send> Collector for ValueCollector<'_, T> {
     type Value = T;
     /// In order. Empty where each value has its place.
-    type Collected = Vec<Piece<T>>;
+    type Collected = Vec<Segment<T>>;
 
     fn split_at(self, mid: usize) -> (Self, Self) {
         match self {
-            Gather::Slots(slots) => {
+            ValueCollector::Slots(slots) => {
                 let (left, right) = slots.split_at(mid);
-                (Gather::Slots(left), Gather::Slots(right))
+                (ValueCollector::Slots(left), ValueCollector::Slots(right))
             }
-            Gather::List(list) => (Gather::list(), Gather::List(list)),
+            ValueCollector::List(list) => (ValueCollector::list(), ValueCollector::List(list)),
         }
     }
 
@@ -89,81 +90,81 @@ impl<T: Send> Collector for Gather<'_, T> {
 
     fn split_rest(&mut self) -> Self {
         match self {
-            Gather::Slots(slots) => Gather::Slots(slots.split_rest()),
-            Gather::List(_) => Gather::list(),
+            ValueCollector::Slots(slots) => ValueCollector::Slots(slots.split_rest()),
+            ValueCollector::List(_) => ValueCollector::list(),
         }
     }
 
     #[inline]
     fn consume_iter(&mut self, next: impl FnMut() -> Option<T>) {
         match self {
-            Gather::Slots(slots) => slots.consume_iter(next),
-            Gather::List(list) => list.values.extend(std::iter::from_fn(next)),
+            ValueCollector::Slots(slots) => slots.consume_iter(next),
+            ValueCollector::List(list) => list.values.extend(std::iter::from_fn(next)),
         }
     }
 
     #[inline]
     fn consume(&mut self, value: T) {
         match self {
-            Gather::Slots(slots) => slots.consume(value),
-            Gather::List(list) => list.values.push(value),
+            ValueCollector::Slots(slots) => slots.consume(value),
+            ValueCollector::List(list) => list.values.push(value),
         }
     }
 
     #[inline]
-    fn complete(self) -> Vec<Piece<T>> {
+    fn complete(self) -> Vec<Segment<T>> {
         match self {
-            Gather::Slots(_) => Vec::new(),
-            Gather::List(list) => list.into_pieces(),
+            ValueCollector::Slots(_) => Vec::new(),
+            ValueCollector::List(list) => list.into_segments(),
         }
     }
 }
 
-impl<'v, T: Send> LeafCollector for Gather<'v, T> {
-    type Places = Slots<'v, T>;
+impl<'v, T: Send> LeafCollector for ValueCollector<'v, T> {
+    type InPlace = Slots<'v, T>;
 
     #[inline]
-    fn places(&mut self) -> Option<&mut Slots<'v, T>> {
+    fn in_place(&mut self) -> Option<&mut Slots<'v, T>> {
         match self {
-            Gather::Slots(slots) => Some(slots),
-            Gather::List(_) => None,
+            ValueCollector::Slots(slots) => Some(slots),
+            ValueCollector::List(_) => None,
         }
     }
 
     #[inline]
     fn list(&mut self) -> Option<&mut Vec<T>> {
         match self {
-            Gather::Slots(_) => None,
-            Gather::List(list) => Some(&mut list.values),
+            ValueCollector::Slots(_) => None,
+            ValueCollector::List(list) => Some(&mut list.values),
         }
     }
 
     fn split_off_left(&self) -> Self {
         match self {
-            Gather::Slots(_) => {
+            ValueCollector::Slots(_) => {
                 panic!("an iterator that knows its length was driven as if it did not")
             }
-            Gather::List(_) => Gather::list(),
+            ValueCollector::List(_) => ValueCollector::list(),
         }
     }
 
     fn postpone(&mut self, items: usize) -> Self {
         match self {
-            Gather::Slots(slots) => {
+            ValueCollector::Slots(slots) => {
                 let (postponed, rest) = slots.split_rest().split_at(items);
                 *slots = rest;
-                Gather::Slots(postponed)
+                ValueCollector::Slots(postponed)
             }
-            Gather::List(list) => {
-                list.end_piece();
+            ValueCollector::List(list) => {
+                list.end_segment();
                 let expected = Arc::default();
-                list.pieces.push(Piece::Expected(Arc::clone(&expected)));
-                Gather::expected(Some(expected))
+                list.segments.push(Segment::Expected(Arc::clone(&expected)));
+                ValueCollector::expected(Some(expected))
             }
         }
     }
 
-    fn reduce(mut left: Vec<Piece<T>>, mut right: Vec<Piece<T>>) -> Vec<Piece<T>> {
+    fn reduce(mut left: Vec<Segment<T>>, mut right: Vec<Segment<T>>) -> Vec<Segment<T>> {
         if left.is_empty() {
             return right;
         }
@@ -173,20 +174,20 @@ impl<'v, T: Send> LeafCollector for Gather<'v, T> {
 }
 
 /// The vectors of all values, when nothing is expected any more.
-pub(super) fn into_parts<T>(pieces: Vec<Piece<T>>) -> Vec<Vec<T>> {
-    let values = |piece| match piece {
-        Piece::Values(values) => values,
-        Piece::Expected(expected) => mem::take(&mut *lock(&expected)),
+pub(super) fn into_parts<T>(segments: Vec<Segment<T>>) -> Vec<Vec<T>> {
+    let values = |segment| match segment {
+        Segment::Values(values) => values,
+        Segment::Expected(expected) => mem::take(&mut *lock(&expected)),
     };
-    pieces.into_iter().map(values).collect()
+    segments.into_iter().map(values).collect()
 }
 
 #[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
 mod tests {
     use super::*;
 
-    fn list(values: &[u8]) -> Gather<'static, u8> {
-        let mut list = Gather::list();
+    fn list(values: &[u8]) -> ValueCollector<'static, u8> {
+        let mut list = ValueCollector::list();
         for value in values {
             list.consume(*value);
         }
@@ -199,7 +200,7 @@ mod tests {
         let mut second = left.postpone(2);
         left.consume(4);
         let mut third = right.postpone(1);
-        let left = Gather::reduce(left.complete(), right.complete());
+        let left = ValueCollector::reduce(left.complete(), right.complete());
         third.consume(5);
         assert!(third.complete().is_empty());
         second.consume(2);
@@ -210,9 +211,9 @@ mod tests {
 
     #[test]
     fn a_leaf_without_values_is_no_piece() {
-        let left = Gather::reduce(list(&[]).complete(), list(&[1]).complete());
+        let left = ValueCollector::reduce(list(&[]).complete(), list(&[1]).complete());
         assert_eq!(left.len(), 1);
-        let both = Gather::reduce(left, list(&[]).complete());
+        let both = ValueCollector::reduce(left, list(&[]).complete());
         assert_eq!(both.len(), 1);
         assert_eq!(into_parts(both), [[1]]);
     }
