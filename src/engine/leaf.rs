@@ -124,7 +124,7 @@ where
     F: Fn(&CancelToken, I) -> Result<T, E>,
 {
     let (token, signal) = (run.token(), run.token().node().signal());
-    let (closure, mut failed) = (UnwindFlag::default(), None);
+    let (closure, mut reaction) = (UnwindFlag::default(), Reaction::Stop);
     // The items stay outside: what a panic leaves of them is dropped after the unwinding, so that a
     // second panic, from the drop of an item, does not abort the process.
     let unwound = catch_unwind(AssertUnwindSafe(|| {
@@ -137,16 +137,16 @@ where
             match closure.run(|| f(token, item)) {
                 Ok(value) => Some(value),
                 Err(error) => {
-                    failed = Some(error);
+                    reaction = stopped(run, None, true, Some(error));
                     None
                 }
             }
         });
     }));
     // Recorded at once, and not after the items are dropped, which may take long.
-    match (unwound, failed) {
-        (Ok(()), None) => Reaction::Stop,
-        (unwound, failed) => stopped(run, unwound.err(), closure.take(), failed),
+    match unwound {
+        Ok(()) => reaction,
+        Err(payload) => stopped(run, Some(payload), closure.take(), None),
     }
 }
 

@@ -106,7 +106,7 @@ impl<T: Send> Collector for ValueCollector<'_, T> {
     #[inline]
     fn consume(&mut self, value: T) {
         match self {
-            ValueCollector::Slots(slots) => slots.consume(value),
+            ValueCollector::Slots(slots) => consume_one(slots, value),
             ValueCollector::List(list) => list.values.push(value),
         }
     }
@@ -171,6 +171,13 @@ impl<'v, T: Send> LeafCollector for ValueCollector<'v, T> {
         left.append(&mut right);
         left
     }
+}
+
+/// Not inlined: where values have their places, they nearly always come as an iterator.
+#[cold]
+#[inline(never)]
+fn consume_one<T: Send>(slots: &mut Slots<'_, T>, value: T) {
+    slots.consume(value);
 }
 
 /// The vectors of all values, when nothing is expected any more.
