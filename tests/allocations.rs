@@ -11,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use rayon::prelude::*;
-use rayon_errgroup::{ErrGroup, GroupError, prelude::*};
+use rayon_errgroup::{CancelToken, ErrGroup, GroupError, prelude::*};
 
 /// A run over the given number of items.
 type Run<'g> = Box<dyn Fn(u64) + Sync + 'g>;
@@ -95,6 +95,38 @@ fn no_item_allocates_and_none_leaves_memory_behind() {
     no_chunk_allocates_for_all_its_values_in_advance();
     no_item_allocates();
     an_outcome_needs_little_more_than_its_result();
+    an_item_that_is_postponed_again_takes_no_more_memory();
+}
+
+/// On a deep stack some sixty items run in a round, and all others are postponed once more.
+fn an_item_that_is_postponed_again_takes_no_more_memory() {
+    let peak = |items: usize, is_filtered: bool| {
+        let before = HELD.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        let each = |_: &CancelToken, n: usize| {
+            while rayon::yield_now() == Some(rayon::Yield::Executed) {}
+            Ok::<_, ()>(n)
+        };
+        let source = (0..items).into_par_iter().with_max_len(1);
+        let values = if is_filtered {
+            source.filter(|_| true).try_map_group(each)
+        } else {
+            source.try_map_group(each)
+        };
+        assert_eq!(values.map(|values| values.len()), Ok(items));
+        PEAK.load(Relaxed) - before
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    pool.unwrap().install(|| {
+        for is_filtered in [false, true] {
+            let [few, many] = [1000, 8000].map(|items| peak(items, is_filtered));
+            println!("postponed: {few} bytes for a thousand items, {many} for eight");
+            assert!(
+                many <= 16 * few,
+                "{few} bytes and {many}: not eight times as many"
+            );
+        }
+    });
 }
 
 /// The values and the errors of an outcome, each with its index, are its result. Nothing is copied

@@ -283,10 +283,7 @@ pub(super) fn incomplete<T, E>(run: &Run<E>) -> Vec<T> {
 /// Joins the vectors into one, unless the run has failed.
 pub(super) fn concatenate<T, E>(parts: Vec<Vec<T>>, run: &Run<E>) -> Vec<T> {
     if run.has_failure() {
-        // One by one: two panics of a vector's drop would abort the process.
-        for value in parts.into_iter().flatten() {
-            run.drop_value(value);
-        }
+        run.drop_each(parts.into_iter().flatten());
         return Vec::new();
     }
     let mut values = Vec::with_capacity(parts.iter().map(Vec::len).sum());

@@ -36,7 +36,7 @@ pub(super) struct Postponed<'j> {
 }
 
 impl Drop for Postponed<'_> {
-    /// The source has panicked, if there are jobs left. The run is cancelled, so they drop their
+    /// If there are jobs left, the source has panicked, which has cancelled the run: they drop their
     /// items, one by one.
     fn drop(&mut self) {
         self.run();
@@ -165,10 +165,7 @@ where
     if items.len() > 0 {
         run.mark_incomplete();
     }
-    // One by one: two panics of a list's drop would abort the process.
-    for item in items {
-        run.drop_value(item);
-    }
+    run.drop_each(items);
     drop(collector.complete());
     None
 }

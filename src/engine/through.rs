@@ -173,12 +173,9 @@ impl<'r, I, E> Unread<'r, I, E> {
 }
 
 impl<I, E> Drop for Unread<'_, I, E> {
-    /// The source has panicked, if there are items left. They are dropped one by one, and a panic
-    /// of their drops is caught: a second one would abort the process.
+    /// If there are items left, the source has panicked.
     fn drop(&mut self) {
-        for item in mem::take(&mut self.items) {
-            self.run.drop_value(item);
-        }
+        self.run.drop_each(mem::take(&mut self.items));
     }
 }
 

@@ -113,6 +113,13 @@ impl<E> Run<E> {
         }
     }
 
+    /// Drops items or values one by one: two panics of a list's drop would abort the process.
+    pub(crate) fn drop_each<T>(&self, values: impl IntoIterator<Item = T>) {
+        for value in values {
+            self.drop_value(value);
+        }
+    }
+
     /// Drops an item, a value or an error. If that panics, the run has panicked.
     pub(crate) fn drop_value<T>(&self, value: T) {
         if let Some(payload) = drop_catching(value) {

@@ -355,7 +355,7 @@ fn a_postponed_item_may_panic_when_the_source_has_panicked() {
     }
 }
 
-/// What is postponed again and again takes no more memory each time, and stays in its place.
+/// What is postponed again and again stays in its place.
 #[test]
 fn values_of_items_that_are_postponed_again_are_in_order() {
     on_pool(1, || {

@@ -241,12 +241,9 @@ where
         self.drop_read(read)
     }
 
-    /// Drops items one by one: two panics of a list's drop would abort the process.
     #[cold]
     fn drop_read(&self, read: VecDeque<S::Item>) -> LoopEnd<S::Item> {
-        for item in read {
-            self.worker.engine.run.drop_value(item);
-        }
+        self.worker.engine.run.drop_each(read);
         LoopEnd::Stopped
     }
 

@@ -371,9 +371,7 @@ where
     fn discard(&self, rest: HandedOver<S::Item, C>) {
         let engine = self.engine;
         engine.run.mark_incomplete();
-        for item in rest.items {
-            engine.run.drop_value(item);
-        }
+        engine.run.drop_each(rest.items);
         let result = ChunkResult {
             collected: rest.collector.complete_chunk(rest.start..rest.start, &[]),
             failed: Vec::new(),
