@@ -108,14 +108,7 @@ impl Variables<'_> {
         hint: &'static str,
     ) -> Result<Option<Shard>, ShardError> {
         let Some(index) = self.number(name)? else {
-            return match self.number(count_name)? {
-                Some(_) => Err(ShardError::Half {
-                    present: count_name,
-                    missing: name,
-                    hint: "",
-                }),
-                None => Ok(None),
-            };
+            return self.absent(name, count_name);
         };
         let count = self.required(name, count_name, hint)?;
         let shard = Shard::new(index, count).map_err(|_| ShardError::Beyond {
@@ -127,6 +120,22 @@ impl Variables<'_> {
         Ok(Some(shard))
     }
 
+    /// There is no shard if the count is missing, too.
+    fn absent(
+        &self,
+        missing: &'static str,
+        count_name: &'static str,
+    ) -> Result<Option<Shard>, ShardError> {
+        match self.number(count_name)? {
+            Some(_) => Err(ShardError::Half {
+                present: count_name,
+                missing,
+                hint: "",
+            }),
+            None => Ok(None),
+        }
+    }
+
     fn slurm_array(&self) -> Result<Option<Shard>, ShardError> {
         let [id, count, min, max, step] = [
             "SLURM_ARRAY_TASK_ID",
@@ -136,14 +145,7 @@ impl Variables<'_> {
             "SLURM_ARRAY_TASK_STEP",
         ];
         let Some(task) = self.number(id)? else {
-            return match self.number(count)? {
-                Some(_) => Err(ShardError::Half {
-                    present: count,
-                    missing: id,
-                    hint: "",
-                }),
-                None => Ok(None),
-            };
+            return self.absent(id, count);
         };
         let [count, min, max, step] = [
             self.required(id, count, "")?,

@@ -24,6 +24,8 @@ mod missing;
 mod stdout;
 #[path = "../shared/stop.rs"]
 mod stop;
+#[path = "../shared/tell.rs"]
+mod tell;
 
 mod axis;
 mod batch;
@@ -37,8 +39,6 @@ mod table;
 mod timeline;
 mod validate;
 
-use std::fmt;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,7 +51,7 @@ use crate::message::quoted;
 use crate::options::Options;
 use crate::picture::Picture;
 use crate::samples::Samples;
-use crate::stdout::{Stdout, written};
+use crate::tell::tell;
 use crate::timeline::{Recorded, Timeline};
 use crate::validate::Error;
 
@@ -160,9 +160,4 @@ fn status(outcome: &Outcome<usize, Error>, is_good: bool) -> ExitCode {
         Some(signal) => ExitCode::from(signal.status()),
         None => ExitCode::FAILURE,
     }
-}
-
-fn tell(line: impl fmt::Display) -> anyhow::Result<()> {
-    // One write, so that the lines of two threads do not mix.
-    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }

@@ -1,7 +1,6 @@
 //! The demonstration, which runs without arguments: fetches twice from a server on the loopback.
 
 use std::fmt;
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -12,8 +11,8 @@ use ureq::Agent;
 use crate::batch;
 use crate::client::{Error, Limits};
 use crate::server::{PAGE_DELAY, Server};
-use crate::stdout::{Stdout, written};
 use crate::tally::Tally;
+use crate::tell::tell;
 
 const PAGES: u32 = 200;
 const CONCURRENCY: usize = 32;
@@ -134,9 +133,4 @@ fn outcome(result: &Result<(), GroupError<Error>>) -> String {
 
 fn row(name: &str, value: impl fmt::Display) -> anyhow::Result<()> {
     tell(format_args!("  {name:<14} {value}"))
-}
-
-fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
-    // One write, so that the lines of two threads do not mix.
-    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }

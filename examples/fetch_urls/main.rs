@@ -24,6 +24,8 @@ mod progress;
 mod stdout;
 #[path = "../shared/stop.rs"]
 mod stop;
+#[path = "../shared/tell.rs"]
+mod tell;
 
 mod batch;
 mod client;

@@ -1,8 +1,7 @@
 //! The demonstration, which runs without arguments: changes generated records sequentially and in
 //! parallel.
 
-use std::fmt;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,8 +13,8 @@ use rayon_errgroup::{CancelToken, ErrGroup, GroupError};
 use crate::generate::Generated;
 use crate::lines::Lines;
 use crate::pipeline::{self, Error};
-use crate::stdout::{Stdout, written};
 use crate::stop;
+use crate::tell::tell;
 
 /// Enough to compare the times, and not too much without optimization.
 const SIZE: ByteSize = ByteSize::mib(if cfg!(debug_assertions) { 8 } else { 64 });
@@ -95,9 +94,4 @@ fn report(run: impl FnOnce(Sink<'_>) -> Result<(), GroupError<Error>>) -> Report
 fn row(name: &str, report: &Report) -> anyhow::Result<()> {
     let ms = report.elapsed.as_millis();
     tell(format_args!("  {name:<12} {ms} ms, {}", report.outcome))
-}
-
-fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
-    // One write, so that the lines of two threads do not mix.
-    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }

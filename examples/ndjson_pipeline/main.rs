@@ -23,6 +23,8 @@ mod progress;
 mod stdout;
 #[path = "../shared/stop.rs"]
 mod stop;
+#[path = "../shared/tell.rs"]
+mod tell;
 
 mod demo;
 mod generate;

@@ -23,6 +23,8 @@ mod missing;
 mod stdout;
 #[path = "../shared/stop.rs"]
 mod stop;
+#[path = "../shared/tell.rs"]
+mod tell;
 
 mod listener;
 mod options;
@@ -31,8 +33,6 @@ mod service;
 mod settings;
 mod worker;
 
-use std::fmt;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,7 +40,7 @@ use rayon_errgroup::{Cause, GroupError};
 
 use crate::options::Options;
 use crate::service::Service;
-use crate::stdout::{Stdout, written};
+use crate::tell::tell;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -70,10 +70,4 @@ fn explain(result: Result<(), GroupError<anyhow::Error>>) -> anyhow::Result<()> 
         },
         Err(other) => Err(anyhow::anyhow!("{other}")),
     }
-}
-
-/// Prints a line. A reader that has gone does not stop the service.
-fn tell(line: fmt::Arguments<'_>) -> anyhow::Result<()> {
-    // One write, so that the lines of two threads do not mix.
-    written(Stdout.write_all(format!("{line}\n").as_bytes()))
 }
