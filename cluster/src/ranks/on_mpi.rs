@@ -22,8 +22,8 @@ use super::ended::{Ended, RanksError};
 ///
 /// While there is a `Ranks`, a panic that unwinds through its drop ends the whole job with status
 /// 101. Without that the job would hang: the panic would drop the `Universe` next, whose
-///      `MPI_Finalize` waits for the other ranks. So make it right after the universe, and keep it
-///      to the end of `main`.
+/// `MPI_Finalize` waits for the other ranks. So make it right after the universe, and keep it to
+/// the end of `main`.
 ///
 /// # Examples
 ///
