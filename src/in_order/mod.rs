@@ -389,10 +389,12 @@ impl<S: Ordered> InOrder<S> {
     /// it.
     ///
     /// If the calling thread is one of the pool's, it runs items itself while the next value is not
-    /// there; on a pool of one thread it does everything. It takes up other jobs of the pool only
-    /// after a quarter of a second without a value, since these may take long. A thread outside of
-    /// the pool sleeps meanwhile, and may leave a value waiting for up to a millisecond, to take
-    /// several at once.
+    /// there, and reads the iterator; on a pool of one thread it does everything. The sink waits
+    /// meanwhile. So where `next` or an item waits for the sink, as in a server whose sink sends
+    /// the answers, call this from a thread outside of the pool. The thread takes up other jobs of
+    /// the pool only after a quarter of a second without a value, since these may take long. A
+    /// thread outside of the pool sleeps meanwhile, and may leave a value waiting for up to a
+    /// millisecond, to take several at once.
     ///
     /// # Cancellation
     ///

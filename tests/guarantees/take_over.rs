@@ -222,6 +222,103 @@ fn nothing_that_was_read_waits_for_the_source() {
     });
 }
 
+/// Again and again, quick items teach the workers to claim many; then, after a pause, two items come
+/// together, and the first waits for the second. A thread is idle, so the second one runs.
+#[test]
+fn items_that_come_together_after_a_pause_do_not_wait_for_each_other() {
+    fn with_pauses(run: impl Fn(Box<dyn Iterator<Item = Arrival> + Send + '_>, &Pauses)) {
+        let pauses = Pauses::default();
+        let mut given = 0;
+        // The number of quick items varies, since the reader looks at the clock after some of them.
+        let source = (1..=20).flat_map(|round| {
+            let quick = (0..round * 16).map(|_| Arrival::Quick);
+            let pair = [Arrival::First(round), Arrival::Second(round)];
+            quick.chain(pair).chain([Arrival::Quick])
+        });
+        let source = source.inspect(|arrival| {
+            if let Arrival::First(_) = arrival {
+                while pauses.handled.load(SeqCst) < given {
+                    thread::yield_now();
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            if let Arrival::Quick = arrival {
+                while pauses.pairs_handled.load(SeqCst) < pauses.pairs_given.load(SeqCst) {
+                    thread::yield_now();
+                }
+            }
+            if let Arrival::Second(round) = arrival {
+                pauses.pairs_given.store(*round, SeqCst);
+            }
+            given += 1;
+        });
+        run(Box::new(source), &pauses);
+        assert_eq!(pauses.pairs_handled.into_inner(), 20);
+    }
+    for threads in [4, 8] {
+        on_pool(threads, || {
+            with_pauses(|source, pauses| {
+                let result = source.par_in_order().err_group(|item| pauses.handle(item));
+                assert_eq!(result, Ok(()));
+            });
+            with_pauses(|source, pauses| {
+                let values = source.par_in_order().try_map(|_, item| pauses.handle(item));
+                assert!(values.is_ok());
+            });
+            with_pauses(|source, pauses| {
+                let outcome = source.par_in_order().outcome(|_, item| pauses.handle(item));
+                assert!(outcome.is_complete());
+            });
+        });
+        // From outside of the pool: a thread of the pool reads, too, and the sink waits meanwhile.
+        watched(move || {
+            let group = ErrGroup::new().concurrency(threads);
+            with_pauses(|source, pauses| {
+                let items = source.par_in_order().with_group(&group);
+                let result = items.try_stream(|_, item| pauses.handle(item), |()| Ok(()));
+                assert!(result.is_ok());
+            });
+        });
+    }
+}
+
+/// An item of [`items_that_come_together_after_a_pause_do_not_wait_for_each_other`].
+#[derive(Clone, Copy)]
+enum Arrival {
+    Quick,
+    /// Of the pair of this round.
+    First(usize),
+    Second(usize),
+}
+
+/// What has become of the items.
+#[derive(Default)]
+struct Pauses {
+    handled: AtomicUsize,
+    pairs_given: AtomicUsize,
+    pairs_handled: AtomicUsize,
+}
+
+impl Pauses {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "runs take a closure that may fail"
+    )]
+    fn handle(&self, arrival: Arrival) -> Result<(), ()> {
+        match arrival {
+            Arrival::Quick => {}
+            Arrival::First(round) => {
+                while self.pairs_handled.load(SeqCst) < round {
+                    thread::yield_now();
+                }
+            }
+            Arrival::Second(round) => self.pairs_handled.store(round, SeqCst),
+        }
+        self.handled.fetch_add(1, SeqCst);
+        Ok(())
+    }
+}
+
 /// Each item comes only after the one before it has ended, as where a client waits for an answer.
 #[test]
 fn a_source_may_wait_for_its_items() {

@@ -15,6 +15,10 @@ use crate::run::{Reaction, Run};
 use crate::time::Moment;
 use crate::token::{CancelToken, Held};
 
+/// After what time of reading the source may have waited for an item, rather than computed many.
+/// Four times the time after which [`Lazy`](super::lazy::Lazy) stops if `next` computes.
+const LONG_READ: Duration = Duration::from_micros(200);
+
 /// The rest of the input, from which workers claim chunks, and the results of the claimed ones.
 ///
 /// Invariants, while the lock is held:
@@ -44,6 +48,8 @@ pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
     pub(super) buffer: Option<S::Buffer>,
     /// An upper bound on how many items the source has left, when it was last asked.
     pub(super) max_left: Option<usize>,
+    /// When a worker last began to read into the buffer.
+    reading_since: Moment,
     /// The index of the first item of the buffer, and then of the source.
     pub(super) next: usize,
     /// Nothing more is claimed of the buffer and the source.
@@ -69,9 +75,19 @@ pub(super) struct ClaimQueue<S: Source, C: Collector, E> {
     running: usize,
     pub(super) results: ReorderBuffer<Committed<C, E>>,
     limits: Limits,
-    /// The sink's thread waits until so many results are ready.
-    pub(super) wake_at: Option<usize>,
+    pub(super) sink: SinkThread,
     budget: Option<Budget>,
+}
+
+/// What the thread does that gives the values of a stream to the sink.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SinkThread {
+    /// It gives values to the sink, or is about to.
+    Drains,
+    /// It waits until so many results are ready.
+    WaitsFor(usize),
+    /// It reads or runs items itself, and drains nothing meanwhile.
+    RunsItems,
 }
 
 /// What came of a chunk whose values this collector has collected.
@@ -85,6 +101,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             source: Some(source),
             collector: Some(collector),
             max_left: None,
+            reading_since: Moment::now(),
             next: 0,
             closed: workers == 0,
             handed_over: VecDeque::new(),
@@ -99,7 +116,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
             running: 0,
             results: ReorderBuffer::new(),
             limits,
-            wake_at: None,
+            sink: SinkThread::Drains,
             budget: error_limit.map(|limit| Budget::new(limit, workers)),
         }
     }
@@ -134,8 +151,18 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         // that two cores write to in turns is slow.
         let buffer = (self.limits.workers > 1).then(|| S::buffer(max)).flatten();
         let (writer, buffer) = buffer.unzip();
+        if writer.is_some() {
+            self.reading_since = Moment::now();
+        }
         self.buffer = buffer;
         Some((source, writer))
+    }
+
+    /// Whether what was read is claimed item by item, by a worker that has watched the buffer or
+    /// has not. So it is if `next` has kept the workers waiting: how long the items before took
+    /// says nothing about those that come now, and none is to wait for the one before it.
+    fn claims_single(&self, has_watched: bool) -> bool {
+        has_watched && self.source.is_none() || self.reading_since.elapsed() >= LONG_READ
     }
 
     /// How many of its items fit into the time of a chunk, as far as a worker knows.
@@ -144,14 +171,24 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     }
 
     /// Claims the next items that are in the buffer.
-    pub(super) fn claim_buffered(&mut self, worker: usize, now: Moment) -> Option<Chunk<S, C>> {
+    pub(super) fn claim_buffered(
+        &mut self,
+        worker: usize,
+        now: Moment,
+        has_watched: bool,
+    ) -> Option<Chunk<S, C>> {
         let read = self.read();
+        if read == 0 {
+            return None;
+        }
+        let most = if self.claims_single(has_watched) {
+            1
+        } else {
+            self.limits.max_chunk
+        };
         let left = self.max_left.map(|left| left.saturating_add(read));
-        let fitting = self.workers[worker]
-            .sizer
-            .next(left, self.limits.workers)
-            .min(self.limits.max_chunk);
-        let max_len = fitting.min(self.claimable());
+        let fitting = self.workers[worker].sizer.next(left, self.limits.workers);
+        let max_len = fitting.min(most).min(self.claimable());
         let (items, count) = self.buffer.as_mut()?.take(max_len)?;
         let chunk = self.claim(worker, now, ChunkItems::Fresh(items), count);
         self.close_if_ended();
@@ -388,7 +425,9 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         let count = if handed_over > 0 {
             handed_over.min(self.parked.len())
         } else {
-            let is_far = self.results.in_flight() > self.limits.resume_at;
+            // Those that wait until the sink has caught up are needed before, if it does not.
+            let is_far = self.results.in_flight() > self.limits.resume_at
+                && self.sink != SinkThread::RunsItems;
             // While the source is out, a worker is started only to watch the buffer.
             let can_look = self.source.is_some() || self.buffer.is_some() && !self.is_watched;
             usize::from(can_look && !is_far && self.claimable() > 0)
@@ -408,13 +447,20 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
 
     /// Whether the wake-up condition of the sink's thread holds.
     pub(super) fn is_ready(&self) -> bool {
-        self.results.ready() >= self.wake_at.unwrap_or(1) || self.is_over()
+        let results = match self.sink {
+            SinkThread::WaitsFor(results) => results,
+            SinkThread::Drains | SinkThread::RunsItems => 1,
+        };
+        self.results.ready() >= results || self.is_over()
     }
 
     /// Whether the sink's thread waits and is to be woken now.
     pub(super) fn take_waiter(&mut self) -> bool {
-        let is_ready = self.is_ready();
-        self.wake_at.take_if(|_| is_ready).is_some()
+        let wakes = matches!(self.sink, SinkThread::WaitsFor(_)) && self.is_ready();
+        if wakes {
+            self.sink = SinkThread::Drains;
+        }
+        wakes
     }
 
     /// The item at `index`, which `worker` ran, has failed, and the run reacts in this way. Returns
@@ -638,6 +684,9 @@ mod tests {
         queue.park(7);
         queue.results.release(1);
         assert!(queue.unpark().is_empty(), "three are in flight");
+        queue.sink = SinkThread::RunsItems;
+        assert_eq!(queue.unpark(), [7], "the sink drains nothing");
+        (queue.sink, queue.parked) = (SinkThread::Drains, vec![7]);
         queue.results.release(1);
         let source = queue.source.take();
         assert!(queue.unpark().is_empty(), "another worker claims");
@@ -674,12 +723,12 @@ mod tests {
         run_a_chunk(&mut queue);
         assert!(queue.is_ready());
         assert!(!queue.take_waiter(), "no thread waits");
-        queue.wake_at = Some(2);
+        queue.sink = SinkThread::WaitsFor(2);
         assert!(!queue.is_ready() && !queue.take_waiter());
         let start = claim(&mut queue, 0, 4);
         queue.closed = true;
         assert!(!queue.is_ready(), "a chunk is running");
-        queue.wake_at = Some(3);
+        queue.sink = SinkThread::WaitsFor(3);
         commit(&mut queue, 0, start, Some((start + 2, start + 4)));
         assert!(!queue.is_ready(), "two items were handed over");
         while let Some((start, _)) = claim_handed_over(&mut queue, 1) {

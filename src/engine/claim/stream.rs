@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::vec;
 
 use super::chunk::ChunkResult;
+use super::queue::SinkThread;
 use super::source::{Ordered, Source, SourceCallback};
 use super::worker::{Next, OnEmpty, Worker};
 use super::{Engine, Limits, RunKind};
@@ -303,6 +304,10 @@ where
             let mut queue = lock(&self.queue);
             let ready = queue.results.take_ready();
             let is_over = queue.is_over();
+            queue.sink = match worker {
+                Some(_) if ready.is_empty() => SinkThread::RunsItems,
+                _ => SinkThread::Drains,
+            };
             drop(queue);
             if !ready.is_empty() {
                 return Some(ready);
@@ -347,7 +352,7 @@ where
     /// Waits until so many results are ready, the run is over, or the time is. May return early.
     fn wait(&self, results: usize, limit: Option<Duration>) {
         let mut queue = lock(&self.queue);
-        queue.wake_at = Some(results);
+        queue.sink = SinkThread::WaitsFor(results);
         if !queue.is_ready() {
             queue = if let Some(limit) = limit {
                 let woken = self.changed.wait_timeout(queue, limit);
@@ -357,7 +362,7 @@ where
                 woken.unwrap_or_else(PoisonError::into_inner)
             };
         }
-        queue.wake_at = None;
+        queue.sink = SinkThread::Drains;
     }
 
     /// The sink has had the values of a chunk.

@@ -243,7 +243,8 @@ where
             if claimable > 0 {
                 let is_read =
                     takes_any || queue.source.is_some() || queue.read() >= queue.fitting(id);
-                if let Some(chunk) = is_read.then(|| queue.claim_buffered(id, now)).flatten() {
+                let chunk = is_read.then(|| queue.claim_buffered(id, now, takes_any));
+                if let Some(chunk) = chunk.flatten() {
                     self.release(queue);
                     return Ok(chunk);
                 }
@@ -326,7 +327,7 @@ where
                 Some(queue.claim(id, now, ChunkItems::Fresh(items), count))
             }
             // Unless others have taken all of it meanwhile.
-            Pulled::Buffered => queue.claim_buffered(id, now),
+            Pulled::Buffered => queue.claim_buffered(id, now, false),
             Pulled::Nothing => None,
         };
         if token.is_cancelled() && has_items && chunk.is_some() {
