@@ -28,13 +28,15 @@ pub trait Ordered: Sized + Send {
     /// An element of the input.
     type Item: Send;
 
-    #[doc(hidden)]
+    /// The iterator over the elements.
     type Items: Iterator<Item = Self::Item>;
 
     #[doc(hidden)]
     fn into_input(self) -> Input<Self::Items>;
 }
 
+// Hidden: rustdoc would list it on the page of every iterator, with links to the hidden items.
+#[doc(hidden)]
 impl<I: IndexedParallelIterator> Ordered for I {
     type Item = I::Item;
     type Items = I;
