@@ -41,11 +41,17 @@ case ${1:-} in
   ?*) names=("$@") ;;
 esac
 
+folder=${CARGO_TARGET_DIR:-target}
+mkdir -p "$folder/criterion"
+[ ${#names[@]} -lt 11 ] || rm -f "$folder/criterion/load"
+
 SECONDS=0
 for round in 1 2 3; do
   for name in "${names[@]}"; do
     [ "$name" != go ] || [ "$round" = 1 ] || continue
     printf '\n== %s, round %d, after %d minutes\n' "$name" "$round" $((SECONDS / 60))
+    # The average over a minute, so it has the benchmark before this one in it, too.
+    [ ! -r /proc/loadavg ] || cut -d ' ' -f 1 /proc/loadavg >>"$folder/criterion/load"
     measure "$name" "$round"
   done
 done

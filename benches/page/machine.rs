@@ -1,5 +1,7 @@
 //! The machine that the figures were measured on.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -12,11 +14,13 @@ pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) rust: String,
     pub(crate) date: String,
+    pub(crate) load: String,
 }
 
 impl Machine {
-    /// This machine, on the day of the last figure.
-    pub(crate) fn here(figures: &Figures) -> Self {
+    /// This machine, on the day of the last figure, with the loads that benches/page.sh has noted
+    /// in this file.
+    pub(crate) fn here(figures: &Figures, loads: &Path) -> Self {
         let cores = std::thread::available_parallelism();
         let known = |text: Option<String>| text.unwrap_or_else(|| "unknown".to_owned());
         Self {
@@ -27,6 +31,7 @@ impl Machine {
                 .last
                 .and_then(date)
                 .unwrap_or_else(|| "never".to_owned()),
+            load: known(load(loads)),
         }
     }
 }
@@ -48,6 +53,14 @@ fn processor() -> Option<String> {
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
 fn processor() -> Option<String> {
     None
+}
+
+/// The smallest and the largest load average of the machine before a benchmark began.
+fn load(loads: &Path) -> Option<String> {
+    let loads = fs::read_to_string(loads).ok()?;
+    let mut loads: Vec<f64> = loads.lines().filter_map(|load| load.parse().ok()).collect();
+    loads.sort_by(f64::total_cmp);
+    Some(format!("{:.1} to {:.1}", loads.first()?, loads.last()?))
 }
 
 fn rust() -> Option<String> {

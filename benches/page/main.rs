@@ -4,6 +4,7 @@
 //! where criterion has no figures.
 
 mod bar;
+mod call_sites;
 mod canvas;
 mod contender;
 mod figures;
@@ -58,7 +59,10 @@ fn main() -> anyhow::Result<()> {
             fs::write(file, plot::draw(section, rows, &figures)?)?;
         }
     }
-    let page = markdown::page(&figures, &Machine::here(&figures), &metadata.packages);
+    let sites = metadata.target_directory.join("call_sites/results.tsv");
+    let sites = call_sites::read(sites.as_std_path())?;
+    let machine = Machine::here(&figures, measured.join("load").as_std_path());
+    let page = markdown::page(&figures, &sites, &machine, &metadata.packages);
     fs::write(root.join("BENCHMARKS.md"), page)?;
     println!("{} medians in BENCHMARKS.md", figures.count());
     Ok(())

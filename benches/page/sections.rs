@@ -70,11 +70,11 @@ pub(crate) const SECTIONS: &[Section] = &[
         easier: &[],
         rows: CHEAP,
         bars: &[
-            Bar::ratio("err_group", "1ns", "rayon_try_for_each", 1.40),
-            Bar::ratio("err_group", "10ns", "rayon_try_for_each", 1.40),
-            Bar::ratio("err_group", "100ns", "rayon_try_for_each", 1.40),
+            Bar::ratio("err_group", "1ns", "rayon_try_for_each", 1.25),
+            Bar::ratio("err_group", "10ns", "rayon_try_for_each", 1.25),
+            Bar::ratio("err_group", "100ns", "rayon_try_for_each", 1.25),
         ],
-        reasons: "A run allocates a token and checks it before each item. paralight cuts the items \
+        reasons: "A run checks its token before each item, and counts what it runs. paralight cuts the items \
                 into one range per thread. rayon splits them further, in case a range is slow.",
     },
     Section {
@@ -178,6 +178,9 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("try_map_group", "1ns", "rayon_result", 1.00),
             Bar::ratio("try_map_group", "10ns", "rayon_result", 1.00),
             Bar::ratio("try_map_group", "100ns", "rayon_result", 1.00),
+            Bar::ratio("try_map_group", "1ns", "orx_parallel", 1.20),
+            Bar::ratio("try_map_group", "10ns", "orx_parallel", 1.00),
+            Bar::ratio("try_map_group", "100ns", "orx_parallel", 1.00),
         ],
         reasons: "rayon's `filter` passes items one by one, and for each of them the token is \
                 checked and panics are caught.",
@@ -216,7 +219,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         base: "rayon_result",
         easier: &["rayon_infallible"],
         rows: &[row("1ns", "1 ns per item")],
-        bars: &[Bar::ratio("in_order", "1ns", "rayon_infallible", 1.15)],
+        bars: &[Bar::ratio("in_order", "1ns", "rayon_infallible", 1.10)],
         reasons: "A `collect` that cannot fail checks nothing before it writes, and claims no \
                 chunks.",
     },
@@ -275,7 +278,12 @@ pub(crate) const SECTIONS: &[Section] = &[
             row("100ns_middle", "100 ns per item, at 50 %"),
             row("10us_early", "10 µs per item, at 1 %"),
         ],
-        bars: &[],
+        bars: &[
+            Bar::ratio("err_group", "100ns_early", "rayon_try_for_each", 1.00),
+            Bar::ratio("err_group", "100ns_middle", "rayon_try_for_each", 1.00),
+            Bar::ratio("in_order", "100ns_early", "rayon_try_for_each", 1.20),
+            Bar::ratio("in_order", "100ns_middle", "rayon_try_for_each", 1.20),
+        ],
         reasons: "Thread wake-up latency dominates: a few microseconds. In order, a chunk of \
                 earlier items that is in flight on another thread is finished first, since one of \
                 them may fail, too.",
@@ -370,6 +378,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         bars: &[
             Bar::milliseconds("with_group_max_len_1", "64", 88.0),
             Bar::milliseconds("with_group_max_len_1", "256", 40.0),
+            Bar::ratio("with_group_max_len_1", "256", "orx_parallel", 1.05),
         ],
         reasons: "The threads of a group are a rayon pool: they wake each other as the input is \
                 split into halves. orx-parallel and paralight give each thread of the same pool a \
@@ -395,6 +404,7 @@ pub(crate) const SECTIONS: &[Section] = &[
         bars: &[
             Bar::ratio("scope", "empty_outside", "rayon_in_place_scope", 1.15),
             Bar::ratio("scope", "empty_inside", "rayon_in_place_scope", 1.15),
+            Bar::ratio("scope", "tree", "rayon_in_place_scope", 1.05),
         ],
         reasons: "A task checks the token before it runs and its result afterwards. It is one \
                 allocation, as in rayon. Go reuses goroutines that have ended.",
