@@ -250,8 +250,8 @@
 //!   each, so that there are at most `n` errors and one more for each other thread.
 //! - Without [`concurrency`](ErrGroup::concurrency) a run has the pool's threads, and two items
 //!   that wait for each other can deadlock on a small pool. On any pool they can deadlock if they
-//!   are in one leaf or chunk. (After 0.2 ms in which `next` blocks, the items of `par_in_order`
-//!   are claimed one by one.)
+//!   are in one leaf or chunk. (Few items of `par_in_order` are in one chunk only if `next` gave
+//!   them within 0.2 ms.)
 //! - A nested rayon call is cancelled only if it is given the token.
 //! - While an item waits in a nested rayon call, its thread may run any other task of the pool: do
 //!   not hold a lock across such a call.

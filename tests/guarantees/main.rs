@@ -46,6 +46,7 @@ mod sources;
 mod stack;
 mod stream;
 #[cfg(panic = "unwind")]
+mod stream_window;
 mod take_over;
 mod tokens;
 mod values;

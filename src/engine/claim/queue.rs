@@ -158,11 +158,9 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         Some((source, writer))
     }
 
-    /// Whether what was read is claimed item by item, by a worker that has watched the buffer or
-    /// has not. So it is if `next` has kept the workers waiting: how long the items before took
-    /// says nothing about those that come now, and none is to wait for the one before it.
-    fn claims_single(&self, has_watched: bool) -> bool {
-        has_watched && self.source.is_none() || self.reading_since.elapsed() >= LONG_READ
+    /// Whether `next` may have waited for what was read.
+    pub(super) fn reads_slowly(&self) -> bool {
+        self.reading_since.elapsed() >= LONG_READ
     }
 
     /// How many of its items fit into the time of a chunk, as far as a worker knows.
@@ -170,7 +168,8 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         self.workers[worker].sizer.next(None, 1)
     }
 
-    /// Claims the next items that are in the buffer.
+    /// Claims the next items that are in the buffer. `has_watched` says that the worker has waited
+    /// for them.
     pub(super) fn claim_buffered(
         &mut self,
         worker: usize,
@@ -181,10 +180,14 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         if read == 0 {
             return None;
         }
-        let most = if self.claims_single(has_watched) {
-            1
+        let max_chunk = self.limits.max_chunk;
+        let most = if has_watched && self.source.is_none() || self.reads_slowly() {
+            // How long the items before took says nothing about those that `next` gives after it
+            // has waited. So few items are claimed one by one, and none waits for the one before
+            // it. Many are a batch, and each worker takes a share of it.
+            (read / (2 * self.limits.workers)).clamp(1, max_chunk)
         } else {
-            self.limits.max_chunk
+            max_chunk
         };
         let left = self.max_left.map(|left| left.saturating_add(read));
         let fitting = self.workers[worker].sizer.next(left, self.limits.workers);
@@ -425,14 +428,25 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         let count = if handed_over > 0 {
             handed_over.min(self.parked.len())
         } else {
-            // Those that wait until the sink has caught up are needed before, if it does not.
-            let is_far = self.results.in_flight() > self.limits.resume_at
-                && self.sink != SinkThread::RunsItems;
-            // While the source is out, a worker is started only to watch the buffer.
-            let can_look = self.source.is_some() || self.buffer.is_some() && !self.is_watched;
-            usize::from(can_look && !is_far && self.claimable() > 0)
+            let can_look = if self.source.is_some() {
+                self.results.in_flight() <= self.limits.resume_at || !self.is_draining()
+            } else {
+                // Only to watch the buffer. The one that has the source may wait in `next`, and
+                // then starts nobody.
+                self.buffer.is_some() && !self.is_watched
+            };
+            usize::from(can_look && self.claimable() > 0)
         };
         self.parked.split_off(self.parked.len() - count)
+    }
+
+    /// Whether the sink will soon have had the values of another chunk.
+    fn is_draining(&self) -> bool {
+        match self.sink {
+            SinkThread::Drains => true,
+            SinkThread::WaitsFor(_) => self.results.ready() > 0,
+            SinkThread::RunsItems => false,
+        }
     }
 
     /// Whether everything that was claimed has ended.

@@ -218,7 +218,7 @@ where
         let Worker { engine, id, .. } = *self;
         let mut spins_left = SPINS.into_iter();
         // While the source is read, items are left in the buffer until they are enough for a chunk.
-        let mut takes_any = on_empty == OnEmpty::Return;
+        let (mut takes_any, mut has_watched) = (on_empty == OnEmpty::Return, false);
         loop {
             let mut queue = lock(&engine.queue);
             if let Some(worthless) = queue.take_worthless(engine.run.token().is_cancelled()) {
@@ -243,7 +243,7 @@ where
             if claimable > 0 {
                 let is_read =
                     takes_any || queue.source.is_some() || queue.read() >= queue.fitting(id);
-                let chunk = is_read.then(|| queue.claim_buffered(id, now, takes_any));
+                let chunk = is_read.then(|| queue.claim_buffered(id, now, has_watched));
                 if let Some(chunk) = chunk.flatten() {
                     self.release(queue);
                     return Ok(chunk);
@@ -252,7 +252,12 @@ where
                 if let Some((source, writer)) = queue.take_source(id, max) {
                     let state = &queue.workers[id];
                     let (token, sizer) = (state.token.clone(), state.sizer);
-                    drop(queue);
+                    if writer.is_some() {
+                        // Another one watches the buffer (invariant 5).
+                        self.release(queue);
+                    } else {
+                        drop(queue);
+                    }
                     match self.pull(source, writer, now, &token, |source| {
                         engine.chunk_len(source, sizer).min(claimable)
                     }) {
@@ -268,7 +273,7 @@ where
                     continue;
                 }
                 if queue.buffer.is_some() && !queue.is_watched && on_empty == OnEmpty::Park {
-                    takes_any = true;
+                    (takes_any, has_watched) = (true, true);
                     if self.watch(queue) {
                         continue;
                     }
@@ -358,7 +363,7 @@ where
                 || queue.claimable() == 0
                 || queue.has_handed_over()
                 || read >= queue.fitting(self.id)
-                || read > 0 && read == before;
+                || read > 0 && (read == before || queue.reads_slowly());
             if is_worth_it {
                 break;
             }
