@@ -69,14 +69,11 @@ impl Hub {
                     self.to_all(&Message::Lowest(index), outbox);
                 }
             }
-            Message::Stopped(reason) => {
-                if self.stopped.is_none() {
-                    self.stopped = Some((from, reason));
-                    self.to_all(&Message::Stop, outbox);
-                }
-            }
-            Message::Done(counts, holes) => {
+            Message::Done(counts, holes, stopped) => {
                 self.done += 1;
+                if let Some(reason) = stopped {
+                    self.on_stopped(from, reason, &holes, outbox);
+                }
                 for (sum, count) in self.counts.iter_mut().zip(counts) {
                     *sum += count;
                 }
@@ -87,6 +84,25 @@ impl Hub {
                 }
             }
             _ => unreachable!("only the hub says that"),
+        }
+    }
+
+    /// Stops all ranks, because one has stopped. Not if a failure comes before all that this leaves
+    /// unknown: the other ranks know what comes before it.
+    fn on_stopped(
+        &mut self,
+        from: usize,
+        reason: String,
+        holes: &[Range<usize>],
+        outbox: &mut Outbox,
+    ) {
+        let matters = self
+            .lowest
+            .as_ref()
+            .is_none_or(|lowest| holes.iter().any(|hole| hole.start < lowest.index));
+        if matters && self.stopped.is_none() {
+            self.stopped = Some((from, reason));
+            self.to_all(&Message::Stop, outbox);
         }
     }
 

@@ -128,10 +128,12 @@ impl<L: Local> Member<L> {
                 holes.push(hole);
             }
         }
-        if !holes.is_empty() {
-            let reason = end.stopped_by.unwrap_or_else(|| "stopped".to_owned());
-            outbox.push(Message::Stopped(reason));
-        }
-        outbox.push(Message::Done([end.ok, end.failed, end.cancelled], holes));
+        // A run that was stopped before its first chunk has no holes. But it ended unasked, before
+        // there were no more chunks and without a failure.
+        let ended_unasked = !self.is_closed && self.lowest == usize::MAX;
+        let stopped = (ended_unasked || !holes.is_empty())
+            .then(|| end.stopped_by.unwrap_or_else(|| "stopped".to_owned()));
+        let counts = [end.ok, end.failed, end.cancelled];
+        outbox.push(Message::Done(counts, holes, stopped));
     }
 }

@@ -24,11 +24,10 @@ pub(super) enum Message {
     Want(usize),
     /// An item has failed.
     Failed(usize, String),
-    /// Something other than a failure has stopped this rank, which leaves items unknown.
-    Stopped(String),
-    /// The last of each rank: how many items were ok, failed and cancelled, and which are unknown,
-    /// although they come before every failure that the rank knows.
-    Done([usize; 3], Vec<Range<usize>>),
+    /// The last of each rank: how many items were ok, failed and cancelled; which are unknown,
+    /// although they come before every failure that the rank knows; and why the rank has stopped,
+    /// if that was not for a failure.
+    Done([usize; 3], Vec<Range<usize>>, Option<String>),
 
     // From the hub.
     Chunk(Range<usize>),
@@ -53,16 +52,16 @@ impl Message {
             }
             Message::Want(len) => _ = writer.tag(1).number(*len),
             Message::Failed(index, error) => _ = writer.tag(2).number(*index).text(error),
-            Message::Stopped(reason) => _ = writer.tag(3).text(reason),
-            Message::Done(counts, holes) => {
-                writer.tag(4).numbers(counts).ranges(holes);
+            Message::Done(counts, holes, stopped) => {
+                writer.tag(3).numbers(counts).ranges(holes);
+                writer.option(stopped.as_ref(), |writer, reason| _ = writer.text(reason));
             }
-            Message::Chunk(range) => _ = writer.tag(5).number(range.start).number(range.end),
-            Message::NoMore => _ = writer.tag(6),
-            Message::Lowest(index) => _ = writer.tag(7).number(*index),
-            Message::Stop => _ = writer.tag(8),
+            Message::Chunk(range) => _ = writer.tag(4).number(range.start).number(range.end),
+            Message::NoMore => _ = writer.tag(5),
+            Message::Lowest(index) => _ = writer.tag(6).number(*index),
+            Message::Stop => _ = writer.tag(7),
             Message::End(ended) => {
-                writer.tag(9).numbers(&ended.counts);
+                writer.tag(8).numbers(&ended.counts);
                 match &ended.verdict {
                     Verdict::Complete => _ = writer.tag(0),
                     Verdict::Failed { index, error } => {
@@ -80,7 +79,7 @@ impl Message {
                     writer.number(*rank).text(reason);
                 });
             }
-            Message::Refused(reason) => _ = writer.tag(10).text(reason),
+            Message::Refused(reason) => _ = writer.tag(9).text(reason),
         }
         writer.0
     }
@@ -96,17 +95,17 @@ impl Message {
             }),
             1 => Message::Want(reader.number()?),
             2 => Message::Failed(reader.number()?, reader.text()?),
-            3 => Message::Stopped(reader.text()?),
-            4 => Message::Done(
+            3 => Message::Done(
                 [reader.number()?, reader.number()?, reader.number()?],
                 reader.ranges()?,
+                reader.option(Reader::text)?,
             ),
-            5 => Message::Chunk(reader.number()?..reader.number()?),
-            6 => Message::NoMore,
-            7 => Message::Lowest(reader.number()?),
-            8 => Message::Stop,
-            9 => Message::End(reader.ended()?),
-            10 => Message::Refused(reader.text()?),
+            4 => Message::Chunk(reader.number()?..reader.number()?),
+            5 => Message::NoMore,
+            6 => Message::Lowest(reader.number()?),
+            7 => Message::Stop,
+            8 => Message::End(reader.ended()?),
+            9 => Message::Refused(reader.text()?),
             _ => return None,
         };
         reader.0.is_empty().then_some(message)
@@ -251,8 +250,8 @@ mod tests {
             Message::Hello(batch),
             Message::Want(usize::MAX),
             Message::Failed(3, "bad\n".into()),
-            Message::Stopped(String::new()),
-            Message::Done([1, 2, 3], vec![4..5, 6..9]),
+            Message::Done([1, 2, 3], vec![4..5, 6..9], None),
+            Message::Done([1, 2, 3], Vec::new(), Some(String::new())),
             Message::Chunk(5..8),
             Message::NoMore,
             Message::Lowest(9),

@@ -92,6 +92,15 @@ impl Local for Arc<Queue> {
     }
 }
 
+/// When something other than a failure stops a rank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Before it asks for a chunk.
+    AtStart,
+    /// Instead of this item.
+    AtItem(usize),
+}
+
 impl Queue {
     fn pop(&self) -> Option<Range<usize>> {
         let mut state = self.state.lock().unwrap();
@@ -101,11 +110,14 @@ impl Queue {
         state.chunks.pop_front()
     }
 
-    /// The run of a rank: item after item, until one fails or does not count. `stops_at` is the
-    /// item at which something else stops the rank.
-    fn run(&self, events: &Sender<Event>, failing: &BTreeSet<usize>, stops_at: Option<usize>) {
+    /// The run of a rank: item after item, until one fails or does not count.
+    fn run(&self, events: &Sender<Event>, failing: &BTreeSet<usize>, stop: Option<Stop>) {
         let mut end = LocalEnd::default();
         let send = |event| events.send(event).map_err(drop).unwrap_or_default();
+        if let Some(Stop::AtStart) = stop {
+            end.stopped_by = Some("SIGTERM".into());
+            return send(Event::Ended(end));
+        }
         send(Event::Wants(2));
         'chunks: while let Some(chunk) = self.pop() {
             send(Event::Wants(2));
@@ -113,7 +125,7 @@ impl Queue {
                 if self.cut.load(Ordering::SeqCst) <= end.known {
                     break 'chunks;
                 }
-                if Some(index) == stops_at {
+                if stop == Some(Stop::AtItem(index)) {
                     end.stopped_by = Some("SIGTERM".into());
                     break 'chunks;
                 }
@@ -131,14 +143,19 @@ impl Queue {
     }
 }
 
-/// What came of the batch, on every rank.
-fn run(ranks: usize, items: usize, failing: &BTreeSet<usize>, stops_at: Option<usize>) -> Ended {
+/// What came of the batch, on every rank. `stop` says what stops a rank.
+fn run(
+    ranks: usize,
+    items: usize,
+    failing: &BTreeSet<usize>,
+    stop: impl Fn(usize) -> Option<Stop>,
+) -> Ended {
     let (others, messages): (Vec<_>, Vec<_>) = (0..ranks).map(|_| channel()).unzip();
     let threads: Vec<_> = messages
         .into_iter()
         .enumerate()
         .map(|(rank, messages)| {
-            let (others, failing) = (others.clone(), failing.clone());
+            let (others, failing, stop) = (others.clone(), failing.clone(), stop(rank));
             thread::spawn(move || {
                 let queue = Arc::new(Queue {
                     state: Mutex::default(),
@@ -147,7 +164,7 @@ fn run(ranks: usize, items: usize, failing: &BTreeSet<usize>, stops_at: Option<u
                 });
                 let (sender, events) = channel();
                 let local = Arc::clone(&queue);
-                let local = thread::spawn(move || local.run(&sender, &failing, stops_at));
+                let local = thread::spawn(move || local.run(&sender, &failing, stop));
                 let transport = Channels {
                     rank,
                     others,
@@ -184,7 +201,7 @@ fn the_answer_is_the_loops_on_every_schedule() {
     for (ranks, items, failing) in cases {
         let failing: BTreeSet<_> = failing.iter().copied().collect();
         let model = move || {
-            let ended = run(ranks, items, &failing, None);
+            let ended = run(ranks, items, &failing, |_| None);
             match failing.first() {
                 None => assert_eq!(ended.counts, [items, 0, 0, 0]),
                 Some(index) => {
@@ -204,7 +221,7 @@ fn the_answer_is_the_loops_on_every_schedule() {
 #[test]
 fn a_rank_that_is_stopped_leaves_no_false_answer() {
     let model = || {
-        let ended = run(3, 8, &BTreeSet::from([5]), Some(3));
+        let ended = run(3, 8, &BTreeSet::from([5]), |_| Some(Stop::AtItem(3)));
         let Verdict::Undecided { first, below } = &ended.verdict else {
             panic!("item 3 is not known: {ended:?}")
         };
@@ -213,4 +230,29 @@ fn a_rank_that_is_stopped_leaves_no_false_answer() {
         assert_eq!(ended.counts.iter().sum::<usize>(), 8);
     };
     shuttle::check_random(model, schedules().div_ceil(5));
+}
+
+#[test]
+fn ranks_that_are_stopped_at_the_start_leave_no_false_answer() {
+    let model = |first_stopped: usize, failing: BTreeSet<usize>| {
+        let ended = run(3, 8, &failing, |rank| {
+            (rank >= first_stopped).then_some(Stop::AtStart)
+        });
+        match &ended.verdict {
+            Verdict::Complete => assert!(failing.is_empty() && first_stopped > 0),
+            Verdict::Failed { index, .. } => assert_eq!(Some(index), failing.first()),
+            Verdict::Undecided { below, .. } => {
+                assert!(!below.is_empty());
+                let (rank, reason) = ended.stopped_by().expect("a rank was stopped");
+                assert!(rank >= first_stopped && reason == "SIGTERM", "{ended}");
+            }
+        }
+        assert_eq!(ended.counts.iter().sum::<usize>(), 8);
+    };
+    for first_stopped in [0, 1, 2] {
+        for failing in [BTreeSet::new(), BTreeSet::from([2, 5])] {
+            let model = move || model(first_stopped, failing.clone());
+            shuttle::check_random(model, schedules().div_ceil(12));
+        }
+    }
 }

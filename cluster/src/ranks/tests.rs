@@ -15,6 +15,8 @@ use rayon_errgroup::{CancelToken, ErrGroup};
 use super::Transport;
 use super::drive::run;
 use super::ended::{Ended, RanksError};
+use super::hub::Hub;
+use super::message::{Batch, Message};
 use crate::merge::Verdict;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -319,6 +321,56 @@ fn what_stops_one_rank_stops_all_and_leaves_items_undecided() {
         end.to_string().ends_with("skipped: SIGTERM (rank 1)"),
         "{end}"
     );
+}
+
+/// A run whose token is cancelled before it starts asks for no chunk.
+#[test]
+fn a_rank_that_is_stopped_before_its_first_chunk_stops_all() {
+    for stopped in [0..3, 1..2] {
+        let told = stopped.clone();
+        let end = ended(on_ranks(3, move |rank| {
+            let stop = CancelToken::new();
+            if told.contains(&rank.rank) {
+                stop.cancel_with("SIGTERM");
+            }
+            let group = group(1).token(&stop);
+            run(rank, 0, 100, &group, &|token: &CancelToken, _| {
+                token.sleep(HOUR).map_err(|_| "a consequence")
+            })
+        }));
+        let (rank, reason) = end.stopped_by().unwrap();
+        assert!(stopped.contains(&rank) && reason == "SIGTERM", "{end}");
+        let Verdict::Undecided { first: None, below } = end.verdict() else {
+            panic!("{:?}", end.verdict())
+        };
+        assert_eq!((below.len(), &below[0]), (1, &(0..100)));
+    }
+}
+
+/// Such a rank leaves nothing unknown, so the answer after a failure does not wait for its items.
+#[test]
+fn a_rank_that_is_stopped_without_items_leaves_a_failure_decided() {
+    let (mut hub, mut outbox) = (hub(2, 10), Vec::new());
+    hub.on_message(0, Message::Want(5), &mut outbox);
+    hub.on_message(0, Message::Failed(1, "bad".into()), &mut outbox);
+    outbox.clear();
+    let stopped = Message::Done([0; 3], Vec::new(), Some("SIGTERM".into()));
+    hub.on_message(1, stopped, &mut outbox);
+    assert_eq!(outbox, []);
+    hub.on_message(0, Message::Done([1, 1, 0], Vec::new(), None), &mut outbox);
+    let Some((_, Message::End(end))) = outbox.pop() else {
+        panic!("{outbox:?}")
+    };
+    assert_eq!(end.to_string(), "1 ok, 1 failed, 8 skipped");
+}
+
+fn hub(ranks: usize, items: usize) -> Hub {
+    let batch = Batch {
+        run: 0,
+        items,
+        closure: String::new(),
+    };
+    Hub::new(batch, ranks)
 }
 
 #[test]
