@@ -67,8 +67,11 @@ where
     let items = iter::once(None).chain(claims.map(Some));
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let items = items.par_in_order().cut(&reins.cut).with_group(group);
-        local_end(&items.outcome(item))
+        let outcome = items.outcome(item);
+        // Those of a group that catches panics. Those of the items do not get that far.
+        outcome.panics().is_empty().then(|| local_end(&outcome))
     }));
+    let ended = ended.ok().flatten();
     _ = events.send(ended.map_or(Event::Panicked, Event::Ended));
 }
 

@@ -412,9 +412,19 @@ fn a_group_that_keeps_going_stops_at_the_first_failure() {
 
 #[test]
 fn a_panic_outside_of_the_items_ends_the_job() {
+    statuses_after_a_panic_outside(|group| group);
+}
+
+#[test]
+fn a_group_that_catches_panics_catches_none_outside_of_the_items() {
+    statuses_after_a_panic_outside(ErrGroup::catch_panics);
+}
+
+/// One callback of a cancelled item panics.
+fn statuses_after_a_panic_outside(options: fn(ErrGroup) -> ErrGroup) {
     let barrier = Barrier::new(2);
     let statuses = on_ranks(3, move |rank| {
-        let group = group(2).token(&rank.job);
+        let group = options(group(2).token(&rank.job));
         let result = catch_unwind(AssertUnwindSafe(|| {
             run(rank, 0, 100, &group, &|token: &CancelToken, index| {
                 if index == 1 {
