@@ -44,9 +44,11 @@ where
     let item = |token: &CancelToken, index: Option<usize>| {
         let Some(index) = index else { return Ok(()) };
         // The payload of a panic is lost, for it cannot go to another process. Its message does.
-        let error = match catch_unwind(AssertUnwindSafe(|| f(token, index))) {
+        // The error's `Display` and its drop may panic, too.
+        let call = || f(token, index).map_err(|error| format!("{error:#}"));
+        let error = match catch_unwind(AssertUnwindSafe(call)) {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => format!("{error:#}"),
+            Ok(Err(error)) => error,
             Err(payload) => {
                 let text = payload.downcast_ref::<String>().map(String::as_str);
                 let text = text.or_else(|| payload.downcast_ref::<&str>().copied());

@@ -1,6 +1,7 @@
 //! Runs on several ranks, which are threads of this process, against the sequential loop.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -454,4 +455,21 @@ fn statuses_after_a_panic_outside(options: fn(ErrGroup) -> ErrGroup) {
     });
     assert!(statuses.contains(&Some(101)), "{statuses:?}");
     assert!(statuses.iter().all(Option::is_some), "{statuses:?}");
+}
+
+#[test]
+fn a_panic_of_the_errors_display_is_the_failure_of_its_item() {
+    struct Unprintable;
+    impl fmt::Display for Unprintable {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("no text")
+        }
+    }
+    let end = ended(on_ranks(2, |rank| {
+        run(rank, 0, 10, &group(1), &|_: &_, index| {
+            if index == 3 { Err(Unprintable) } else { Ok(()) }
+        })
+    }));
+    let error = "panicked: no text".to_owned();
+    assert_eq!(end.verdict(), &Verdict::Failed { index: 3, error });
 }
