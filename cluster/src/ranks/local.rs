@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 
-use rayon_errgroup::{CancelToken, Cause, Cut, ErrGroup, Outcome, prelude::*};
+use rayon_errgroup::{CancelToken, Cause, Cut, ErrGroup, GroupError, Outcome, prelude::*};
 
 use super::claims::{ChunkQueue, Claims};
 use super::member::Local;
@@ -67,17 +67,28 @@ where
     };
     let claims = Claims::new(&reins.chunks, events.clone());
     let items = iter::once(None).chain(claims.map(Some));
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        let items = items.par_in_order().cut(&reins.cut).with_group(group);
-        let outcome = items.outcome(item);
-        // Those of a group that catches panics. Those of the items do not get that far.
-        outcome.panics().is_empty().then(|| local_end(&outcome))
+    let mut ended = None;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        // After a failure the outcome does not say what has stopped the items before it. The token
+        // of a scope around the run does.
+        group.scope(|scope| {
+            let group = group.clone().token(scope.token());
+            let items = items.par_in_order().cut(&reins.cut).with_group(&group);
+            let outcome = items.outcome(item);
+            // Those of a group that catches panics. Those of the items do not get that far.
+            if outcome.panics().is_empty() {
+                ended = Some(local_end(&outcome, scope.token()));
+            }
+            Ok::<_, ()>(())
+        })
     }));
-    let ended = ended.ok().flatten();
+    let panicked = matches!(result, Err(_) | Ok(Err(GroupError::Panicked(_))));
+    let ended = ended.filter(|_| !panicked);
     _ = events.send(ended.map_or(Event::Panicked, Event::Ended));
 }
 
-fn local_end(outcome: &Outcome<(), ()>) -> LocalEnd {
+/// `around` is the parent of the run's token.
+fn local_end(outcome: &Outcome<(), ()>, around: &CancelToken) -> LocalEnd {
     let (mut values, mut errors) = (outcome.values().iter(), outcome.errors().iter());
     let (mut value, mut error) = (values.next(), errors.next());
     let mut known = 0;
@@ -91,13 +102,14 @@ fn local_end(outcome: &Outcome<(), ()>) -> LocalEnd {
         }
         known += 1;
     }
-    let stopped_by = match outcome.cause() {
-        None | Some(Cause::Failed | Cause::Panicked) => None,
-        Some(cause) => Some(match cause.root() {
+    let cause = outcome.cause().cloned();
+    let cause = cause.filter(|cause| !matches!(cause, Cause::Failed | Cause::Panicked));
+    let stopped_by = cause
+        .or_else(|| around.cause())
+        .map(|cause| match cause.root() {
             Cause::Requested(Some(reason)) => reason.to_string(),
             root => root.to_string(),
-        }),
-    };
+        });
     LocalEnd {
         // Without the first, which is no item of the batch.
         known: known.saturating_sub(1),

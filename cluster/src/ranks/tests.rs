@@ -473,3 +473,22 @@ fn a_panic_of_the_errors_display_is_the_failure_of_its_item() {
     let error = "panicked: no text".to_owned();
     assert_eq!(end.verdict(), &Verdict::Failed { index: 3, error });
 }
+
+#[test]
+fn the_reason_of_a_stop_is_known_after_a_failure_of_the_rank() {
+    let end = ended(on_ranks(1, |rank| {
+        let (stop, barrier) = (CancelToken::new(), Barrier::new(2));
+        let group = group(2).token(&stop);
+        run(rank, 0, 2, &group, &|token: &CancelToken, index| {
+            barrier.wait();
+            if index == 1 {
+                return Err("bad");
+            }
+            // Most of the time the failure comes before the stop.
+            thread::sleep(Duration::from_millis(50));
+            stop.cancel_with("SIGTERM");
+            token.check().map_err(|_| "a consequence")
+        })
+    }));
+    assert_eq!(end.stopped_by(), Some((0, "SIGTERM")));
+}
