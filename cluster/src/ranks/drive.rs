@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -57,6 +57,7 @@ impl Events for Receiver<Event> {
 
 /// Runs the batch, on all ranks at once, and returns what came of it on each of them. If something
 /// other than an item panics, the job is aborted.
+#[track_caller]
 pub(super) fn run<T, F, E>(
     transport: &T,
     run: usize,
@@ -73,6 +74,7 @@ where
         run,
         items,
         closure: type_name::<F>().to_owned(),
+        place: Location::caller().to_string(),
     };
     let reins = Reins::default();
     let ended = thread::scope(|scope| {

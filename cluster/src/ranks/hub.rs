@@ -181,6 +181,9 @@ fn difference(own: &Batch, rank: usize, other: &Batch) -> String {
     } else if own.closure != other.closure {
         let (own, other) = (&own.closure, &other.closure);
         format!("rank 0 runs {own}, and rank {rank} runs {other}")
+    } else if own.place != other.place {
+        let (own, other) = (&own.place, &other.place);
+        format!("rank 0 calls it at {own}, and rank {rank} at {other}")
     } else {
         let (own, other) = (own.run + 1, other.run + 1);
         format!("it is run {own} of rank 0, and run {other} of rank {rank}")

@@ -11,8 +11,10 @@ pub(super) struct Batch {
     /// The how-manieth run of these ranks it is.
     pub(super) run: usize,
     pub(super) items: usize,
-    /// The name of the closure's type, which is another one at another place in the program.
+    /// The name of the closure's type. Closures of one function share theirs.
     pub(super) closure: String,
+    /// Where the run is called: file, line and column.
+    pub(super) place: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl Message {
         match self {
             Message::Hello(batch) => {
                 writer.tag(0).number(batch.run).number(batch.items);
-                writer.text(&batch.closure);
+                writer.text(&batch.closure).text(&batch.place);
             }
             Message::Want(len) => _ = writer.tag(1).number(*len),
             Message::Failed(index, error) => _ = writer.tag(2).number(*index).text(error),
@@ -92,6 +94,7 @@ impl Message {
                 run: reader.number()?,
                 items: reader.number()?,
                 closure: reader.text()?,
+                place: reader.text()?,
             }),
             1 => Message::Want(reader.number()?),
             2 => Message::Failed(reader.number()?, reader.text()?),
@@ -237,6 +240,7 @@ mod tests {
             run: 2,
             items: 7,
             closure: "ü".into(),
+            place: "main.rs:1:2".into(),
         };
         let ended = |verdict, rank, stopped| {
             Message::End(Ended {

@@ -174,6 +174,7 @@ fn run(
                     run: 0,
                     items,
                     closure: String::new(),
+                    place: String::new(),
                 };
                 let ended = drive(&transport, batch, queue, &events).unwrap();
                 local.join().unwrap();

@@ -294,6 +294,18 @@ fn different_batches_are_refused_on_every_rank() {
         text.contains("good, and rank 1 runs") && text.ends_with("other"),
         "{text}"
     );
+    // Closures of one function have one type name.
+    let text = refused(|rank| {
+        if rank.rank == 1 {
+            run(rank, 0, 100, &group(1), &|_: &_, _| Err("bad"))
+        } else {
+            run(rank, 0, 100, &group(1), &|_: &_, _| Ok::<_, &str>(()))
+        }
+    });
+    assert!(
+        text.contains("rank 0 calls it at ") && text.contains("tests.rs:"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -370,6 +382,7 @@ fn hub(ranks: usize, items: usize) -> Hub {
         run: 0,
         items,
         closure: String::new(),
+        place: String::new(),
     };
     Hub::new(batch, ranks)
 }
