@@ -142,12 +142,21 @@ impl Hub {
             }
             joins
         });
+        let [ok, failed, cancelled] = self.counts;
+        // Holes are what the ranks say of themselves. The items before the end must be accounted
+        // for, too, or else none of them is known.
+        let adds_up = match &self.lowest {
+            None => ok == items,
+            Some(lowest) => ok >= lowest.index,
+        };
+        if below.is_empty() && !adds_up {
+            below.push(0..end);
+        }
         let rank = self.lowest.as_ref().map(|lowest| lowest.rank);
         let first = self
             .lowest
             .take()
             .map(|lowest| (lowest.index, lowest.error));
-        let [ok, failed, cancelled] = self.counts;
         let (verdict, counts) = match first {
             None if below.is_empty() => (Verdict::Complete, [items, 0, 0, 0]),
             Some((index, error)) if below.is_empty() => {

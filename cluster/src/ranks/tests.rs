@@ -505,3 +505,24 @@ fn the_reason_of_a_stop_is_known_after_a_failure_of_the_rank() {
     }));
     assert_eq!(end.stopped_by(), Some((0, "SIGTERM")));
 }
+
+#[test]
+fn an_account_that_does_not_add_up_is_undecided() {
+    for (failed, counts, below) in [(None, [9, 0, 0], 0..10), (Some(4), [3, 1, 0], 0..4)] {
+        let (mut hub, mut outbox) = (hub(1, 10), Vec::new());
+        while !matches!(outbox.last(), Some((0, Message::NoMore))) {
+            hub.on_message(0, Message::Want(10), &mut outbox);
+        }
+        if let Some(index) = failed {
+            hub.on_message(0, Message::Failed(index, "bad".into()), &mut outbox);
+        }
+        hub.on_message(0, Message::Done(counts, Vec::new(), None), &mut outbox);
+        let Some((0, Message::End(end))) = outbox.pop() else {
+            panic!("{outbox:?}")
+        };
+        let first = failed.map(|index| (index, "bad".to_owned()));
+        let below = vec![below];
+        assert_eq!(end.verdict(), &Verdict::Undecided { first, below });
+        assert_eq!(end.ok(), counts[0]);
+    }
+}
