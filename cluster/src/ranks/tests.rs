@@ -188,11 +188,12 @@ proptest! {
                 item(&case, token, index)
             })
         });
+        let (first, _) = ended[0].as_ref().unwrap();
         for ended in &ended {
             let (ended, _) = ended.as_ref().unwrap();
             prop_assert_eq!(ended.verdict(), &verdict);
             prop_assert_eq!(ended.to_string(), account.clone());
-            prop_assert_eq!(ended, &ended.clone());
+            prop_assert_eq!(ended, first);
             prop_assert_eq!(ended.rank().is_some(), verdict != Verdict::Complete);
         }
     }
@@ -389,20 +390,22 @@ fn hub(ranks: usize, items: usize) -> Hub {
 
 #[test]
 fn a_failure_is_decided_even_if_a_rank_was_stopped_after_it() {
-    let end = ended(on_ranks(2, |rank| {
-        let stop = CancelToken::new();
-        run(
-            rank,
-            0,
-            1000,
-            &group(1).token(&stop),
-            &|token: &CancelToken, index| {
-                if index == 0 {
-                    return Err("bad");
-                }
-                token.sleep(HOUR).map_err(|_| "a consequence")
-            },
-        )
+    let barrier = Barrier::new(2);
+    let end = ended(on_ranks(2, move |rank| {
+        let (stop, is_first) = (CancelToken::new(), AtomicBool::new(true));
+        let group = group(1).token(&stop);
+        run(rank, 0, 1000, &group, &|token: &CancelToken, index| {
+            // The first item of the other rank runs when item 0 fails.
+            if is_first.swap(false, SeqCst) {
+                barrier.wait();
+            }
+            if index == 0 {
+                return Err("bad");
+            }
+            let told = token.sleep(HOUR).map_err(|_| "a consequence");
+            stop.cancel_with("SIGTERM");
+            told
+        })
     }));
     let error = "bad".to_owned();
     assert_eq!(end.verdict(), &Verdict::Failed { index: 0, error });
