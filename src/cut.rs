@@ -63,13 +63,16 @@ impl Cut {
     /// Says that the item at `index` has failed elsewhere: cancels the items above it.
     ///
     /// Items above it that run see their token cancelled when this returns, and the run starts none
-    /// of the others. Nothing happens if an index as low is known already. What the run returns:
-    /// [`InOrder::cut`](crate::InOrder::cut). May be called from any thread, also from an item.
+    /// of the others. Nothing happens if an index as low is known already: if another thread is
+    /// just making it known, this may return before that thread has cancelled the items. What the
+    /// run returns: [`InOrder::cut`](crate::InOrder::cut). May be called from any thread, also from
+    /// an item.
     ///
     /// The [callbacks](CancelToken::on_cancel) of cancelled items run here, at once. They are not
     /// held back for the items below, as those after a failure of the run itself are, so they must
-    /// not stop what other items use. A panic of theirs is resumed in the run, if that has not
-    /// ended meanwhile.
+    /// not stop what other items use. If the cut serves several runs, these come one after another:
+    /// the callbacks of one have returned before items of the next are cancelled. A panic of a
+    /// callback is resumed in its run, if that has not ended meanwhile.
     ///
     /// ```
     /// let cut = rayon_errgroup::Cut::new();
