@@ -98,9 +98,13 @@ impl Ranks {
     ///
     /// A failure cancels the items above it on all ranks, and none below. Other ranks hear of it
     /// within about a millisecond. If the token or the deadline of one rank's group stops that
-    /// rank, all ranks stop. The batch may be [undecided](crate::Verdict::Undecided) then, and says
-    /// which items are to run again. The limits of a group on errors do not count here: the first
-    /// failure stops the batch.
+    /// rank, all ranks stop, unless a failure has decided the batch. It may be
+    /// [undecided](crate::Verdict::Undecided) then, and says which items are to run again. The
+    /// limits of a group on errors do not count here: the first failure stops the batch.
+    ///
+    /// The [callbacks](CancelToken::on_cancel) of items that another rank's news cancels run on the
+    /// calling thread. Until they return, it does not speak to the other ranks, so they should be
+    /// quick: a slow one on rank 0 holds up all ranks.
     ///
     /// # Panics
     ///
