@@ -35,13 +35,14 @@ pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 /// ```
 pub struct Panicked {
     index: Option<usize>,
+    is_late: bool,
     message: Option<Box<str>>,
     /// Behind a lock only to make the error `Sync`, which error boxes require.
     payload: Mutex<Payload>,
 }
 
 impl Panicked {
-    pub(crate) fn new(payload: Payload, index: Option<usize>) -> Self {
+    pub(crate) fn new(payload: Payload, index: Option<usize>, is_late: bool) -> Self {
         let message = payload
             .downcast_ref::<&str>()
             .copied()
@@ -49,6 +50,7 @@ impl Panicked {
             .map(Box::from);
         Panicked {
             index,
+            is_late,
             message,
             payload: Mutex::new(payload),
         }
@@ -73,6 +75,31 @@ impl Panicked {
     #[must_use]
     pub fn index(&self) -> Option<usize> {
         self.index
+    }
+
+    /// Returns whether the cancellation of the run may have caused the panic: something else had
+    /// cancelled the run before, or the item comes after the last error that the sequential loop
+    /// would have found, as do the [`late_errors`](crate::Outcome::late_errors).
+    ///
+    /// ```
+    /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
+    ///
+    /// let stop = CancelToken::new();
+    /// let group = ErrGroup::new().keep_going().catch_panics().token(&stop).concurrency(1);
+    /// let words = ["bad", "last"].into_iter().par_in_order().with_group(&group);
+    /// let outcome = words.outcome(|token, word| -> Result<(), ()> {
+    ///     if word == "last" {
+    ///         stop.cancel();
+    ///         token.check().unwrap();
+    ///     }
+    ///     panic!("its own")
+    /// });
+    /// let [(_, own), (_, last)] = outcome.panics() else { unreachable!() };
+    /// assert!(!own.is_late() && last.is_late());
+    /// ```
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// Returns the message given to `panic!`, or `None` where the payload is not a string.
@@ -218,7 +245,7 @@ mod tests {
     #[test]
     fn a_caught_panic_names_its_item() {
         let text = |index, payload: Payload| {
-            let panicked = Panicked::new(payload, index);
+            let panicked = Panicked::new(payload, index, false);
             let debug = format!("{panicked:?}");
             (panicked.to_string(), debug)
         };
@@ -230,13 +257,13 @@ mod tests {
             debug,
             r#"Panicked { index: Some(3), message: Some("lost"), .. }"#
         );
-        let error = GroupError::<()>::from(Panicked::new(Box::new("lost"), Some(3)));
+        let error = GroupError::<()>::from(Panicked::new(Box::new("lost"), Some(3), false));
         assert_eq!((error.index(), error.to_string()), (Some(3), display));
     }
 
     #[test]
     fn a_caught_panic_converts_into_other_errors() {
-        let panicked = || Panicked::new(Box::new("lost"), None);
+        let panicked = || Panicked::new(Box::new("lost"), None, false);
         let error = io::Error::from(panicked());
         assert_eq!(error.kind(), io::ErrorKind::Other);
         assert_eq!(error.to_string(), "panicked: lost");

@@ -6,7 +6,7 @@ mod format;
 use std::fmt;
 use std::ops::Range;
 
-use rayon_errgroup::{Cause, Outcome};
+use rayon_errgroup::{Cause, Outcome, Panicked};
 
 pub use self::file::ReadError;
 
@@ -49,8 +49,8 @@ impl Report {
     ///
     /// An error is kept as the text that `{:#}` makes of it, which has the sources of an `anyhow`
     /// error. A panic that was [caught](rayon_errgroup::ErrGroup::catch_panics) is the failure of
-    /// its item, `panicked: ` and its message. Errors that came after something had stopped the run
-    /// are left out, since they may be consequences; their items are not known.
+    /// its item, `panicked: ` and its message. Errors and panics that came after something had
+    /// stopped the run are left out, since they may be consequences; their items are not known.
     ///
     /// # Panics
     ///
@@ -67,58 +67,34 @@ impl Report {
             range.start <= range.end && range.end <= batch,
             "{range:?} is no range of a batch of {batch} items"
         );
-        let errors = outcome.errors().iter();
-        let mut failures: Vec<_> = errors
-            .map(|(index, error)| (*index, format!("{error:#}")))
-            .collect();
-        for (index, panicked) in outcome.panics() {
-            let message = panicked
-                .message()
-                .unwrap_or("with a payload that is no text");
-            if let Some(index) = index {
-                failures.push((*index, format!("panicked: {message}")));
-            }
-        }
-        failures.sort_by_key(|(index, _)| *index);
+        let mut failures = failures(outcome);
+        let late_errors = outcome.late_errors();
+        let late = late_errors.len() + late_panics(outcome).count();
+        let last = [
+            outcome.values().last().map(|(index, _)| *index),
+            failures.last().map(|(index, _)| *index),
+            late_errors.last().map(|(index, _)| *index),
+            late_panics(outcome).last(),
+        ];
+        assert!(
+            last.iter().flatten().all(|last| *last < range.len()),
+            "the outcome has an item beyond {range:?}"
+        );
         let values = outcome.values().iter().map(|(index, _)| *index);
         let known = known(values, failures.iter().map(|(index, _)| *index));
-        let others = (outcome.panics().iter()).find(|(index, _)| index.is_none());
-        let stopped_by = match (others, outcome.cause()) {
-            (Some((_, panicked)), _) => Some(format!(
-                "a panic outside of the items: {}",
-                panicked
-                    .message()
-                    .unwrap_or("with a payload that is no text")
-            )),
-            (None, None | Some(Cause::Failed | Cause::Panicked)) => None,
-            (None, Some(_)) if outcome.is_complete() => None,
-            (None, Some(cause)) => Some(match cause.root() {
-                Cause::Requested(Some(reason)) => reason.to_string(),
-                root => root.to_string(),
-            }),
-        };
+        let stopped_by = stopped_by(outcome);
         for (index, _) in &mut failures {
             *index += range.start;
         }
-        let last = failures.last().map(|(index, _)| *index);
-        let last = outcome
-            .values()
-            .last()
-            .map(|(index, _)| index + range.start)
-            .max(last);
-        assert!(
-            last.is_none_or(|last| last < range.end),
-            "the outcome has an item beyond {range:?}"
-        );
         let (start, len) = (range.start, range.len());
         Report {
             batch,
             range,
             known_to: start + known,
             ok: outcome.values().len(),
-            cancelled: outcome.late_errors().len(),
+            cancelled: late,
             // Not `Outcome::skipped`: a sequential source may not have been read to its end.
-            skipped: len - outcome.values().len() - failures.len() - outcome.late_errors().len(),
+            skipped: len - outcome.values().len() - failures.len() - late,
             failures,
             stopped_by,
         }
@@ -155,8 +131,8 @@ impl Report {
         self.failures.len()
     }
 
-    /// How many items returned an error after something had stopped the run, or above the item at
-    /// which it ended. The errors may be consequences.
+    /// How many items returned an error or panicked after something had stopped the run, or above
+    /// the item at which it ended. That may be a consequence.
     #[must_use]
     pub fn cancelled(&self) -> usize {
         self.cancelled
@@ -208,6 +184,49 @@ impl fmt::Display for Report {
             None => Ok(()),
         }
     }
+}
+
+/// The items that failed on their own, in ascending order.
+fn failures<T, E: fmt::Display>(outcome: &Outcome<T, E>) -> Vec<(usize, String)> {
+    let errors = outcome.errors().iter();
+    let errors = errors.map(|(index, error)| (*index, format!("{error:#}")));
+    let own_panics = outcome
+        .panics()
+        .iter()
+        .filter(|(_, panic)| !panic.is_late());
+    let own_panics = own_panics.filter_map(|(index, panicked)| {
+        Some(((*index)?, format!("panicked: {}", message(panicked))))
+    });
+    let mut failures: Vec<_> = errors.chain(own_panics).collect();
+    failures.sort_by_key(|(index, _)| *index);
+    failures
+}
+
+/// The items whose panic may be a consequence, in ascending order.
+fn late_panics<T, E>(outcome: &Outcome<T, E>) -> impl Iterator<Item = usize> {
+    let late = outcome.panics().iter().filter(|(_, panic)| panic.is_late());
+    late.filter_map(|(index, _)| *index)
+}
+
+fn stopped_by<T, E>(outcome: &Outcome<T, E>) -> Option<String> {
+    let others = (outcome.panics().iter()).find(|(index, _)| index.is_none());
+    match (others, outcome.cause()) {
+        (Some((_, panicked)), _) => Some(format!(
+            "a panic outside of the items: {}",
+            message(panicked)
+        )),
+        (None, None | Some(Cause::Failed | Cause::Panicked)) => None,
+        (None, Some(_)) if outcome.is_complete() => None,
+        (None, Some(cause)) => Some(match cause.root() {
+            Cause::Requested(Some(reason)) => reason.to_string(),
+            root => root.to_string(),
+        }),
+    }
+}
+
+fn message(panicked: &Panicked) -> &str {
+    let message = panicked.message();
+    message.unwrap_or("with a payload that is no text")
 }
 
 /// How many items, from the first on, are in one of two ascending lists.

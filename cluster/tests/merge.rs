@@ -204,6 +204,39 @@ fn a_panic_that_was_caught_is_the_failure_of_its_item() {
     assert_eq!((report.known_to(), report.stopped_by()), (14, None));
 }
 
+#[cfg(panic = "unwind")]
+#[test]
+fn a_panic_after_the_cancellation_is_no_failure() {
+    let stopped = |cut: &Cut, group: &ErrGroup, stop: &(dyn Fn() + Sync)| {
+        let mine = (0..10).into_par_iter().in_order().cut(cut);
+        let outcome = mine.with_group(group).outcome(|token, n| {
+            if n == 3 {
+                stop();
+                token.check().unwrap();
+            }
+            Ok::<_, String>(n)
+        });
+        let stopped = Report::new(0..10, 20, &outcome);
+        assert_eq!((stopped.first(), stopped.cancelled()), (None, 1));
+        let bad = report(10..20, 20, &BTreeSet::from([15]), &ErrGroup::new());
+        let verdict = merge(&[stopped, bad], 20).unwrap();
+        let Verdict::Undecided { below, .. } = verdict else {
+            panic!("{verdict}")
+        };
+        assert_eq!(below, [3..10]);
+    };
+    let group = ErrGroup::new().catch_panics().concurrency(1);
+    for group in [group.clone(), group.keep_going()] {
+        let signal = CancelToken::new();
+        let token = group.clone().token(&signal);
+        stopped(&Cut::new(), &token, &|| {
+            signal.cancel_with("SIGTERM");
+        });
+        let cut = Cut::new();
+        stopped(&cut, &group, &|| cut.lower(1));
+    }
+}
+
 #[test]
 fn a_source_that_is_too_short_leaves_items_unknown() {
     let outcome = (0..3).par_in_order().outcome(|_, n| Ok::<_, String>(n));
@@ -219,6 +252,21 @@ fn a_source_that_is_too_short_leaves_items_unknown() {
 fn an_outcome_that_is_too_long_is_a_mistake() {
     let outcome = (0..3).par_in_order().outcome(|_, n| Ok::<_, String>(n));
     _ = Report::new(0..2, 10, &outcome);
+}
+
+#[test]
+#[should_panic = "the outcome has an item beyond 0..3"]
+fn an_error_after_the_cancellation_is_within_the_range_too() {
+    let stop = CancelToken::new();
+    let group = ErrGroup::new().token(&stop).concurrency(1);
+    let mine = (0..10).into_par_iter().in_order().with_group(&group);
+    let outcome = mine.outcome(|token, n| {
+        if n == 3 {
+            stop.cancel();
+        }
+        token.check().map(|()| n)
+    });
+    _ = Report::new(0..3, 10, &outcome);
 }
 
 #[test]

@@ -81,10 +81,12 @@ impl<T, E> Outcome<T, E> {
         // The sequential loop would have stopped before these.
         let mut late_errors = bound.map_or_else(Vec::new, |bound| errors.split_off_after(bound));
         let (mut panics, mut cancelled) = (Vec::new(), 0);
-        for Failure { index, kind, .. } in failures {
+        for failure in failures {
+            let is_late = failure.is_late(bound);
+            let Failure { index, kind, .. } = failure;
             match (kind, index) {
                 (Kind::Panic(payload), index) => {
-                    panics.push((index, Panicked::new(payload, index)));
+                    panics.push((index, Panicked::new(payload, index, is_late)));
                 }
                 (Kind::Error(error), Some(index)) => {
                     late_errors.push((index, error));

@@ -10,6 +10,8 @@ pub(crate) struct Failure<E> {
     /// says nothing of which of several counts.
     pub(crate) number: Option<usize>,
     pub(crate) standing: Standing,
+    /// It came when its item was known to be above one that had failed elsewhere.
+    pub(super) is_cut: bool,
     pub(crate) kind: Kind<E>,
 }
 
@@ -36,6 +38,7 @@ impl<E> Failure<E> {
             index,
             number: None,
             standing: Standing::Tolerable,
+            is_cut: false,
             kind,
         }
     }
@@ -55,6 +58,15 @@ impl<E> Failure<E> {
             standing: Standing::Fatal,
             ..Failure::new(index, kind)
         }
+    }
+
+    /// Whether it may be a consequence of a cancellation, if the sequential loop would have stopped
+    /// at `bound`.
+    pub(crate) fn is_late(&self, bound: Option<usize>) -> bool {
+        let is_above = bound
+            .zip(self.index)
+            .is_some_and(|(bound, index)| bound < index);
+        self.standing == Standing::Late || self.is_cut || is_above
     }
 
     pub(super) fn is_panic(&self) -> bool {

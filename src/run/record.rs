@@ -26,9 +26,10 @@ impl<E> Run<E> {
             Kind::Error(_) => Cause::Failed,
             Kind::Panic(_) => Cause::Panicked,
         };
-        let is_cut = !failure.is_panic() && self.is_cut(failure.index);
+        failure.is_cut = self.is_cut(failure.index);
+        let is_cut_error = failure.is_cut && !failure.is_panic();
         let active = self.token.node().lock_active();
-        let Some(active) = active.filter(|_| !is_cut) else {
+        let Some(active) = active.filter(|_| !is_cut_error) else {
             let mut record = lock(&self.record);
             if record.has_succeeded && failure.standing == Standing::Tolerable {
                 return (Reaction::Stop, Some(failure));

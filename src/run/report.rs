@@ -106,8 +106,8 @@ impl<E> Run<E> {
 
 /// What has become of a run that did not end with `Ok`.
 struct RunFailure<E> {
-    /// The panic that outranks everything, and the index of its item.
-    panic: Option<(Payload, Option<usize>)>,
+    /// The panic that outranks everything, the index of its item, and whether it is late.
+    panic: Option<(Payload, Option<usize>, bool)>,
     /// The error that the run ended with, with its index or number.
     error: Option<(Option<usize>, E)>,
     /// The other errors that count, if the run keeps them.
@@ -139,12 +139,12 @@ impl<R, E> Report<R, E> {
             cause,
         } = self.into_run_failure(incomplete);
         let result = match (panic, failed) {
-            (Some((payload, index)), failed) => {
+            (Some((payload, index, is_late)), failed) => {
                 drop_payload(drop_catching(failed));
                 for error in more {
                     drop_payload(drop_catching(error));
                 }
-                GroupError::Panicked(Panicked::new(payload, index))
+                GroupError::Panicked(Panicked::new(payload, index, is_late))
             }
             (None, Some((number, error))) if !more.is_empty() => {
                 let numbering = number.map_or(Numbering::Time, |_| Numbering::Spawned);
@@ -160,9 +160,13 @@ impl<R, E> Report<R, E> {
 
     /// Drops what is not a part of the failure.
     fn into_run_failure(mut self, incomplete: Option<R>) -> RunFailure<E> {
+        let bound = self.record.bound();
         let (mut failed, mut panic, mut panicked_at) = (None, None, None);
+        // A drop below panics after the end.
+        let mut is_late = true;
         let mut more = self.record.take_more_errors();
         if let Some(ending) = self.ending {
+            is_late = !ending.is_panic() || ending.is_late(bound);
             let (index, is_fatal) = (ending.index, ending.standing == Standing::Fatal);
             match ending.kind {
                 Kind::Error(error) => failed = Some((index.or(ending.number), is_fatal, error)),
@@ -184,7 +188,7 @@ impl<R, E> Report<R, E> {
             }
         }
         RunFailure {
-            panic: panic.map(|payload| (payload, panicked_at)),
+            panic: panic.map(|payload| (payload, panicked_at, is_late)),
             error: failed.map(|(number, _, error)| (number, error)),
             more,
             cause: self.cause.unwrap_or(Cause::Released),
@@ -217,7 +221,7 @@ impl<R, E> Report<R, E> {
             ..
         } = self.into_run_failure(incomplete);
         match (panic, failed) {
-            (Some((payload, _)), failed) => {
+            (Some((payload, ..)), failed) => {
                 drop_payload(drop_catching(failed));
                 drop_payload(drop_catching(cause));
                 resume_unwind(payload)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rayon::prelude::*;
-use rayon_errgroup::{CancelToken, Cause, ErrGroup, GroupError, Outcome, prelude::*};
+use rayon_errgroup::{CancelToken, Cause, Cut, ErrGroup, GroupError, Outcome, prelude::*};
 
 use crate::common::{Drops, POOLS, Thing, cancelled, cases, on_pool, on_pools, payload_of, shared};
 
@@ -606,6 +606,66 @@ fn the_cause_stays_when_a_late_panic_comes() {
 }
 
 /// A panic that is not tolerated cancels the run after an error has, and becomes the cause.
+#[test]
+fn a_panic_is_late_if_a_cancellation_may_have_caused_it() {
+    let is_late = |group: &ErrGroup, cut: &Cut, stop: &(dyn Fn() + Sync)| {
+        let items = (0..3).into_par_iter().in_order().cut(cut).with_group(group);
+        let outcome = items.outcome(|_, n| {
+            if n == 1 {
+                stop();
+                panic!("one");
+            }
+            Ok::<_, ()>(n)
+        });
+        let is_late = outcome.panics()[0].1.is_late();
+        let Err(GroupError::Panicked(panicked)) = outcome.into_result() else {
+            unreachable!("an item has panicked")
+        };
+        assert_eq!(panicked.is_late(), is_late);
+        is_late
+    };
+    let group = ErrGroup::new().catch_panics().concurrency(1);
+    for group in [group.clone(), group.keep_going()] {
+        assert!(!is_late(&group, &Cut::new(), &|| ()));
+        let cut = Cut::new();
+        assert!(is_late(&group, &cut, &|| cut.lower(0)));
+        let signal = CancelToken::new();
+        let token = group.clone().token(&signal);
+        assert!(is_late(&token, &Cut::new(), &|| _ = signal.cancel()));
+    }
+}
+
+#[test]
+fn a_panic_above_the_first_error_is_late() {
+    let group = ErrGroup::new().catch_panics().concurrency(2);
+    let started = Barrier::new(2);
+    let body = |token: &CancelToken, n: usize| {
+        started.wait();
+        if n == 0 {
+            return Err("bad");
+        }
+        token.sleep(Duration::from_secs(3600)).unwrap();
+        Ok(())
+    };
+    let outcome = (0..2)
+        .into_par_iter()
+        .in_order()
+        .with_group(&group)
+        .outcome(body);
+    assert_eq!(outcome.errors(), [(0, "bad")]);
+    assert!(outcome.panics()[0].1.is_late());
+    // The same by the other way to a caught panic.
+    let result = (0..2)
+        .into_par_iter()
+        .in_order()
+        .with_group(&group)
+        .try_map(body);
+    let Err(GroupError::Panicked(panicked)) = result else {
+        unreachable!("the panic outranks the error")
+    };
+    assert!(panicked.is_late());
+}
+
 #[test]
 fn the_cause_is_the_panic_that_came_after_the_error() {
     on_pool(2, || {
