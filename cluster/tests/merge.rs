@@ -320,6 +320,31 @@ fn reports_are_files() {
     assert!(Report::read(&folder.path().join("none.report")).is_err());
 }
 
+/// Hosts may have equal names and process ids: those of containers.
+#[test]
+fn the_temporary_file_of_another_process_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = report(0..4, 8, &BTreeSet::new(), &ErrGroup::new());
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // Other tests of this process take numbers, too, but not so many.
+    let others: Vec<_> = (0..1000)
+        .map(|number| {
+            let (host, process) = (host.trim(), std::process::id());
+            let name = format!(".items-0-4.report.{host}.{process}.{number}.tmp");
+            folder.path().join(name)
+        })
+        .collect();
+    for other in &others {
+        fs::write(other, "another's").unwrap();
+    }
+    let path = report.write(folder.path()).unwrap();
+    assert_eq!(Report::read(&path).unwrap(), report);
+    for other in &others {
+        assert_eq!(fs::read_to_string(other).unwrap(), "another's");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1001);
+}
+
 #[test]
 fn a_report_that_cannot_be_written_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

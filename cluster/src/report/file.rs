@@ -38,19 +38,10 @@ impl Report {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn write(&self, folder: &Path) -> io::Result<PathBuf> {
-        /// Of the temporary files of this process.
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-
         let name = format!("items-{}-{}.{EXTENSION}", self.range.start, self.range.end);
         let path = folder.join(&name);
-        // Relaxed: the number only has to be another one. Hosts may have equal process ids, so a
-        // file that is there is not ours.
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let temporary = format!(".{name}.{}.{}.{number}.tmp", host.trim(), process::id());
-        let temporary = folder.join(temporary);
+        let (mut file, temporary) = create_temporary(folder, &name)?;
         let written = (|| {
-            let mut file = File::create(&temporary)?;
             file.write_all(format::print(self).as_bytes())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)
@@ -105,6 +96,25 @@ impl Report {
         }
         paths.sort();
         paths.iter().map(|path| Report::read(path)).collect()
+    }
+}
+
+/// Creates a file of this process alone, next to the one with this name.
+fn create_temporary(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
+    /// Of the temporary files of this process.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    loop {
+        // Relaxed: the number only has to be another one.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = format!(".{name}.{}.{}.{number}.tmp", host.trim(), process::id());
+        let path = folder.join(path);
+        match File::create_new(&path) {
+            // Containers may have equal host names and process ids, so this file is not ours.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (file, path)),
+        }
     }
 }
 
