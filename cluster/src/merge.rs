@@ -17,7 +17,8 @@ use crate::report::Report;
 ///
 /// # Errors
 ///
-/// If a report belongs to a batch of another size: its indices mean other items.
+/// If a report belongs to a batch of another size, or reports to batches with different
+/// [ids](Report::with_batch_id): their indices mean other items.
 ///
 /// # Examples
 ///
@@ -41,11 +42,22 @@ use crate::report::Report;
 /// ```
 pub fn merge(reports: &[Report], items: usize) -> Result<Verdict, MergeError> {
     if let Some(other) = reports.iter().find(|report| report.batch() != items) {
-        return Err(MergeError {
+        return Err(MergeError::Size {
             items,
             range: other.range(),
             batch: other.batch(),
         });
+    }
+    let pairs = reports.iter().zip(reports.iter().skip(1));
+    for (one, other) in pairs {
+        if one.batch_id() != other.batch_id() {
+            return Err(MergeError::Batch {
+                range: one.range(),
+                id: one.batch_id().to_owned(),
+                other_range: other.range(),
+                other_id: other.batch_id().to_owned(),
+            });
+        }
     }
     let failures = reports.iter().flat_map(Report::failures);
     let first = failures
@@ -173,13 +185,39 @@ impl fmt::Display for Account {
 
 /// A report belongs to another batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the report of items {} to {} belongs to a batch of {batch} items, and not of {items}",
-    range.start,
-    range.end
-)]
-pub struct MergeError {
-    items: usize,
-    range: Range<usize>,
-    batch: usize,
+#[non_exhaustive]
+pub enum MergeError {
+    /// Its batch has another number of items.
+    #[error(
+        "the report of items {} to {} belongs to a batch of {batch} items, and not of {items}",
+        range.start,
+        range.end
+    )]
+    Size {
+        /// How many items the batch has.
+        items: usize,
+        /// The items that the report is about.
+        range: Range<usize>,
+        /// How many items its batch has.
+        batch: usize,
+    },
+    /// Two reports are of different batches.
+    #[error(
+        "the report of items {} to {} belongs to the batch {id:?}, and that of items {} to {} to \
+         the batch {other_id:?}",
+        range.start,
+        range.end,
+        other_range.start,
+        other_range.end
+    )]
+    Batch {
+        /// The items of one report.
+        range: Range<usize>,
+        /// The id of its batch.
+        id: String,
+        /// The items of the other report.
+        other_range: Range<usize>,
+        /// The id of its batch.
+        other_id: String,
+    },
 }

@@ -34,6 +34,7 @@ pub use self::file::ReadError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     batch: usize,
+    batch_id: String,
     range: Range<usize>,
     known_to: usize,
     ok: usize,
@@ -89,6 +90,7 @@ impl Report {
         let (start, len) = (range.start, range.len());
         Report {
             batch,
+            batch_id: String::new(),
             range,
             known_to: start + known,
             ok: outcome.values().len(),
@@ -98,6 +100,34 @@ impl Report {
             failures,
             stopped_by,
         }
+    }
+
+    /// Says which batch it is, if others have as many items: a hash of the list of the items, or the
+    /// name of the run. Without it a report that an earlier batch has left in the folder counts.
+    ///
+    /// ```
+    /// use rayon_errgroup::prelude::*;
+    /// use rayon_errgroup_cluster::{Report, merge};
+    ///
+    /// let outcome = (0..2).par_in_order().outcome(|_, n| Ok::<_, String>(n));
+    /// let stale = Report::new(0..2, 4, &outcome).with_batch_id("monday");
+    /// let fresh = Report::new(2..4, 4, &outcome).with_batch_id("tuesday");
+    /// assert_eq!(
+    ///     merge(&[stale, fresh], 4).unwrap_err().to_string(),
+    ///     "the report of items 0 to 2 belongs to the batch \"monday\", and that of items 2 to 4 to \
+    ///      the batch \"tuesday\"",
+    /// );
+    /// ```
+    #[must_use]
+    pub fn with_batch_id(mut self, id: impl Into<String>) -> Self {
+        self.batch_id = id.into();
+        self
+    }
+
+    /// Which batch it is, as [`with_batch_id`](Report::with_batch_id) was told; otherwise empty.
+    #[must_use]
+    pub fn batch_id(&self) -> &str {
+        &self.batch_id
     }
 
     /// The items that the report is about.

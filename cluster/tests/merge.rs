@@ -300,10 +300,10 @@ fn reports_are_files() {
             reason
         );
     };
-    let newer = text.replacen("report 1", "report 2", 1);
+    let newer = text.replacen("report 2", "report 3", 1);
     refused(
         &newer,
-        "it has version 2 of the format, and version 1 can be read",
+        "it has version 3 of the format, and version 2 can be read",
     );
     refused(&text[..text.len() - 2], "it is cut short");
     refused("", "it is no report");
@@ -313,7 +313,7 @@ fn reports_are_files() {
     );
     refused(
         &text.replace("ok 4", "ok four"),
-        "it makes no sense on line 5",
+        "it makes no sense on line 6",
     );
     fs::write(&path, [0xff]).unwrap();
     assert!(Report::read(&path).is_err());

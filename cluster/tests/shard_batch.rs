@@ -87,6 +87,23 @@ fn shards_of_which_one_is_missing() {
 }
 
 #[test]
+fn the_reports_of_another_list_are_refused() {
+    let folder = tree(4, &[]);
+    assert_eq!(run(&mut shard_batch(folder.path())).0, 0);
+    let sums = folder.path().join("sums");
+    let list = fs::read_to_string(&sums).unwrap();
+    fs::write(&sums, list.replacen("file-1", "file-0", 1)).unwrap();
+    let (status, text) = run(shard_batch(folder.path()).arg("--merge"));
+    assert_eq!(
+        (status, &*text),
+        (
+            74,
+            "error: the report of items 0 to 4 belongs to another list\n"
+        )
+    );
+}
+
+#[test]
 fn what_makes_no_sense() {
     let folder = tree(3, &[]);
     let status = |command: &mut Command| run(command);

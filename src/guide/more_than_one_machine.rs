@@ -42,7 +42,9 @@
 //! ```
 //!
 //! All processes must mean the same item by an index. So make the list of the items once, as a
-//! file, before they start: a folder that each of them lists may change in between.
+//! file, before they start: a folder that each of them lists may change in between. Have one folder of
+//! reports for each batch; `Report::with_batch_id` says which batch it is, so that the reports of
+//! another are refused.
 //!
 //! **Trust the merge, and no exit status.** GNU parallel returns the number of failed jobs, or the
 //! status of the first in time; Slurm the highest status; `mpirun` any. A shard whose report is

@@ -1,6 +1,5 @@
 //! Checks one file.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -9,7 +8,7 @@ use anyhow::Context;
 use rayon_errgroup::CancelToken;
 use sha2::{Digest, Sha256};
 
-use crate::sums::Entry;
+use crate::sums::{self, Entry};
 
 /// How many bytes are hashed between two looks at the token.
 const CHUNK: usize = 128 * 1024;
@@ -37,9 +36,5 @@ fn hash(token: &CancelToken, path: &Path) -> anyhow::Result<String> {
             Err(error) => return Err(error.into()),
         }
     }
-    let mut digits = String::new();
-    for byte in hasher.finalize() {
-        write!(digits, "{byte:02x}")?;
-    }
-    Ok(digits)
+    Ok(sums::hex(&hasher.finalize()))
 }

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The list of sums is the batch, and its lines are the items: so all processes mean the same item
-//! by an index, whatever happens to the tree meanwhile. Each process writes a report, also if it is
+//! by an index, whatever happens to the tree meanwhile. Each batch has a folder of its own for its
+//! reports, and those of another list are refused. Each process writes a report, also if it is
 //! told to stop by SIGTERM. Exit status:
 //!
 //! | status | meaning |
@@ -107,6 +108,7 @@ fn run(
     ranges: Vec<Range<usize>>,
 ) -> anyhow::Result<u8> {
     let group = options.group()?.token(&signals.stop).catch_panics();
+    let batch_id = sums::batch_id(entries);
     let mut status = 0;
     for range in ranges {
         let progress = progress_bar(&range)?;
@@ -119,7 +121,7 @@ fn run(
         });
         progress.finish_and_clear();
 
-        let report = Report::new(range.clone(), entries.len(), &outcome);
+        let report = Report::new(range.clone(), entries.len(), &outcome).with_batch_id(&*batch_id);
         report.write(&options.reports)?;
         say(format_args!("{}..{}: {report}", range.start, range.end));
         status = match (status, signals.status()) {
@@ -136,6 +138,11 @@ fn run(
 /// Prints what came of the whole batch. Returns the exit status.
 fn judge(options: &Options, entries: &[Entry]) -> anyhow::Result<u8> {
     let reports = Report::read_all(&options.reports)?;
+    let batch_id = sums::batch_id(entries);
+    if let Some(other) = reports.iter().find(|other| other.batch_id() != batch_id) {
+        let Range { start, end } = other.range();
+        anyhow::bail!("the report of items {start} to {end} belongs to another list");
+    }
     let verdict = merge(&reports, entries.len())?;
     let account = Account::of(&reports, entries.len());
     writeln!(io::stdout(), "{verdict}\n{account}")?;

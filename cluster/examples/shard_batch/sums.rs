@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use sha2::{Digest, Sha256};
 
 /// One file, and the sum that it should have.
 pub(crate) struct Entry {
@@ -18,6 +19,27 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Entry>> {
         parse(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
     });
     entries.collect()
+}
+
+/// Tells the reports of this list from those of others.
+pub(crate) fn batch_id(entries: &[Entry]) -> String {
+    let mut hasher = Sha256::new();
+    for entry in entries {
+        hasher.update(&entry.sum);
+        hasher.update(entry.path.as_os_str().as_encoded_bytes());
+        hasher.update([0]);
+    }
+    hex(&hasher.finalize())
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut digits = String::new();
+    for byte in bytes {
+        // To write into a string cannot fail.
+        _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 fn parse(line: &str) -> anyhow::Result<Entry> {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::Report;
 
 /// The version that is written, and the only one that is read.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 const TITLE: &str = "rayon-errgroup report ";
 
@@ -26,6 +26,7 @@ pub(super) enum FormatError {
 pub(super) fn print(report: &Report) -> String {
     let Report {
         batch,
+        batch_id,
         range,
         known_to,
         ok,
@@ -35,9 +36,11 @@ pub(super) fn print(report: &Report) -> String {
         stopped_by,
     } = report;
     let mut text = format!(
-        "{TITLE}{VERSION}\nbatch {batch}\nrange {} {}\nknown-to {known_to}\nok {ok}\n\
+        "{TITLE}{VERSION}\nbatch {batch}\nid {}\nrange {} {}\nknown-to {known_to}\nok {ok}\n\
          cancelled {cancelled}\nskipped {skipped}\n",
-        range.start, range.end
+        escape(batch_id),
+        range.start,
+        range.end
     );
     for (index, error) in failures {
         // To write into a string cannot fail.
@@ -70,6 +73,8 @@ pub(super) fn parse(text: &str) -> Result<Report, FormatError> {
     };
     let number = |(line, value): (usize, &str)| value.parse().map_err(|_| FormatError::Line(line));
     let batch = number(field("batch")?)?;
+    let (line, batch_id) = field("id")?;
+    let batch_id = unescape(batch_id).ok_or(FormatError::Line(line))?;
     let (line, range) = field("range")?;
     let (start, end) = range.split_once(' ').ok_or(FormatError::Line(line))?;
     let range = Range {
@@ -78,6 +83,7 @@ pub(super) fn parse(text: &str) -> Result<Report, FormatError> {
     };
     let mut report = Report {
         batch,
+        batch_id,
         range,
         known_to: number(field("known-to")?)?,
         ok: number(field("ok")?)?,
@@ -172,6 +178,7 @@ mod tests {
     fn report() -> Report {
         Report {
             batch: 100,
+            batch_id: "mon\nday".into(),
             range: 10..20,
             known_to: 13,
             ok: 4,
@@ -185,7 +192,7 @@ mod tests {
     #[test]
     fn what_is_printed_is_read() {
         assert_eq!(parse(&print(&report())), Ok(report()));
-        let text = "rayon-errgroup report 1\nbatch 100\nrange 10 20\nknown-to 13\nok 4\n\
+        let text = "rayon-errgroup report 2\nbatch 100\nid mon\\nday\nrange 10 20\nknown-to 13\nok 4\n\
                     cancelled 1\nskipped 3\nfailed 12 two\\nlines \\\\ and\\r\nfailed 19 \n\
                     stopped-by SIGTERM\nend\n";
         assert_eq!(
@@ -197,8 +204,8 @@ mod tests {
 
     #[test]
     fn another_version_is_refused() {
-        let text = print(&report()).replacen("report 1", "report 2", 1);
-        assert_eq!(parse(&text), Err(FormatError::Version("2".into())));
+        let text = print(&report()).replacen("report 2", "report 1", 1);
+        assert_eq!(parse(&text), Err(FormatError::Version("1".into())));
         assert_eq!(parse("PK\u{3}"), Err(FormatError::NotAReport));
         assert_eq!(parse(""), Err(FormatError::NotAReport));
     }
@@ -210,7 +217,7 @@ mod tests {
             assert!(parse(&text[..end]).is_err(), "{}", &text[..end]);
         }
         let more = parse(&(text + "end\n"));
-        assert_eq!(more, Err(FormatError::Line(12)));
+        assert_eq!(more, Err(FormatError::Line(13)));
     }
 
     #[test]
@@ -238,7 +245,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in "(rayon-errgroup report 1\n)?((batch|range|ok|failed|end)[ 0-9]*\n)*") {
+        fn no_text_panics(text in "(rayon-errgroup report 2\n)?((batch|id|range|ok|failed|end)[ 0-9]*\n)*") {
             _ = parse(&text);
         }
     }
