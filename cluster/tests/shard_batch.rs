@@ -132,6 +132,29 @@ fn what_makes_no_sense() {
     assert_eq!(status(&mut shard_batch(folder.path())).0, 64);
 }
 
+/// `scancel` sends SIGTERM to the program and to its shell, which passes it on.
+#[test]
+fn a_second_sigterm_does_not_cost_the_report() {
+    let folder = tree(4, &[]);
+    let sums = folder.path().join("sums");
+    let list = fs::read(&sums).unwrap();
+    fs::remove_file(&sums).unwrap();
+    let made = Command::new("mkfifo").arg(&sums).status();
+    assert!(made.unwrap().success());
+    let mut child = shard_batch(folder.path()).spawn().unwrap();
+    // Open when the program reads, and so has its handlers.
+    let mut pipe = fs::File::options().write(true).open(&sums).unwrap();
+    for _ in 0..20 {
+        let kill = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(kill.unwrap().success());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::io::Write::write_all(&mut pipe, &list).unwrap();
+    drop(pipe);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(folder.path().join("reports/items-0-4.report").exists());
+}
+
 #[test]
 fn a_signal_cancels_and_the_report_is_written() {
     let folder = tree(100, &[]);

@@ -8,7 +8,8 @@ use rayon_errgroup::CancelToken;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 pub(crate) struct Signals {
-    /// Cancelled by the first signal. A second one ends the process at once.
+    /// Cancelled by the first signal. A SIGINT after it ends the process at once. Another does not:
+    /// launchers send several, and the report is still to be written.
     pub(crate) stop: CancelToken,
     /// The first signal, or 0.
     first: Arc<AtomicI32>,
@@ -27,7 +28,10 @@ impl Signals {
             .spawn(move || {
                 for signal in incoming.forever() {
                     if stop.is_cancelled() {
-                        process::exit(128 + signal);
+                        if signal == SIGINT {
+                            process::exit(128 + signal);
+                        }
+                        continue;
                     }
                     // Relaxed: the cancellation publishes it.
                     first.store(signal, Ordering::Relaxed);
