@@ -156,6 +156,25 @@ fn a_second_sigterm_does_not_cost_the_report() {
 }
 
 #[test]
+fn a_failure_that_is_known_counts_more_than_a_signal() {
+    let folder = tree(2, &[0]);
+    let file = folder.path().join("file-1");
+    fs::remove_file(&file).unwrap();
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    let mut command = shard_batch(folder.path());
+    let ranges = ["--range", "0..1", "--range", "1..2"];
+    let mut child = command.args(ranges).spawn().unwrap();
+    // Open when the second range runs, and so the first has failed.
+    let mut pipe = fs::File::options().write(true).open(&file).unwrap();
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    // Until the program no longer reads, which is after the cancellation.
+    while std::io::Write::write_all(&mut pipe, &[0; 4096]).is_ok() {}
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
 fn a_signal_cancels_and_the_report_is_written() {
     let folder = tree(100, &[]);
     // A pipe: the program reads the list when the test writes it, and has installed the handler

@@ -24,7 +24,7 @@
 //! | 74 | the reports cannot be read or written |
 //! | 75 | with `--merge`: undecided, items have to run again |
 //! | 101 | an item has panicked |
-//! | 128 + n | stopped by signal n: 143 for SIGTERM |
+//! | 128 + n | stopped by signal n, and no item is known to have failed: 143 for SIGTERM |
 
 mod check;
 mod options;
@@ -38,7 +38,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use rayon_errgroup::prelude::*;
+use rayon_errgroup::{Panicked, prelude::*};
 use rayon_errgroup_cluster::{Account, Report, Shard, Verdict, merge};
 
 use crate::options::Options;
@@ -124,11 +124,16 @@ fn run(
         let report = Report::new(range.clone(), entries.len(), &outcome).with_batch_id(&*batch_id);
         report.write(&options.reports)?;
         say(format_args!("{}..{}: {report}", range.start, range.end));
+        let has_panicked = |(index, panicked): &(Option<usize>, Panicked)| {
+            // A panic that is late may be a consequence of the signal.
+            index.is_none() || !panicked.is_late()
+        };
         status = match (status, signals.status()) {
             (PANICKED, _) => PANICKED,
-            _ if !outcome.panics().is_empty() => PANICKED,
-            (_, Some(status)) if !report.is_complete() => status,
+            _ if outcome.panics().iter().any(has_panicked) => PANICKED,
+            (FAILED, _) => FAILED,
             _ if report.first().is_some() => FAILED,
+            (_, Some(status)) if !report.is_complete() => status,
             (status, _) => status,
         };
     }
