@@ -98,7 +98,12 @@ impl Variables<'_> {
     fn rank(&self) -> Result<Option<Shard>, ShardError> {
         let open_mpi = self.pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "")?;
         let pmi = self.pair("PMI_RANK", "PMI_SIZE", "")?;
-        Ok(open_mpi.or(pmi).or(self.slurm_step()?))
+        let rank = open_mpi.or(pmi).or(self.slurm_step()?);
+        if rank.is_none() {
+            // `PMIx` has no variable for the number of ranks.
+            self.absent("PMI_RANK", "PMIX_RANK")?;
+        }
+        Ok(rank)
     }
 
     fn pair(
@@ -145,7 +150,10 @@ impl Variables<'_> {
             "SLURM_ARRAY_TASK_STEP",
         ];
         let Some(task) = self.number(id)? else {
-            return self.absent(id, count);
+            for present in [count, min, max, step] {
+                self.absent(id, present)?;
+            }
+            return Ok(None);
         };
         let [count, min, max, step] = [
             self.required(id, count, "")?,
@@ -153,8 +161,17 @@ impl Variables<'_> {
             self.required(id, max, "")?,
             self.required(id, step, "")?,
         ];
-        let is_inside = (min..=max).contains(&task) && step > 0;
-        let is_even = is_inside && (max - min) / step + 1 == count && (task - min) % step == 0;
+        if !(min..=max).contains(&task) {
+            return Err(ShardError::Outside {
+                name: id,
+                index: task,
+                min,
+                max,
+            });
+        }
+        let last = (max - min).checked_div(step);
+        let elements = last.and_then(|last| last.checked_add(1));
+        let is_even = elements == Some(count) && (task - min) % step == 0;
         if !is_even {
             return Err(ShardError::Uneven {
                 count,
@@ -170,7 +187,7 @@ impl Variables<'_> {
     /// of the batch script.
     fn slurm_step(&self) -> Result<Option<Shard>, ShardError> {
         let Some(step) = self.number("SLURM_STEP_ID")? else {
-            return Ok(None);
+            return self.absent("SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS");
         };
         if step >= FIRST_SPECIAL_STEP {
             return Ok(None);

@@ -182,6 +182,18 @@ pub enum ShardError {
         /// Its value.
         count: usize,
     },
+    /// The id of an element is not within its array.
+    #[error("{name} is {index}, and the array goes from {min} to {max}")]
+    Outside {
+        /// The variable with the id.
+        name: &'static str,
+        /// Its value.
+        index: usize,
+        /// The lowest id.
+        min: usize,
+        /// The highest id.
+        max: usize,
+    },
     /// The elements of a Slurm array are not evenly spaced, so an element cannot tell how many come
     /// before it.
     #[error(

@@ -117,6 +117,42 @@ fn a_slurm_array_starts_anywhere_and_has_a_step() {
 }
 
 #[test]
+fn an_element_outside_of_its_slurm_array_is_an_error() {
+    for id in [0, 5] {
+        refused(
+            &format!("SLURM_ARRAY_TASK_ID={id} {SLURM}"),
+            &format!("SLURM_ARRAY_TASK_ID is {id}, and the array goes from 1 to 4"),
+        );
+    }
+    let max = usize::MAX;
+    refused(
+        &format!(
+            "SLURM_ARRAY_TASK_ID=0 SLURM_ARRAY_TASK_COUNT=0 SLURM_ARRAY_TASK_MIN=0 \
+             SLURM_ARRAY_TASK_MAX={max} SLURM_ARRAY_TASK_STEP=1"
+        ),
+        &format!(
+            "the Slurm array has 0 elements from 0 to {max} by 1, which are not evenly spaced: set \
+             SHARD instead"
+        ),
+    );
+}
+
+#[test]
+fn a_rank_or_a_count_alone_is_an_error() {
+    refused("PMIX_RANK=1", "PMIX_RANK is set and PMI_RANK is not");
+    is("PMIX_RANK=1 PMI_RANK=1 PMI_SIZE=2", 1, 2);
+    for name in ["MIN", "MAX", "STEP"] {
+        let name = format!("SLURM_ARRAY_TASK_{name}");
+        let message = format!("{name} is set and SLURM_ARRAY_TASK_ID is not");
+        refused(&format!("{name}=1"), &message);
+    }
+    refused(
+        "SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2",
+        "SLURM_STEP_NUM_TASKS is set and SLURM_STEP_ID is not",
+    );
+}
+
+#[test]
 fn half_a_pair_is_an_error() {
     let pairs = [
         ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"],
