@@ -41,6 +41,21 @@ use crate::report::Report;
 /// # Ok::<_, rayon_errgroup_cluster::MergeError>(())
 /// ```
 pub fn merge(reports: &[Report], items: usize) -> Result<Verdict, MergeError> {
+    belong_together(reports, items)?;
+    let failures = reports.iter().flat_map(Report::failures);
+    let first = failures
+        .min()
+        .map(|(index, error)| (index, error.to_owned()));
+    let end = first.as_ref().map_or(items, |(index, _)| *index);
+    let below = unknown(reports, end);
+    Ok(match first {
+        Some((index, error)) if below.is_empty() => Verdict::Failed { index, error },
+        None if below.is_empty() => Verdict::Complete,
+        first => Verdict::Undecided { first, below },
+    })
+}
+
+fn belong_together(reports: &[Report], items: usize) -> Result<(), MergeError> {
     if let Some(other) = reports.iter().find(|report| report.batch() != items) {
         return Err(MergeError::Size {
             items,
@@ -59,17 +74,7 @@ pub fn merge(reports: &[Report], items: usize) -> Result<Verdict, MergeError> {
             });
         }
     }
-    let failures = reports.iter().flat_map(Report::failures);
-    let first = failures
-        .min()
-        .map(|(index, error)| (index, error.to_owned()));
-    let end = first.as_ref().map_or(items, |(index, _)| *index);
-    let below = unknown(reports, end);
-    Ok(match first {
-        Some((index, error)) if below.is_empty() => Verdict::Failed { index, error },
-        None if below.is_empty() => Verdict::Complete,
-        first => Verdict::Undecided { first, below },
-    })
+    Ok(())
 }
 
 /// The ranges before `end` that no report knows, in ascending order.
@@ -142,8 +147,9 @@ impl fmt::Display for Verdict {
 /// use rayon_errgroup_cluster::{Account, Report};
 ///
 /// let outcome = (0..10).par_in_order().outcome(|_, n| if n == 9 { Err(n) } else { Ok(n) });
-/// let account = Account::of(&[Report::new(10..20, 100, &outcome)], 100);
+/// let account = Account::of(&[Report::new(10..20, 100, &outcome)], 100)?;
 /// assert_eq!(account.to_string(), "9 ok, 1 failed, 90 not known");
+/// # Ok::<_, rayon_errgroup_cluster::MergeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -157,19 +163,23 @@ pub struct Account {
 
 impl Account {
     /// Of the items that are known: those before the first of a report that is not.
-    #[must_use]
-    pub fn of(reports: &[Report], items: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As [`merge`](crate::merge()).
+    pub fn of(reports: &[Report], items: usize) -> Result<Self, MergeError> {
+        belong_together(reports, items)?;
         let holes = unknown(reports, items);
         let unknown: usize = holes.iter().map(Range::len).sum();
         let failures: BTreeMap<_, _> = reports.iter().flat_map(Report::failures).collect();
         // A failure behind a hole of its own report is known all the same.
         let outside = |index: &&usize| holes.iter().any(|hole| hole.contains(*index));
         let stray = failures.keys().filter(outside).count();
-        Account {
+        Ok(Account {
             ok: items - unknown - (failures.len() - stray),
             failed: failures.len(),
             unknown: unknown - stray,
-        }
+        })
     }
 }
 

@@ -99,14 +99,14 @@ proptest! {
         reports.reverse();
         prop_assert_eq!(merge(&reports, items).unwrap(), expected, "in any order");
 
-        let account = Account::of(&reports, items);
+        let account = Account::of(&reports, items).unwrap();
         prop_assert_eq!(account.ok + account.failed + account.unknown, items);
         if let Verdict::Complete = verdict {
             prop_assert_eq!(account.ok, items);
         }
         // To add the same reports again changes nothing.
         reports.extend_from_within(..);
-        prop_assert_eq!(Account::of(&reports, items), account);
+        prop_assert_eq!(Account::of(&reports, items), Ok(account));
     }
 
     #[test]
@@ -155,15 +155,20 @@ fn without_reports_everything_is_unknown() {
         }
     );
     assert_eq!(undecided.to_string(), "undecided, run again: 0..7");
-    let account = Account::of(&[], 7).to_string();
+    let account = Account::of(&[], 7).unwrap().to_string();
     assert_eq!(account, "0 ok, 0 failed, 7 not known");
 }
 
 #[test]
 fn a_report_of_another_batch_is_refused() {
-    let report = report(0..3, 10, &BTreeSet::new(), &ErrGroup::new());
+    let report = report(0..3, 10, &BTreeSet::from([1]), &ErrGroup::new());
+    let reports = [report];
     assert_eq!(
-        merge(&[report], 11).unwrap_err().to_string(),
+        Account::of(&reports, 0),
+        Err(merge(&reports, 0).unwrap_err())
+    );
+    assert_eq!(
+        merge(&reports, 11).unwrap_err().to_string(),
         "the report of items 0 to 3 belongs to a batch of 10 items, and not of 11"
     );
 }

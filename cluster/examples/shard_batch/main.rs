@@ -149,7 +149,7 @@ fn judge(options: &Options, entries: &[Entry]) -> anyhow::Result<u8> {
         anyhow::bail!("the report of items {start} to {end} belongs to another list");
     }
     let verdict = merge(&reports, entries.len())?;
-    let account = Account::of(&reports, entries.len());
+    let account = Account::of(&reports, entries.len())?;
     writeln!(io::stdout(), "{verdict}\n{account}")?;
     Ok(match verdict {
         Verdict::Complete => 0,
