@@ -123,6 +123,10 @@ fn what_makes_no_sense() {
             .env("SHARD", "1/2"),
     );
     assert_eq!(both.0, 64);
+    assert_eq!(
+        status(shard_batch(folder.path()).args(["--jobs", "0"])).0,
+        64
+    );
     assert_eq!(status(shard_batch(folder.path()).arg("--help")).0, 0);
     fs::write(folder.path().join("reports/items-0-3.report"), "half a").unwrap();
     assert_eq!(status(shard_batch(folder.path()).arg("--merge")).0, 74);

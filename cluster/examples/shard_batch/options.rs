@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(crate) struct Options {
     pub(crate) ranges: Vec<Range<usize>>,
     /// How many files are read at once. The default is one for each core.
     #[arg(long)]
-    jobs: Option<usize>,
+    jobs: Option<NonZeroUsize>,
     /// Waits before each file, for the sake of a file server that others use, too.
     #[arg(long, value_name = "MILLISECONDS", value_parser = milliseconds, default_value = "0")]
     pub(crate) pause: Duration,
@@ -44,7 +45,7 @@ impl Options {
 
     pub(crate) fn group(&self) -> anyhow::Result<ErrGroup> {
         Ok(match self.jobs {
-            Some(jobs) => ErrGroup::new().try_concurrency(jobs)?,
+            Some(jobs) => ErrGroup::new().try_concurrency(jobs.get())?,
             None => ErrGroup::new(),
         })
     }
