@@ -179,6 +179,24 @@ fn a_failure_that_is_known_counts_more_than_a_signal() {
 }
 
 #[test]
+fn a_merge_that_blocks_is_ended_by_a_signal() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tree(1, &[]);
+    let sums = folder.path().join("sums");
+    fs::remove_file(&sums).unwrap();
+    let made = Command::new("mkfifo").arg(&sums).status();
+    assert!(made.unwrap().success());
+    let mut child = shard_batch(folder.path()).arg("--merge").spawn().unwrap();
+    // Open when the program reads; it gets nothing until the end.
+    let pipe = fs::File::options().write(true).open(&sums).unwrap();
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    drop(pipe);
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+}
+
+#[test]
 fn a_signal_cancels_and_the_report_is_written() {
     let folder = tree(100, &[]);
     // A pipe: the program reads the list when the test writes it, and has installed the handler

@@ -56,8 +56,9 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(status) => return ExitCode::from(status),
     };
-    // First of all, so that a signal never ends the process without a report.
-    let signals = match Signals::install() {
+    // First of all, so that a signal never ends the process without a report. A merge writes none,
+    // and signals end it.
+    let signals = match Signals::install(!options.merge) {
         Ok(signals) => signals,
         Err(error) => return fail(IO, &error),
     };

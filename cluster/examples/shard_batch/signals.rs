@@ -16,12 +16,15 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn install() -> anyhow::Result<Self> {
+    pub(crate) fn install(handles: bool) -> anyhow::Result<Self> {
         let (stop, first) = (CancelToken::new(), Arc::new(AtomicI32::new(0)));
         let signals = Signals {
             stop: stop.clone(),
             first: Arc::clone(&first),
         };
+        if !handles {
+            return Ok(signals);
+        }
         let mut incoming = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
         thread::Builder::new()
             .name("signals".into())
