@@ -5,6 +5,8 @@
 #   benches/page.sh NAME...      only these benchmarks: see `names` below
 #   benches/page.sh --no-run     only the page, from earlier figures
 #
+#   ROUNDS=1 benches/page.sh ... one round in place of three
+#
 # Everything is measured three times, and the page takes the median of the three: on a shared machine
 # a contender is slow for some seconds now and then. The figures stay in the target folder, so that
 # an interrupted run can be resumed with the names that are missing. Go is measured once, if there is a
@@ -46,7 +48,7 @@ mkdir -p "$folder/criterion"
 [ ${#names[@]} -lt 11 ] || rm -f "$folder/criterion/load"
 
 SECONDS=0
-for round in 1 2 3; do
+for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
   for name in "${names[@]}"; do
     [ "$name" != go ] || [ "$round" = 1 ] || continue
     printf '\n== %s, round %d, after %d minutes\n' "$name" "$round" $((SECONDS / 60))

@@ -58,7 +58,7 @@
 //! ## GNU parallel
 //!
 //! ```text
-//! parallel --halt now,fail=1 --termseq TERM,10000,KILL,25 -S host-1,host-2 \
+//! parallel --halt now,fail=1 --termseq TERM,10000,KILL,25 -S host-1,host-2 --wd "$PWD" \
 //!     SHARD='{#}/20' ./batch ::: $(seq 20)
 //! ```
 //!
