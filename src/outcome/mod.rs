@@ -153,7 +153,7 @@ impl<T, E> Outcome<T, E> {
     /// use rayon_errgroup::{CancelToken, ErrGroup, prelude::*};
     ///
     /// let stop = CancelToken::new();
-    /// let group = ErrGroup::new().keep_going().token(&stop);
+    /// let group = ErrGroup::new().keep_going().token(&stop).concurrency(1);
     /// let words = ["bad", "last"].into_iter().par_in_order().with_group(&group);
     /// let outcome = words.outcome(|token, word| {
     ///     if word == "last" {
