@@ -211,18 +211,18 @@
 //!
 //! # Cost
 //!
-//! Ratios of times, measured with `benches/page.sh` on two cores of an AMD EPYC (family 26), for
-//! four million items; below 1 is faster:
+//! Ratios of times, measured with `benches/page.sh` on two cores of a shared AMD EPYC, for four
+//! million items; below 1 is faster:
 //!
 //! | call | compared with rayon's | 1 ns per item | 10 ns | 100 ns |
 //! | --- | --- | --- | --- | --- |
-//! | `err_group` | `try_for_each` | 0.83 | 0.88 | 0.99 |
-//! | `err_group`, a hundred items per run | `try_for_each` | 2.01 | 1.11 | 1.00 |
-//! | `try_map_group` | `collect` into a `Result` | 0.16 | 0.75 | 0.93 |
-//! | `try_map_group` | `collect` that cannot fail | 1.03 | 1.02 | 1.01 |
-//! | `in_order().err_group` | `try_for_each` | 0.85 | 0.94 | 0.99 |
-//! | `in_order().err_group` | `find_map_first` | 0.07 | 0.92 | 0.94 |
-//! | `in_order().try_map` | `collect` that cannot fail | 1.30 | | |
+//! | `err_group` | `try_for_each` | 0.67 | 1.04 | 0.99 |
+//! | `err_group`, a hundred items per run | `try_for_each` | 4.01 | 1.33 | 1.08 |
+//! | `try_map_group` | `collect` into a `Result` | 0.16 | 0.78 | 0.95 |
+//! | `try_map_group` | `collect` that cannot fail | 1.10 | 1.01 | 0.99 |
+//! | `in_order().err_group` | `try_for_each` | 0.81 | 1.03 | 1.01 |
+//! | `in_order().err_group` | `find_map_first` | 0.05 | 0.67 | 0.93 |
+//! | `in_order().try_map` | `collect` that cannot fail | 1.44 | not measured | not measured |
 //!
 //! | part of a run | cost |
 //! | --- | --- |
