@@ -36,7 +36,7 @@ pub(super) struct Postponed<'j> {
 }
 
 impl Drop for Postponed<'_> {
-    /// If there are jobs left, the source has panicked, which has cancelled the run: they drop their
+    /// If jobs are left, the source has panicked, which has cancelled the run: they drop their
     /// items, one by one.
     fn drop(&mut self) {
         self.run();

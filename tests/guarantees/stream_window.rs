@@ -42,8 +42,8 @@ fn a_source_may_wait_for_the_items_of_each_burst() {
     }
 }
 
-/// The first item keeps the sink waiting, and the window is more than half full behind it. Then come
-/// items that wait for each other, and need all of the threads.
+/// The first item keeps the sink waiting, and the window is more than half full behind it. Then
+/// come items that wait for each other, and need all of the threads.
 #[test]
 fn all_threads_run_items_while_the_sink_waits() {
     for (threads, quick) in [(4, 40), (8, 90)] {

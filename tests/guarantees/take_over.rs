@@ -222,8 +222,8 @@ fn nothing_that_was_read_waits_for_the_source() {
     });
 }
 
-/// Again and again, quick items teach the workers to claim many; then, after a pause, two items come
-/// together, and the first waits for the second. A thread is idle, so the second one runs.
+/// Again and again, quick items teach the workers to claim many. Then, after a pause, two items
+/// come together, and the first waits for the second. A thread is idle, so the second one runs.
 #[test]
 fn items_that_come_together_after_a_pause_do_not_wait_for_each_other() {
     fn with_pauses(run: impl Fn(Box<dyn Iterator<Item = Arrival> + Send + '_>, &Pauses)) {

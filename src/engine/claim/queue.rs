@@ -86,8 +86,8 @@ pub(super) enum SinkThread {
     Drains,
     /// It waits until so many results are ready.
     WaitsFor(usize),
-    /// It reads or runs items itself, and drains nothing meanwhile.
-    RunsItems,
+    /// It runs items itself, or other jobs of its pool, and drains nothing meanwhile.
+    RunsJobs,
 }
 
 /// What came of a chunk whose values this collector has collected.
@@ -445,7 +445,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
         match self.sink {
             SinkThread::Drains => true,
             SinkThread::WaitsFor(_) => self.results.ready() > 0,
-            SinkThread::RunsItems => false,
+            SinkThread::RunsJobs => false,
         }
     }
 
@@ -463,7 +463,7 @@ impl<S: Source, C: Collector, E> ClaimQueue<S, C, E> {
     pub(super) fn is_ready(&self) -> bool {
         let results = match self.sink {
             SinkThread::WaitsFor(results) => results,
-            SinkThread::Drains | SinkThread::RunsItems => 1,
+            SinkThread::Drains | SinkThread::RunsJobs => 1,
         };
         self.results.ready() >= results || self.is_over()
     }
@@ -698,7 +698,7 @@ mod tests {
         queue.park(7);
         queue.results.release(1);
         assert!(queue.unpark().is_empty(), "three are in flight");
-        queue.sink = SinkThread::RunsItems;
+        queue.sink = SinkThread::RunsJobs;
         assert_eq!(queue.unpark(), [7], "the sink drains nothing");
         (queue.sink, queue.parked) = (SinkThread::Drains, vec![7]);
         queue.results.release(1);

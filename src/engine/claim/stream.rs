@@ -304,9 +304,10 @@ where
             let mut queue = lock(&self.queue);
             let ready = queue.results.take_ready();
             let is_over = queue.is_over();
-            queue.sink = match worker {
-                Some(_) if ready.is_empty() => SinkThread::RunsItems,
-                _ => SinkThread::Drains,
+            queue.sink = if ready.is_empty() {
+                SinkThread::RunsJobs
+            } else {
+                SinkThread::Drains
             };
             drop(queue);
             if !ready.is_empty() {
