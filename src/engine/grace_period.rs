@@ -7,6 +7,7 @@ use crate::run::Run;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, lock, pool};
 use crate::time::Moment;
+use crate::token::Node;
 
 /// How long a thread of a run that was cancelled from outside waits for proof that an item was
 /// left: as long as a `filter` takes for some ten million items.
@@ -30,6 +31,8 @@ const STRIDE_TIME: Duration = Duration::from_micros(20);
 /// after the grace period the run gives up without proof.
 pub(super) struct GracePeriod<'r, E> {
     run: &'r Run<E>,
+    /// That of the run: to reach it from there is two more steps.
+    node: &'r Node,
     /// For each thread of the pool, made when the first thread sees the cancellation.
     threads: OnceLock<Box<[Thread]>>,
 }
@@ -71,6 +74,7 @@ impl<'r, E> GracePeriod<'r, E> {
     pub(super) fn of(run: &'r Run<E>) -> Self {
         GracePeriod {
             run,
+            node: run.token().node(),
             threads: OnceLock::new(),
         }
     }
@@ -78,6 +82,11 @@ impl<'r, E> GracePeriod<'r, E> {
     #[inline]
     pub(super) fn run(&self) -> &'r Run<E> {
         self.run
+    }
+
+    #[inline]
+    pub(super) fn node(&self) -> &'r Node {
+        self.node
     }
 
     /// No other thread uses it.

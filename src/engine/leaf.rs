@@ -1,40 +1,24 @@
-//! `TryFolder`: a leaf of a run on the stealing engine.
+//! `TryConsumer` as the folder of a leaf: a part of the input whose items run.
 //!
 //! The items of a leaf run one after another on one thread, but for those that are postponed
 //! ([`postponed`](super::postponed)). How small leaves are is up to the iterator (`with_max_len`).
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use rayon::iter::plumbing::Folder;
 
 use super::collect::{ConsumeAll, LeafCollector};
-use super::grace_period::Countdown;
 use super::postponed::read_ahead;
 use super::steal::{Shared, TryConsumer};
 use super::unwind_flag::UnwindFlag;
 use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::panic::Payload;
 use crate::run::{Failure, Kind, Reaction, Run};
-use crate::token::CancelToken;
+use crate::token::{CancelToken, Signal};
 
-/// A part of the input whose items run.
-pub(super) struct TryFolder<'r, 'j, F, C, E, const TOLERANT: bool> {
-    part: TryConsumer<'r, 'j, F, C, E, TOLERANT>,
-    /// See [`PanicFuse::is_over_at`](super::panic_fuse::PanicFuse::is_over_at).
-    countdown: Cell<Option<&'r Countdown>>,
-}
-
-impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, C, E, TOLERANT> {
-    pub(super) fn new(part: TryConsumer<'r, 'j, F, C, E, TOLERANT>) -> Self {
-        TryFolder {
-            part,
-            countdown: Cell::new(None),
-        }
-    }
-
+impl<'j, F, C: LeafCollector, E, const TOLERANT: bool> TryConsumer<'_, 'j, F, C, E, TOLERANT> {
     fn run_id(&self) -> RunId {
-        RunId::of(self.part.fuse.run())
+        RunId::of(self.fuse.run())
     }
 
     /// Postpones the items of a leaf. Returns those that are left, if there are too many: they run
@@ -49,7 +33,7 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
         E: Send,
     {
         let mut read = Vec::new();
-        let rest = read_ahead(&self.part.fuse, &mut read, items);
+        let rest = read_ahead(&self.fuse, &mut read, items);
         self.postpone(read);
         (self, rest.unwrap_or_else(|payload| resume_unwind(payload)))
     }
@@ -63,9 +47,9 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
         C: 'j,
         E: Send,
     {
-        let Shared { leaves, f } = *self.part.shared;
-        let its_own = self.part.collector.postpone(items.len());
-        leaves.postponed.push(leaves.run, f, items, its_own);
+        let Shared { leaves, f } = self.shared;
+        let its_own = self.collector.postpone(items.len());
+        leaves.postponed.push(leaves.run, *f, items, its_own);
     }
 
     /// Goes on after each failure that the run tolerates.
@@ -77,9 +61,10 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
     where
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
-        let (run, f) = self.part.run_and_closure();
-        if let Some(slots) = self.part.collector.in_place() {
-            while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, slots)
+        let (run, f) = self.run_and_closure();
+        let signal = self.fuse.node().signal();
+        if let Some(slots) = self.collector.in_place() {
+            while run_until_failure::<_, _, _, _, _, true>(run, signal, f, &mut items, slots)
                 == Reaction::Continue
             {}
         }
@@ -92,9 +77,10 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
     where
         F: Fn(&CancelToken, I) -> Result<C::Value, E>,
     {
-        let (run, f) = self.part.run_and_closure();
-        if let Some(list) = self.part.collector.list() {
-            while run_until_failure::<_, _, _, _, _, true>(run, f, &mut items, list)
+        let (run, f) = self.run_and_closure();
+        let signal = self.fuse.node().signal();
+        if let Some(list) = self.collector.list() {
+            while run_until_failure::<_, _, _, _, _, true>(run, signal, f, &mut items, list)
                 == Reaction::Continue
             {}
         }
@@ -105,7 +91,7 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
 /// Runs items until one fails, and returns the run's reaction: whether to go on with the next item.
 /// At the end of the items it is `Stop`.
 ///
-/// `AGAIN` makes a second copy of the loop for [`run_tolerant`](TryFolder::run_tolerant); its value
+/// `AGAIN` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant); its value
 /// is not read. With one copy for both, a run that tolerates nothing would keep in registers what
 /// only the other needs in order to go on: two instructions of about fifteen for an item.
 #[expect(
@@ -115,6 +101,7 @@ impl<'r, 'j, F, C: LeafCollector, E, const TOLERANT: bool> TryFolder<'r, 'j, F, 
 #[inline(always)]
 fn run_until_failure<I, T, F, S, E, const AGAIN: bool>(
     run: &Run<E>,
+    signal: Signal<'_>,
     f: &F,
     items: &mut S,
     collector: &mut impl ConsumeAll<T>,
@@ -123,7 +110,7 @@ where
     S: Iterator<Item = I>,
     F: Fn(&CancelToken, I) -> Result<T, E>,
 {
-    let (token, signal) = (run.token(), run.token().node().signal());
+    let token = run.token();
     let (closure, mut reaction) = (UnwindFlag::default(), Reaction::Stop);
     // The items stay outside: what a panic leaves of them is dropped after the unwinding, so that a
     // second panic, from the drop of an item, does not abort the process.
@@ -171,7 +158,7 @@ fn stopped<E>(
     }
 }
 
-impl<'j, I, F, C, E, const TOLERANT: bool> Folder<I> for TryFolder<'_, 'j, F, C, E, TOLERANT>
+impl<'j, I, F, C, E, const TOLERANT: bool> Folder<I> for TryConsumer<'_, 'j, F, C, E, TOLERANT>
 where
     I: Send + 'j,
     F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
@@ -182,14 +169,14 @@ where
 
     #[inline]
     fn consume(mut self, item: I) -> Self {
-        let (run, f) = self.part.run_and_closure();
-        if run.token().is_cancelled() {
+        let (run, f) = self.run_and_closure();
+        if self.fuse.node().is_cancelled() {
             run.mark_incomplete();
             // Here, and not after `self` has been moved out: if it panics, `self` is dropped too.
             drop(item);
             return self;
         }
-        if is_too_deep(self.run_id()) && self.part.shared.leaves.postponed.has_room() {
+        if is_too_deep(self.run_id()) && self.shared.leaves.postponed.has_room() {
             self.postpone(vec![item]);
             return self;
         }
@@ -198,7 +185,7 @@ where
             f(run.token(), item)
         }));
         match result {
-            Ok(Ok(value)) => self.part.collector.consume(value),
+            Ok(Ok(value)) => self.collector.consume(value),
             Ok(Err(error)) => _ = stopped(run, None, true, Some(error)),
             Err(payload) => _ = stopped(run, Some(payload), true, None),
         }
@@ -214,7 +201,7 @@ where
         S: IntoIterator<Item = I>,
     {
         let mut items = items.into_iter();
-        let user_code = if let Some(user_code) = self.part.fuse.begin_leaf() {
+        let user_code = if let Some(user_code) = self.fuse.begin_leaf() {
             user_code
         } else {
             let rest;
@@ -223,28 +210,29 @@ where
             items = rest;
             UserCode::enter(self.run_id())
         };
-        let (run, f) = self.part.run_and_closure();
+        let (run, f) = self.run_and_closure();
         let tolerates = TOLERANT && run.policy.tolerates_errors();
-        match self.part.collector.in_place() {
+        match self.collector.in_place() {
             Some(_) if tolerates => (self, items) = self.run_tolerant(items),
             Some(slots) => {
-                _ = run_until_failure::<_, _, _, _, _, false>(run, f, &mut items, slots);
+                let signal = self.fuse.node().signal();
+                _ = run_until_failure::<_, _, _, _, _, false>(run, signal, f, &mut items, slots);
             }
             None => (self, items) = self.run_list(items),
         }
-        self.part.fuse.end_leaf(user_code);
+        self.fuse.end_leaf(user_code);
         // A panic is caught here: otherwise `self`, which has been moved out, would be lost.
-        self.part.fuse.run().drop_value(items);
+        self.fuse.run().drop_value(items);
         self
     }
 
     #[inline]
     fn complete(self) -> C::Collected {
-        self.part.collector.complete()
+        self.collector.complete()
     }
 
     #[inline]
     fn full(&self) -> bool {
-        self.part.fuse.is_over_at(&self.countdown)
+        self.fuse.is_over_for_item()
     }
 }

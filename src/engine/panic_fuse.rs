@@ -6,6 +6,7 @@ use std::thread;
 use super::grace_period::{Countdown, GracePeriod};
 use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::run::Run;
+use crate::token::Node;
 
 /// A part of the input holds one; rayon drops it while a panic unwinds.
 ///
@@ -18,18 +19,32 @@ use crate::run::Run;
 /// The fuse also answers whether rayon may stop producing items.
 pub(super) struct PanicFuse<'r, E> {
     grace_period: &'r GracePeriod<'r, E>,
+    /// How many items this thread may drop before its next look at the clock, once the run is
+    /// cancelled. A reference, since adaptors move the fuse through every item: a number would be
+    /// stored in part and loaded as a whole, which is slow.
+    countdown: Cell<Option<&'r Countdown>>,
+    start: Cell<Start>,
+}
+
+/// What the thread saw when its work began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Start {
     /// Whether a panic seen now is new. False until the work has begun.
-    armed: Cell<bool>,
-    /// Whether the work began before the run was cancelled, and has not noticed that yet.
-    began_active: Cell<bool>,
+    armed: bool,
+    /// Whether the run was active, and the work has not noticed yet that it no longer is. Without
+    /// meaning until the work has begun.
+    active: bool,
 }
 
 impl<'r, E> PanicFuse<'r, E> {
     pub(super) fn new(grace_period: &'r GracePeriod<'r, E>) -> Self {
         PanicFuse {
             grace_period,
-            armed: Cell::new(false),
-            began_active: Cell::new(false),
+            countdown: Cell::new(None),
+            start: Cell::new(Start {
+                armed: false,
+                active: false,
+            }),
         }
     }
 
@@ -37,8 +52,8 @@ impl<'r, E> PanicFuse<'r, E> {
     pub(super) fn split(&self) -> Self {
         PanicFuse {
             grace_period: self.grace_period,
-            armed: self.armed.clone(),
-            began_active: Cell::new(false),
+            countdown: Cell::new(None),
+            start: self.start.clone(),
         }
     }
 
@@ -52,17 +67,34 @@ impl<'r, E> PanicFuse<'r, E> {
         self.grace_period.run()
     }
 
+    /// The node of the run's token.
+    #[inline]
+    pub(super) fn node(&self) -> &'r Node {
+        self.grace_period.node()
+    }
+
     /// From now on a panic of the current thread cancels the run.
     #[inline(never)]
     pub(super) fn arm(&self) {
-        self.armed.set(!thread::panicking());
-        self.began_active.set(!self.run().token().is_cancelled());
+        let start = Start {
+            armed: !thread::panicking(),
+            active: !self.node().is_cancelled(),
+        };
+        // Written only if it changes. rayon moves the consumer next, and a load of many bytes that
+        // overlaps a store of a few waits until the store has left the processor's buffer.
+        if self.start.get() != start {
+            self.start.set(start);
+        }
     }
 
     /// A panic that unwinds now is one that the run knows.
     #[cold]
     pub(super) fn disarm(&self) {
-        self.armed.set(false);
+        let start = self.start.get();
+        self.start.set(Start {
+            armed: false,
+            ..start
+        });
     }
 
     /// Arms the fuse, and says whether there is anything to do.
@@ -75,19 +107,17 @@ impl<'r, E> PanicFuse<'r, E> {
     /// Whether rayon may stop producing items.
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        self.run().token().is_cancelled() && self.look().is_none()
+        self.node().is_cancelled() && self.look().is_none()
     }
 
-    /// The same, asked after every item that a `filter` drops. `countdown` is how many items this
-    /// thread may drop before its next look at the clock, once the run is cancelled. A reference,
-    /// since adaptors move the folder through every item: a number would be stored in part and
-    /// loaded as a whole, which is slow.
+    /// The same, asked after every item that a `filter` drops.
     #[inline]
-    pub(super) fn is_over_at(&self, countdown: &Cell<Option<&'r Countdown>>) -> bool {
+    pub(super) fn is_over_for_item(&self) -> bool {
+        let countdown = &self.countdown;
         if countdown.get().is_some_and(Countdown::count) {
             return false;
         }
-        self.run().token().is_cancelled() && {
+        self.node().is_cancelled() && {
             countdown.set(self.look());
             countdown.get().is_none()
         }
@@ -117,14 +147,19 @@ impl<'r, E> PanicFuse<'r, E> {
     /// The items of this part have ended.
     #[inline]
     pub(super) fn leaf_ended(&self) {
-        if self.run().token().is_cancelled() {
+        if self.node().is_cancelled() {
             self.notice_cancellation();
         }
     }
 
     #[cold]
     fn notice_cancellation(&self) {
-        if self.began_active.take() {
+        let start = self.start.get();
+        if start.active {
+            self.start.set(Start {
+                active: false,
+                ..start
+            });
             // The item that has just ended may have begun before the cancellation.
             self.grace_period.restart();
         }
@@ -133,7 +168,7 @@ impl<'r, E> PanicFuse<'r, E> {
 
 impl<E> Drop for PanicFuse<'_, E> {
     fn drop(&mut self) {
-        if self.armed.get() && thread::panicking() {
+        if self.start.get().armed && thread::panicking() {
             self.run().panic_in_flight();
         }
     }

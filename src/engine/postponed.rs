@@ -16,6 +16,7 @@ use super::panic_fuse::PanicFuse;
 use super::user_code::{RunId, UserCode, is_too_deep};
 use crate::panic::Payload;
 use crate::run::{Failure, Kind, Run};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::token::CancelToken;
 
@@ -32,6 +33,8 @@ struct Job<'j>(Box<dyn FnOnce() -> Option<Job<'j>> + Send + 'j>);
 
 #[derive(Default)]
 pub(super) struct Postponed<'j> {
+    /// Whether there was ever a job: to take the lock costs a short run more than its items.
+    any: AtomicBool,
     jobs: Mutex<Vec<Job<'j>>>,
 }
 
@@ -64,11 +67,21 @@ impl<'j> Postponed<'j> {
     {
         let job = Job::new(run, f, items.into_iter(), collector);
         lock(&self.jobs).push(job);
+        // Relaxed: `run` is called when rayon has joined the leaf that calls this.
+        self.any.store(true, Ordering::Relaxed);
     }
 
-    /// Runs the jobs, until nothing is postponed.
-    #[inline(never)]
+    /// Runs the jobs, until nothing is postponed. No leaf runs any more.
+    #[inline]
     pub(super) fn run(&self) {
+        // Relaxed: see `push`.
+        if self.any.load(Ordering::Relaxed) {
+            self.run_jobs();
+        }
+    }
+
+    #[cold]
+    fn run_jobs(&self) {
         loop {
             let jobs = mem::take(&mut *lock(&self.jobs));
             if jobs.is_empty() {

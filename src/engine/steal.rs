@@ -1,10 +1,10 @@
 //! The stealing engine: rayon's own splitting, for every parallel iterator.
 //!
 //! rayon splits the input and the consumer with it, lets idle threads steal the right halves, and
-//! at each [`leaf`](super::leaf) turns the consumer into a folder, which is given the leaf's items.
-//! All of them borrow the [`Run`]. The folder checks the token for each item it is given: if the
-//! run is cancelled, the item is dropped, which proves that the run is not complete. From then on
-//! the consumers are `full`, and rayon produces nothing more.
+//! at each [`leaf`](super::leaf) gives the leaf's items to the consumer, as to a folder. All of them
+//! borrow the [`Run`]. The token is checked before each item: if the run is cancelled, the item is
+//! dropped, which proves that the run is not complete. From then on the consumers are `full`, and
+//! rayon produces nothing more.
 //!
 //! A consumer is compiled for each closure, and rayon's own code with it. So it has few fields, and
 //! what does not depend on the closure is in functions of their own.
@@ -16,7 +16,6 @@ use rayon::iter::plumbing::{Consumer, Reducer, UnindexedConsumer};
 
 use super::collect::{LeafCollector, Unit, concatenate, incomplete};
 use super::grace_period::GracePeriod;
-use super::leaf::TryFolder;
 use super::panic_fuse::PanicFuse;
 use super::postponed::Postponed;
 use super::slots::Buffer;
@@ -96,19 +95,24 @@ where
     C: LeafCollector,
     E: Send,
 {
-    let leaves = Leaves::of(run);
+    let shared = Shared {
+        leaves: Leaves::of(run),
+        f,
+    };
     let collected = items.drive_unindexed(TryConsumer::<_, _, _, TOLERANT> {
-        fuse: PanicFuse::new(&leaves.grace_period),
-        shared: &Shared { leaves: &leaves, f },
+        fuse: PanicFuse::new(&shared.leaves.grace_period),
+        shared: &shared,
         collector,
     });
-    leaves.postponed.run();
+    shared.leaves.postponed.run();
     collected
 }
 
-/// What all parts of a run share. `'j` is the lifetime of what postponed items borrow.
-pub(super) struct Shared<'r, 'j, F, E> {
-    pub(super) leaves: &'r Leaves<'j, E>,
+/// What all parts of a run share, in one place: a thread that steals a part of a short run waits
+/// for each line of memory that it reads for the first time. `'j` is the lifetime of what postponed
+/// items borrow.
+pub(super) struct Shared<'j, F, E> {
+    pub(super) leaves: Leaves<'j, E>,
     pub(super) f: &'j F,
 }
 
@@ -130,10 +134,12 @@ impl<'j, E> Leaves<'j, E> {
     }
 }
 
-/// A part of the input: rayon's consumer, while it may still be split.
+/// A part of the input: rayon's consumer, and the folder of a [`leaf`](super::leaf).
+///
+/// One type for both, so that rayon need not move one into the other, and its drop is compiled once.
 pub(super) struct TryConsumer<'r, 'j, F, C, E, const TOLERANT: bool> {
     pub(super) fuse: PanicFuse<'r, E>,
-    pub(super) shared: &'r Shared<'r, 'j, F, E>,
+    pub(super) shared: &'r Shared<'j, F, E>,
     /// For the items that come next.
     pub(super) collector: C,
 }
@@ -154,15 +160,14 @@ impl<'r, F, C, E, const TOLERANT: bool> TryConsumer<'r, '_, F, C, E, TOLERANT> {
     }
 }
 
-impl<'r, 'j, I, F, C, E, const TOLERANT: bool> Consumer<I>
-    for TryConsumer<'r, 'j, F, C, E, TOLERANT>
+impl<'j, I, F, C, E, const TOLERANT: bool> Consumer<I> for TryConsumer<'_, 'j, F, C, E, TOLERANT>
 where
     I: Send + 'j,
     F: Fn(&CancelToken, I) -> Result<C::Value, E> + Sync,
     C: LeafCollector + 'j,
     E: Send,
 {
-    type Folder = TryFolder<'r, 'j, F, C, E, TOLERANT>;
+    type Folder = Self;
     type Reducer = TryReducer<C>;
     type Result = C::Collected;
 
@@ -183,7 +188,7 @@ where
 
     fn into_folder(self) -> Self::Folder {
         self.fuse.arm();
-        TryFolder::new(self)
+        self
     }
 
     fn full(&self) -> bool {

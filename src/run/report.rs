@@ -56,6 +56,8 @@ impl<E> Run<E> {
     pub(crate) fn end_bare<R>(mut self, result: Option<R>) -> Result<R, E> {
         match result {
             Some(result) if !self.is_incomplete() && self.is_untouched() => {
+                // An untouched record owns no memory, and a drop would ask each of its lists.
+                mem::forget(self.record);
                 self.token.recycle();
                 Ok(result)
             }
