@@ -3,7 +3,7 @@
 mod settings;
 mod sleepers;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use pariter::IteratorExt as _;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
@@ -45,5 +45,6 @@ fn blocking(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(blocked, blocking);
-criterion_main!(blocked);
+fn main() {
+    settings::run(&[blocking]);
+}

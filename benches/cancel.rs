@@ -6,7 +6,7 @@ mod work;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
@@ -89,5 +89,6 @@ fn late(items: &[u64], position: &str, failing: u64) -> String {
     )
 }
 
-criterion_group!(cancellation, cancel);
-criterion_main!(cancellation);
+fn main() {
+    settings::run(&[cancel]);
+}

@@ -5,7 +5,7 @@ mod items;
 mod settings;
 mod work;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_cancel::CancelAdapter;
 use rayon_errgroup::prelude::*;
@@ -69,13 +69,13 @@ fn filtered<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(
-    collect,
-    indexed::<1>,
-    indexed::<10>,
-    indexed::<100>,
-    filtered::<1>,
-    filtered::<10>,
-    filtered::<100>
-);
-criterion_main!(collect);
+fn main() {
+    settings::run(&[
+        indexed::<1>,
+        indexed::<10>,
+        indexed::<100>,
+        filtered::<1>,
+        filtered::<10>,
+        filtered::<100>,
+    ]);
+}

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_cancel::CancelAdapter;
 use rayon_errgroup::prelude::*;
@@ -149,5 +149,6 @@ fn waiting(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(failure_to_return, computing, waiting);
-criterion_main!(failure_to_return);
+fn main() {
+    settings::run(&[computing, waiting]);
+}

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
@@ -126,5 +126,6 @@ fn failure(criterion: &mut Criterion) {
 /// The number of items that ran.
 static RUN: AtomicU64 = AtomicU64::new(0);
 
-criterion_group!(in_order, all_ok, values, claim, failure);
-criterion_main!(in_order);
+fn main() {
+    settings::run(&[all_ok, values, claim, failure]);
+}

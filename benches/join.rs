@@ -4,7 +4,7 @@ mod settings;
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 
 /// How many calls of `join` one tree has, about.
 const LEAVES: usize = 1024;
@@ -49,5 +49,6 @@ fn joins(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(join, joins);
-criterion_main!(join);
+fn main() {
+    settings::run(&[joins]);
+}

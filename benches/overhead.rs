@@ -7,7 +7,7 @@ mod work;
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
@@ -65,13 +65,13 @@ fn few<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(
-    overhead,
-    many::<1>,
-    many::<10>,
-    many::<100>,
-    few::<1>,
-    few::<10>,
-    few::<100>
-);
-criterion_main!(overhead);
+fn main() {
+    settings::run(&[
+        many::<1>,
+        many::<10>,
+        many::<100>,
+        few::<1>,
+        few::<10>,
+        few::<100>,
+    ]);
+}

@@ -7,10 +7,10 @@
 #
 #   ROUNDS=1 benches/page.sh ... one round in place of three
 #
-# Everything is measured three times, and the page takes the median of the three: on a shared machine
-# a contender is slow for some seconds now and then. The figures stay in the target folder, so that
-# an interrupted run can be resumed with the names that are missing. Go is measured once, if there is a
-# toolchain: see benches/go/run.sh.
+# Everything is measured in three rounds, and the page takes the median of the three: on a shared
+# machine a contender is slow for some seconds now and then. The contenders of a row take turns, in
+# one process. The figures stay in the target folder, so that an interrupted run can be resumed with
+# the names that are missing. Go is measured once, if there is a toolchain: see benches/go/run.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Criterion would take a relative target folder as relative to benches/.
@@ -32,8 +32,8 @@ measure() {
       fi
       ;;
     # Measure only what is on the page.
-    in_order | scope) bench "$1" --save-baseline "round$2" "^$1(_values|_failure)?/" ;;
-    *) bench "$1" --save-baseline "round$2" ;;
+    in_order | scope) bench "$1" "^$1(_values|_failure)?/" ;;
+    *) bench "$1" ;;
   esac
 }
 
@@ -45,17 +45,18 @@ esac
 
 folder=${CARGO_TARGET_DIR:-target}
 mkdir -p "$folder/criterion"
-[ ${#names[@]} -lt 11 ] || rm -f "$folder/criterion/load"
+if [ ${#names[@]} = 11 ]; then
+  rm -f "$folder/criterion/load"
+  find "$folder/criterion" -name 'round*' -prune -exec rm -r {} +
+fi
 
+export ROUNDS=${ROUNDS:-3}
 SECONDS=0
-for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
-  for name in "${names[@]}"; do
-    [ "$name" != go ] || [ "$round" = 1 ] || continue
-    printf '\n== %s, round %d, after %d minutes\n' "$name" "$round" $((SECONDS / 60))
-    # The average over a minute, so it has the benchmark before this one in it, too.
-    [ ! -r /proc/loadavg ] || cut -d ' ' -f 1 /proc/loadavg >>"$folder/criterion/load"
-    measure "$name" "$round"
-  done
+for name in "${names[@]}"; do
+  printf '\n== %s, after %d minutes\n' "$name" $((SECONDS / 60))
+  # The average over a minute, so it has the benchmark before this one in it, too.
+  [ ! -r /proc/loadavg ] || cut -d ' ' -f 1 /proc/loadavg >>"$folder/criterion/load"
+  measure "$name"
 done
 cargo run --locked --quiet -p rayon-errgroup-benches --bin page -- write
 printf 'Done in %d minutes.\n' $((SECONDS / 60))

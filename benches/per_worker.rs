@@ -6,7 +6,7 @@ mod work;
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_errgroup::{PerWorker, prelude::*};
 
@@ -44,5 +44,6 @@ fn state<const THREADS: usize>(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(per_worker, state::<2>, state::<64>);
-criterion_main!(per_worker);
+fn main() {
+    settings::run(&[state::<2>, state::<64>]);
+}

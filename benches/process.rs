@@ -6,7 +6,7 @@ mod work;
 
 use std::collections::HashMap;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
 
@@ -199,20 +199,20 @@ fn collect_map(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(
-    process,
-    sum::<1>,
-    sum::<10>,
-    sum::<100>,
-    reduce::<1>,
-    reduce::<10>,
-    reduce::<100>,
-    collect_map,
-    words::<500, false>,
-    words::<5000, false>,
-    words::<50_000, false>,
-    words::<500, true>,
-    words::<5000, true>,
-    words::<50_000, true>
-);
-criterion_main!(process);
+fn main() {
+    settings::run(&[
+        sum::<1>,
+        sum::<10>,
+        sum::<100>,
+        reduce::<1>,
+        reduce::<10>,
+        reduce::<100>,
+        collect_map,
+        words::<500, false>,
+        words::<5000, false>,
+        words::<50_000, false>,
+        words::<500, true>,
+        words::<5000, true>,
+        words::<50_000, true>,
+    ]);
+}

@@ -5,7 +5,7 @@ mod settings;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon_errgroup::{ErrGroup, Scope, TrySpawnError, scope};
 
 const TASKS: u64 = 1_000_000;
@@ -139,5 +139,6 @@ fn permits(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(scopes, spawns, trees, permits);
-criterion_main!(scopes);
+fn main() {
+    settings::run(&[spawns, trees, permits]);
+}

@@ -4,7 +4,7 @@ mod items;
 mod settings;
 mod work;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use rayon_errgroup::ErrGroup;
 use rayon_errgroup::sequential::prelude::*;
 
@@ -75,5 +75,6 @@ fn values<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(sequential, each::<1>, each::<10>, values::<1>, values::<10>);
-criterion_main!(sequential);
+fn main() {
+    settings::run(&[each::<1>, each::<10>, values::<1>, values::<10>]);
+}

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion};
 use pariter::IteratorExt as _;
 use rayon::prelude::*;
 use rayon_errgroup::{ErrGroup, prelude::*};
@@ -161,5 +161,6 @@ fn bench(
     group.bench_function(BenchmarkId::new(name, row), |b| b.iter(sink));
 }
 
-criterion_group!(benches, stream::<10>, stream::<1000>);
-criterion_main!(benches);
+fn main() {
+    settings::run(&[stream::<10>, stream::<1000>]);
+}

@@ -4,7 +4,7 @@ mod peers;
 mod settings;
 mod work;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
 use pariter::IteratorExt as _;
 use rayon::prelude::*;
 use rayon_errgroup::prelude::*;
@@ -82,5 +82,6 @@ fn uneven(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, uneven);
-criterion_main!(benches);
+fn main() {
+    settings::run(&[uneven]);
+}
