@@ -55,30 +55,23 @@ fn all_ok(criterion: &mut Criterion) {
     });
 }
 
-fn values(criterion: &mut Criterion) {
+fn values<const NANOSECONDS: u32>(criterion: &mut Criterion) {
     let items = items();
+    let cost = format!("{NANOSECONDS}ns");
+    let f = |x: &u64| fallible::<NANOSECONDS>(*x);
     let mut group = group(criterion, "in_order_values", ITEMS);
-    group.bench_function(BenchmarkId::new("rayon_infallible", "1ns"), |b| {
-        b.iter(|| items.par_iter().map(|x| work::<1>(*x)).collect::<Vec<_>>());
+    group.bench_function(BenchmarkId::new("rayon_infallible", &cost), |b| {
+        let f = |x: &u64| work::<NANOSECONDS>(*x);
+        b.iter(|| items.par_iter().map(f).collect::<Vec<_>>());
     });
-    group.bench_function(BenchmarkId::new("rayon_result", "1ns"), |b| {
-        b.iter(|| {
-            items
-                .par_iter()
-                .map(|x| fallible::<1>(*x))
-                .collect::<Result<Vec<_>, _>>()
-        });
+    group.bench_function(BenchmarkId::new("rayon_result", &cost), |b| {
+        b.iter(|| items.par_iter().map(f).collect::<Result<Vec<_>, _>>());
     });
-    group.bench_function(BenchmarkId::new("try_map_group", "1ns"), |b| {
-        b.iter(|| items.par_iter().try_map_group(|_, x| fallible::<1>(*x)));
+    group.bench_function(BenchmarkId::new("try_map_group", &cost), |b| {
+        b.iter(|| items.par_iter().try_map_group(|_, x| f(x)));
     });
-    group.bench_function(BenchmarkId::new("in_order", "1ns"), |b| {
-        b.iter(|| {
-            items
-                .par_iter()
-                .in_order()
-                .try_map(|_, x| fallible::<1>(*x))
-        });
+    group.bench_function(BenchmarkId::new("in_order", &cost), |b| {
+        b.iter(|| items.par_iter().in_order().try_map(|_, x| f(x)));
     });
 }
 
@@ -127,5 +120,12 @@ fn failure(criterion: &mut Criterion) {
 static RUN: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
-    settings::run(&[all_ok, values, claim, failure]);
+    settings::run(&[
+        all_ok,
+        values::<1>,
+        values::<10>,
+        values::<100>,
+        claim,
+        failure,
+    ]);
 }

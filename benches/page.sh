@@ -16,7 +16,8 @@ cd "$(dirname "$0")/.."
 # Criterion would take a relative target folder as relative to benches/.
 [ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR=$(realpath -m "$CARGO_TARGET_DIR")
 
-names=(overhead collect process in_order failure_to_return cancel uneven stream blocking scope go)
+names=(overhead collect process in_order failure_to_return cancel uneven stream blocking scope join
+  per_worker sequential go)
 
 bench() {
   cargo bench --locked --quiet -p rayon-errgroup-benches --bench "$1" -- "${@:2}" --quiet --noplot
@@ -45,7 +46,7 @@ esac
 
 folder=${CARGO_TARGET_DIR:-target}
 mkdir -p "$folder/criterion"
-if [ ${#names[@]} = 11 ]; then
+if [ ${#names[@]} = 14 ]; then
   rm -f "$folder/criterion/load"
   find "$folder/criterion" -name 'round*' -prune -exec rm -r {} +
 fi

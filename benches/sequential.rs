@@ -54,10 +54,17 @@ fn values<const NANOSECONDS: u32>(criterion: &mut Criterion) {
             Ok::<_, u64>(values)
         });
     });
-    group.bench_function(BenchmarkId::new("try_map", &cost), |b| {
+    group.bench_function(BenchmarkId::new("try_map_group", &cost), |b| {
         b.iter(|| items.par_iter().try_map_group(|_, item| value(item)));
     });
-    group.bench_function(BenchmarkId::new("loop_sum", &cost), |b| {
+}
+
+fn sum<const NANOSECONDS: u32>(criterion: &mut Criterion) {
+    let items = items();
+    let cost = format!("{NANOSECONDS}ns");
+    let value = |x: &u64| fallible::<NANOSECONDS>(*x);
+    let mut group = group(criterion, "sequential_sum", ITEMS);
+    group.bench_function(BenchmarkId::new("loop", &cost), |b| {
         b.iter(|| {
             let mut sum = 0_u64;
             for item in &items {
@@ -66,7 +73,7 @@ fn values<const NANOSECONDS: u32>(criterion: &mut Criterion) {
             Ok::<_, u64>(sum)
         });
     });
-    group.bench_function(BenchmarkId::new("try_process", &cost), |b| {
+    group.bench_function(BenchmarkId::new("try_process_group", &cost), |b| {
         b.iter(|| {
             let sum = |a: u64, b: u64| a.wrapping_add(b);
             let items = items.par_iter();
@@ -76,5 +83,12 @@ fn values<const NANOSECONDS: u32>(criterion: &mut Criterion) {
 }
 
 fn main() {
-    settings::run(&[each::<1>, each::<10>, values::<1>, values::<10>]);
+    settings::run(&[
+        each::<1>,
+        each::<10>,
+        values::<1>,
+        values::<10>,
+        sum::<1>,
+        sum::<10>,
+    ]);
 }

@@ -20,7 +20,7 @@ impl<'n> Contender<'n> {
     pub(crate) fn new(group: &str, name: &'n str) -> Self {
         use Kind::{Ours, Peer, Rayon, Sequential};
         let (kind, label) = match name {
-            "sequential" => (Sequential, "sequential loop"),
+            "sequential" | "loop" => (Sequential, "sequential loop"),
             "rayon_for_each" => (Rayon, "rayon for_each (cannot fail)"),
             "rayon_try_for_each" => (Rayon, "rayon try_for_each"),
             "rayon_find_map_first" => (Rayon, "rayon find_map_first"),
@@ -35,6 +35,8 @@ impl<'n> Contender<'n> {
             },
             "rayon_try_reduce" => (Rayon, "rayon try_reduce"),
             "rayon_try_fold" => (Rayon, "rayon try_fold, try_reduce"),
+            "rayon_init" => (Rayon, "rayon try_for_each_init"),
+            "rayon_join" => (Rayon, "rayon join (cannot fail)"),
             "rayon_max_len_1" => (Rayon, "rayon with_max_len(1)"),
             "rayon_pool" => (Rayon, "rayon pool of that size"),
             "rayon_in_place_scope" => (Rayon, "rayon in_place_scope"),
@@ -53,10 +55,12 @@ impl<'n> Contender<'n> {
                 "stream" => (Ours, "par_in_order … try_stream"),
                 _ => (Ours, "par_in_order().err_group"),
             },
+            "in_order_with_group" => (Ours, "in_order().with_group"),
+            "per_worker" => (Ours, "err_group, PerWorker::with"),
             "with_group" => (Ours, "with_group, concurrency"),
             "with_group_max_len_1" => (Ours, "with_max_len(1).with_group"),
             "err_group" | "try_for_each_group" | "try_map_group" | "try_process_group"
-            | "scope" => (Ours, name),
+            | "scope" | "join" => (Ours, name),
             "rayon_cancel" => (Peer, "rayon-cancel"),
             "orx_parallel" => (Peer, "orx-parallel"),
             "scope_cursor" => (Peer, "std threads, atomic cursor"),

@@ -7,6 +7,11 @@ const fn row(parameter: &'static str, name: &'static str) -> Row {
     Row { parameter, name }
 }
 
+const CHEAP_LOOPS: [Row; 2] = [row("1ns", "1 ns per item"), row("10ns", "10 ns per item")];
+
+/// Why the loops of this crate are slower, where they are.
+const LOOPS: &str = "A run checks its token before each item, and catches a panic of the loop.";
+
 const CHEAP: &[Row] = &[
     row("1ns", "1 ns per item"),
     row("10ns", "10 ns per item"),
@@ -218,7 +223,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 lowest index.",
         base: "rayon_result",
         easier: &["rayon_infallible"],
-        rows: &[row("1ns", "1 ns per item")],
+        rows: CHEAP,
         bars: &[Bar::ratio("in_order", "1ns", "rayon_infallible", 1.10)],
         reasons: "A `collect` that cannot fail checks nothing before it writes, and claims no \
                 chunks.",
@@ -408,5 +413,70 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
         reasons: "A task checks the token before it runs and its result afterwards. It is one \
                 allocation, as in rayon. Go reuses goroutines that have ended.",
+    },
+    Section {
+        group: "join",
+        bench: "join",
+        title: "Two closures",
+        about: "A tree of 1,023 calls of `join`, from inside a pool. The leaves sum up one number, \
+                or a thousand.",
+        base: "rayon_join",
+        easier: &["rayon_join"],
+        rows: &[
+            row("1", "leaves of one number"),
+            row("1000", "leaves of a thousand numbers"),
+        ],
+        bars: &[],
+        reasons: "A `join` is a run of its own: it has a token and a record of failures.",
+    },
+    Section {
+        group: "per_worker",
+        bench: "per_worker",
+        title: "A state for each worker",
+        about: "Four million items of 100 ns, each of which changes a number of its worker, on \
+                pools of 2 and of 64 threads. rayon makes a state for each part of the input, \
+                which is as cheap as can be here; `PerWorker` makes one for each thread.",
+        base: "rayon_init",
+        easier: &["rayon_init"],
+        rows: &[
+            row("2_threads", "2 threads"),
+            row("64_threads", "64 threads"),
+        ],
+        bars: &[],
+        reasons: "Each item takes the state of its worker out and puts it back.",
+    },
+    Section {
+        group: "sequential",
+        bench: "sequential",
+        title: "Without threads",
+        about: "The methods of `sequential::prelude` on four million items, beside the loop that \
+                one would write.",
+        base: "loop",
+        easier: &[],
+        rows: &CHEAP_LOOPS,
+        bars: &[],
+        reasons: LOOPS,
+    },
+    Section {
+        group: "sequential_values",
+        bench: "sequential",
+        title: "Without threads: values",
+        about: "The same, with the values in a vector.",
+        base: "loop",
+        easier: &[],
+        rows: &CHEAP_LOOPS,
+        bars: &[],
+        reasons: LOOPS,
+    },
+    Section {
+        group: "sequential_sum",
+        bench: "sequential",
+        title: "Without threads: the sum of values",
+        about: "The same, with the sum of the values.",
+        base: "loop",
+        easier: &[],
+        rows: &CHEAP_LOOPS,
+        bars: &[],
+        reasons: LOOPS,
     },
 ];
