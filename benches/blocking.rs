@@ -30,6 +30,11 @@ fn blocking(criterion: &mut Criterion) {
             let run = items.with_group(&errgroup).try_for_each(|_, _| sleep());
             run.map_err(drop)
         });
+        bench("in_order_with_group", &|| {
+            let items = items().in_order();
+            let run = items.with_group(&errgroup).try_for_each(|_, _| sleep());
+            run.map_err(drop)
+        });
         bench("rayon_pool", &|| {
             pool.install(|| items().with_max_len(1).try_for_each(|_| sleep()))
         });

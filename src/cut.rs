@@ -169,3 +169,38 @@ impl fmt::Display for FailedElsewhere {
 }
 
 impl Error for FailedElsewhere {}
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_knows_the_runs_that_have_not_ended() {
+        let (cut, runs) = (Cut::new(), [CancelToken::new(), CancelToken::new()]);
+        for run in &runs {
+            cut.add_run(run, true);
+        }
+        assert_eq!(lock(&cut.shared.runs).len(), 2);
+        drop(runs);
+        let run = CancelToken::new();
+        cut.add_run(&run, true);
+        assert_eq!(
+            lock(&cut.shared.runs).len(),
+            1,
+            "those that have ended are forgotten"
+        );
+    }
+
+    #[test]
+    fn workers_look_at_a_cut_that_they_see_or_that_is_lowered_already() {
+        let looks = |cut: &Cut, see_token| {
+            let run = CancelToken::new();
+            cut.add_run(&run, see_token);
+            run.node().may_be_cut()
+        };
+        let cut = Cut::new();
+        assert!(looks(&cut, true) && !looks(&cut, false));
+        cut.lower(9);
+        assert!(looks(&cut, true) && looks(&cut, false));
+    }
+}

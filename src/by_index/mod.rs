@@ -352,6 +352,7 @@ mod tests {
         assert_eq!(by_ref, list);
         assert!(all != list[1..].to_vec() && all != even(&[131]));
         assert!(even(&[2]) == [(0, 0), (2, 1)] && even(&[2]) != [(0, 0), (2, 2)]);
+        assert!(even(&[2]) != ByIndex::from_unsorted(vec![(0, 0), (2, 2)]));
         assert!(ByIndex::<u8>::default().is_empty());
     }
 }

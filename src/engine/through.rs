@@ -437,7 +437,7 @@ where
             Stage::Folding(base) => base.full(),
             Stage::Postponing(waiting) => waiting.1.full(),
         };
-        is_full || self.leaf.fuse.is_over()
+        is_full || self.leaf.fuse.is_over_for_item()
     }
 }
 

@@ -155,3 +155,62 @@ impl<S> IntoIterator for IdleStates<S> {
         states.into_iter()
     }
 }
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use super::*;
+
+    /// Numbers of threads that have slots of their own, in three segments.
+    const THREADS: [usize; 4] = [0, 1, SLOTS, 2 * SLOTS + 1];
+
+    /// States for these threads, each of which is in its thread's slot.
+    fn filled() -> IdleStates<usize> {
+        let states = IdleStates::new();
+        for thread in THREADS {
+            assert!(states.take(thread).is_none());
+        }
+        for thread in THREADS {
+            states.put(thread, Box::new(thread));
+        }
+        states
+    }
+
+    #[test]
+    fn each_thread_finds_its_own_state() {
+        let states = filled();
+        assert!(lock(&states.others.0).is_empty());
+        assert_eq!(states.segments.iter().filter_map(OnceLock::get).count(), 3);
+        for thread in THREADS.into_iter().rev() {
+            let slot = states.slot(thread).expect("it was looked for");
+            assert_eq!(take_from(slot).as_deref(), Some(&thread));
+            states.put(thread, Box::new(thread));
+            assert_eq!(states.take(thread).as_deref(), Some(&thread));
+            states.put(thread, Box::new(thread));
+        }
+        assert!(states.slot(usize::MAX).is_none(), "nobody has looked there");
+    }
+
+    #[test]
+    fn a_state_whose_slot_is_occupied_is_idle_all_the_same() {
+        let states = filled();
+        states.put(1, Box::new(100));
+        assert_eq!(**lock(&states.others.0).first().unwrap(), 100);
+        let mut all: Vec<_> = std::iter::from_fn(|| states.take(1)).collect();
+        all.sort_unstable();
+        assert!(
+            all.into_iter()
+                .map(|state| *state)
+                .eq([0, 1, SLOTS, 2 * SLOTS + 1, 100])
+        );
+    }
+
+    #[test]
+    fn a_put_during_a_search_leaves_the_slot_empty() {
+        let states = filled();
+        assert_eq!(states.take(0).as_deref(), Some(&0));
+        states.searching.0.store(true, Ordering::Relaxed);
+        states.put(0, Box::new(0));
+        assert!(take_from(states.slot(0).unwrap()).is_none());
+        assert_eq!(lock(&states.others.0).len(), 1);
+    }
+}

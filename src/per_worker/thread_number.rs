@@ -28,3 +28,23 @@ fn number_outside() -> usize {
         })
     })
 }
+
+#[cfg(all(test, not(any(model = "loom", model = "shuttle"))))]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn no_two_threads_have_one_number() {
+        let outside = || [thread_number(), thread_number()];
+        let numbers = [outside(), thread::spawn(outside).join().unwrap()];
+        assert!(numbers.iter().all(|[first, second]| first == second));
+        assert!(numbers[0][0] != numbers[1][0] && numbers[0][0] > usize::MAX / 2);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(3)
+            .build()
+            .unwrap();
+        assert_eq!(pool.broadcast(|_| thread_number()), [0, 1, 2]);
+    }
+}

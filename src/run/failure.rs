@@ -94,3 +94,16 @@ pub(crate) enum Reaction {
     /// Nothing that has not ended counts any more.
     Stop,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_bound_is_late() {
+        let is_late = |index, bound| Failure::new(index, Kind::Error(())).is_late(bound);
+        assert!(is_late(Some(8), Some(7)));
+        assert!(!is_late(Some(7), Some(7)) && !is_late(Some(6), Some(7)));
+        assert!(!is_late(None, Some(7)) && !is_late(Some(8), None));
+    }
+}

@@ -164,3 +164,20 @@ impl From<Cancelled> for io::Error {
         io::Error::new(kind, cancelled)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_parent_only_for_a_request() {
+        let message = |cause: Cause| Cancelled::new(Cause::Parent(Arc::new(cause))).to_string();
+        assert_eq!(
+            message(Cause::Requested(None)),
+            "cancelled by the parent token"
+        );
+        let own = Cancelled::new(Cause::Deadline).to_string();
+        assert_ne!(message(Cause::Deadline), "cancelled by the parent token");
+        assert!(message(Cause::Deadline).contains("deadline") && own.contains("deadline"));
+    }
+}

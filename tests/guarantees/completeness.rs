@@ -298,6 +298,11 @@ fn a_cancelled_run_behind_a_filter_that_passes_nothing_ends() {
         let nothing = std::iter::repeat(()).par_bridge().filter(|()| false);
         let result = nothing.with_group(&group).try_map(|_, ()| Ok::<_, ()>(()));
         assert!(matches!(result, Err(GroupError::Cancelled(_))));
+        let nothing = (0..u64::MAX).into_par_iter().filter(|_| false);
+        let sum = nothing
+            .with_group(&group)
+            .try_process(|_, n| Ok::<_, ()>(n), |v| v.sum::<u64>());
+        assert!(matches!(sum, Err(GroupError::Cancelled(_))));
     });
 }
 

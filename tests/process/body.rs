@@ -371,6 +371,17 @@ fn an_endless_source_ends_with_the_match() {
                 .par_in_order()
                 .try_process(ok, |v| v.find_first(|n| n % 777 == 776));
             assert_eq!(first, Ok(Some(776)));
+            // Too many for any test.
+            let all = || (0..usize::MAX).into_par_iter();
+            assert_eq!(
+                all().try_process_group(ok, |v| v.any(|n| n % 777 == 776)),
+                Ok(true)
+            );
+            let all = all().filter(|n| n % 2 == 0);
+            assert_eq!(
+                all.try_process_group(ok, |v| v.any(|n| n % 777 == 776)),
+                Ok(true)
+            );
         });
     });
 }
