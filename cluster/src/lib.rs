@@ -1,9 +1,10 @@
-//! [`rayon-errgroup`](rayon_errgroup) beyond one machine: a batch that runs as several processes,
-//! on the engines that people have, answers as the sequential loop would.
+//! Runs a [`rayon-errgroup`](rayon_errgroup) batch as several processes, on one machine or many,
+//! and returns the error that a sequential loop would return.
 //!
-//! **Shards**, for Slurm arrays, GNU parallel, Kubernetes indexed jobs and the like: each process
-//! runs a block of the items ([`Shard`]) and writes what came of it ([`Report`]). [`merge()`] says
-//! where the sequential loop would have stopped, or which items have to run again for that.
+//! **Shards** are for Slurm arrays, GNU parallel, Kubernetes indexed jobs and similar launchers.
+//! Each process runs a block of the items ([`Shard`]) and writes a [`Report`]. [`merge()`] then
+//! returns where the sequential loop would have stopped, or which items have to run again to find
+//! out.
 //!
 //! ```
 //! use rayon_errgroup::prelude::*;
@@ -27,12 +28,13 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **MPI**, behind the feature `mpi`: `Ranks` runs one batch on all ranks of a job. Rank 0 hands
-//! out the items in ascending order, and a failure cancels the items above it on all ranks. So each
-//! rank returns the sequential loop's index, error and account.
+//! **Ranks** are for MPI, behind the feature `mpi`. They run one batch on all processes of a job.
+//! Rank 0 hands out the items in ascending order, and a failure cancels the later items on all
+//! ranks. Every rank returns the same error, that of the sequential loop, with its index.
 //!
-//! The truth about shards is the merge, and never the exit status of a launcher: a report that is
-//! missing counts as lost. The guide of `rayon-errgroup` says which engine is for whom.
+//! Do not rely on the exit status of a launcher: `merge` decides, and it treats the items of a
+//! missing report as unknown. The guide of `rayon-errgroup` compares the launchers
+//! ([More than one machine](rayon_errgroup::guide::more_than_one_machine)).
 
 mod launcher;
 mod merge;

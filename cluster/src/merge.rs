@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use crate::report::Report;
 
-/// What came of a batch of `items` items, of which these are the reports, in any order.
+/// Returns the result of a batch of so many items, from its reports, in any order.
 ///
-/// The answer is the sequential loop's, or says what is missing for that. A report that is missing
-/// leaves its items unknown. Reports may overlap: an item is known if one of them knows it, so a
-/// range that was run again counts with what was there before. If one report says that an item has
-/// failed and another that it has succeeded, it has failed; to judge it anew, remove the old
+/// It is the result of the sequential loop, or says what is missing for that. A report that is
+/// missing leaves its items unknown. Reports may overlap: an item is known if one of them knows it,
+/// so a range that was run again counts with what was there before. If one report says that an item
+/// has failed and another that it has succeeded, it has failed; to judge it anew, remove the old
 /// report.
 ///
 /// # Errors
@@ -95,7 +95,7 @@ fn unknown(reports: &[Report], end: usize) -> Vec<Range<usize>> {
     holes
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every item has succeeded.
@@ -162,7 +162,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Of the items that are known: those before the first of a report that is not.
+    /// Counts the items that the reports know: those before the first unknown one of each report.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl fmt::Display for Account {
     }
 }
 
-/// A report belongs to another batch.
+/// The reason why [`merge`](crate::merge()) has no result: a report belongs to another batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MergeError {

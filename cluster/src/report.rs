@@ -10,8 +10,8 @@ use rayon_errgroup::{Cause, Outcome, Panicked};
 
 pub use self::file::ReadError;
 
-/// What came of the items of one range of a batch: for [`merge`](crate::merge()), which puts the
-/// reports of all processes together.
+/// The results of one range of items of a batch, for [`merge`](crate::merge()), which combines the
+/// reports of all processes.
 ///
 /// Indices are those of the batch, and not of the range.
 ///
@@ -102,8 +102,9 @@ impl Report {
         }
     }
 
-    /// Says which batch it is, if others have as many items: a hash of the list of the items, or the
-    /// name of the run. Without it a report that an earlier batch has left in the folder counts.
+    /// Sets the id of the batch, which tells it from others of its size: a hash of the list of the
+    /// items, or the name of the run. Without it a report that an earlier batch has left in the
+    /// folder counts.
     ///
     /// ```
     /// use rayon_errgroup::prelude::*;
@@ -124,77 +125,79 @@ impl Report {
         self
     }
 
-    /// Which batch it is, as [`with_batch_id`](Report::with_batch_id) was told; otherwise empty.
+    /// Returns the id of the batch, set by [`with_batch_id`](Report::with_batch_id), or "".
     #[must_use]
     pub fn batch_id(&self) -> &str {
         &self.batch_id
     }
 
-    /// The items that the report is about.
+    /// Returns the range of the items that the report is about.
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
-    /// How many items the whole batch has.
+    /// Returns the number of items of the whole batch.
     #[must_use]
     pub fn batch(&self) -> usize {
         self.batch
     }
 
-    /// The first item that is not known to have succeeded or failed on its own; the end of the
-    /// range, if all are known.
+    /// Returns the index of the first item that is not known to have succeeded or failed on its
+    /// own; the end of the range, if all are known.
     #[must_use]
     pub fn known_to(&self) -> usize {
         self.known_to
     }
 
-    /// How many items succeeded.
+    /// Returns how many items succeeded.
     #[must_use]
     pub fn ok(&self) -> usize {
         self.ok
     }
 
-    /// How many items failed on their own.
+    /// Returns how many items failed on their own.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failures.len()
     }
 
-    /// How many items returned an error or panicked after something had stopped the run, or above
-    /// the item at which it ended. That may be a consequence.
+    /// Returns how many items returned an error or panicked after something had stopped the run, or
+    /// above the item at which it ended. That may be a consequence.
     #[must_use]
     pub fn cancelled(&self) -> usize {
         self.cancelled
     }
 
-    /// How many items never ran.
+    /// Returns how many items never ran.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
     }
 
-    /// The failure with the lowest index. It is the batch's if nothing before it has failed.
+    /// Returns the failure with the lowest index. It is the batch's if nothing before it has
+    /// failed.
     #[must_use]
     pub fn first(&self) -> Option<(usize, &str)> {
         self.failures().next()
     }
 
-    /// The items that failed on their own, in ascending order, each with the text of its error.
+    /// Returns the items that failed on their own, in ascending order, each with the text of its
+    /// error.
     pub fn failures(&self) -> impl Iterator<Item = (usize, &str)> {
         self.failures
             .iter()
             .map(|(index, error)| (*index, error.as_str()))
     }
 
-    /// What stopped the run before its end, if that was not a failure: a signal, a deadline, or a
-    /// failure elsewhere.
+    /// Returns what stopped the run before its end, if that was not a failure: a signal, a
+    /// deadline, or a failure elsewhere.
     #[must_use]
     pub fn stopped_by(&self) -> Option<&str> {
         self.stopped_by.as_deref()
     }
 
-    /// Whether every item of the range has succeeded.
+    /// Returns whether every item of the range has succeeded.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.ok == self.range.len()

@@ -25,7 +25,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Shard `index`, counted from 0, of `count`.
+    /// Makes shard `index`, counted from 0, of `count`.
     ///
     /// # Errors
     ///
@@ -94,21 +94,22 @@ impl Shard {
         launcher::find(&launcher::Variables(&variable))
     }
 
-    /// Its number among the shards, counted from 0.
+    /// Returns its number among the shards, counted from 0.
     #[must_use]
     pub fn index(self) -> usize {
         self.index
     }
 
-    /// How many shards there are.
+    /// Returns how many shards there are.
     #[must_use]
     pub fn count(self) -> usize {
         self.count
     }
 
-    /// Its items, of a batch with so many: a block of consecutive ones, so that the order of the
-    /// shards is that of the items. The blocks of all shards are the whole batch, and their lengths
-    /// differ by one at most. A block is empty if there are more shards than items.
+    /// Returns the range of its items, in a batch of so many: a block of consecutive ones, so that
+    /// the order of the shards is that of the items. The blocks of all shards are the whole batch,
+    /// and their lengths differ by one at most. A block is empty if there are more shards than
+    /// items.
     #[must_use]
     pub fn range(self, items: usize) -> Range<usize> {
         let start = |index: usize| {
@@ -138,7 +139,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// Why there is no shard, although a launcher has set some variable.
+/// The reason why there is no shard, although a launcher has set some of the variables.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {

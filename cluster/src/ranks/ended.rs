@@ -18,20 +18,21 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Where the sequential loop would have stopped. Undecided only if something other than a
-    /// failure has stopped a rank.
+    /// Returns where the sequential loop would have stopped. Undecided only if something other than
+    /// a failure has stopped a rank.
     #[must_use]
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// The rank that ran the item at which the loop would have stopped, or the first that is known.
+    /// Returns the rank that ran the item at which the loop would have stopped, or the first that
+    /// is known.
     #[must_use]
     pub fn rank(&self) -> Option<usize> {
         self.rank
     }
 
-    /// The rank that something other than a failure has stopped first (its group's token or
+    /// Returns the rank that something other than a failure has stopped first (its group's token or
     /// deadline), and what that was.
     #[must_use]
     pub fn stopped_by(&self) -> Option<(usize, &str)> {
@@ -39,31 +40,32 @@ impl Ended {
         stopped.map(|(rank, reason)| (*rank, reason.as_str()))
     }
 
-    /// How many items succeeded.
+    /// Returns how many items succeeded.
     #[must_use]
     pub fn ok(&self) -> usize {
         self.counts[0]
     }
 
-    /// How many items failed on their own.
+    /// Returns how many items failed on their own.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.counts[1]
     }
 
-    /// How many items returned an error after they were cancelled, in a run that was stopped.
+    /// Returns how many items returned an error after they were cancelled, in a run that was
+    /// stopped.
     #[must_use]
     pub fn cancelled(&self) -> usize {
         self.counts[2]
     }
 
-    /// How many items never ran, or ran for nothing.
+    /// Returns how many items never ran, or ran for nothing.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.counts[3]
     }
 
-    /// Whether every item succeeded.
+    /// Returns whether every item succeeded.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.verdict == Verdict::Complete

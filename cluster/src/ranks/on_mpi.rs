@@ -52,8 +52,8 @@ pub struct Ranks {
 }
 
 impl Ranks {
-    /// The ranks of this communicator, which is duplicated: messages of the caller's own do not get
-    /// in the way. All ranks have to call this, at the same place.
+    /// Makes the ranks of this communicator, which is duplicated: messages of the caller's own do
+    /// not get in the way. All ranks have to call this, at the same place.
     ///
     /// # Errors
     ///
@@ -71,13 +71,13 @@ impl Ranks {
         })
     }
 
-    /// The number of this rank.
+    /// Returns the number of this rank.
     #[must_use]
     pub fn rank(&self) -> usize {
         Transport::rank(self)
     }
 
-    /// How many ranks there are.
+    /// Returns how many ranks there are.
     #[must_use]
     pub fn size(&self) -> usize {
         Transport::size(self)
@@ -121,9 +121,9 @@ impl Ranks {
     ///
     /// # Cost
     ///
-    /// Between two looks at its messages the calling thread sleeps for up to 0.35 ms. The next chunk
-    /// is asked for one chunk ahead, and a chunk lasts for some 20 ms. An item costs some tenths of
-    /// a microsecond, and 16 bytes until the batch has ended.
+    /// Between two looks at its messages the calling thread sleeps for up to 0.35 ms. The next
+    /// chunk is asked for one chunk ahead, and a chunk lasts for some 20 ms. An item costs some
+    /// tenths of a microsecond, and 16 bytes until the batch has ended.
     #[track_caller]
     pub fn run<F, E>(&self, items: usize, group: &ErrGroup, f: F) -> Result<Ended, RanksError>
     where
@@ -136,8 +136,8 @@ impl Ranks {
         Ok(ended)
     }
 
-    /// How long the pool of this rank has waited, in the last run, for chunks that came late. Not for
-    /// the first.
+    /// Returns how long the pool of this rank has waited, in the last run, for chunks that came
+    /// late. Not for the first.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited.get()

@@ -118,7 +118,7 @@ fn create_temporary(folder: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// Why a report could not be read.
+/// The reason why a report could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the report {}", path.display())]
 pub struct ReadError {
