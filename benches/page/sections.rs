@@ -384,10 +384,11 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::milliseconds("with_group_max_len_1", "64", 88.0),
             Bar::milliseconds("with_group_max_len_1", "256", 40.0),
             Bar::ratio("with_group_max_len_1", "256", "orx_parallel", 1.05),
+            Bar::ratio("in_order_with_group", "256", "orx_parallel", 1.05),
         ],
-        reasons: "The threads of a group are a rayon pool: they wake each other as the input is \
-                split into halves. orx-parallel and paralight give each thread of the same pool a \
-                task at the start. A goroutine is not a thread.",
+        reasons: "Without an order the threads of a pool wake each other as rayon splits the input \
+                into halves. In order each of them is given a task at the start, as orx-parallel \
+                and paralight do. A goroutine is not a thread.",
     },
     Section {
         group: "scope",
