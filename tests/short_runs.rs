@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::convert::Infallible;
 
+use crossbeam_channel::TryRecvError;
 use rayon::prelude::*;
 use rayon_errgroup::{CancelToken, ErrGroup, join, prelude::*};
 
@@ -52,13 +53,9 @@ fn for_a_hundred(run: impl Fn() + Sync) -> usize {
 #[test]
 fn runs_that_succeed_allocate_nothing() {
     let ok = |_: &CancelToken| Ok::<_, Infallible>(1);
+    let each = || [1, 2, 3].par_iter().err_group(|_| Ok::<_, Infallible>(()));
     let counts = [
-        for_a_hundred(|| {
-            [1, 2, 3]
-                .par_iter()
-                .err_group(|_| Ok::<_, Infallible>(()))
-                .unwrap()
-        }),
+        for_a_hundred(|| assert_eq!(each(), Ok(()))),
         for_a_hundred(|| assert_eq!(join(ok, ok), Ok((1, 1)))),
         for_a_hundred(|| {
             // One in another: each has a token of its own.
@@ -91,6 +88,43 @@ fn a_token_that_is_kept_stays_that_of_its_run() {
         for _ in 0..100 {
             let is_new = |token: &CancelToken| Ok::<_, Infallible>(!token.is_cancelled());
             assert_eq!(join(is_new, is_new), Ok((true, true)));
+        }
+    });
+}
+
+/// What hangs on a token ends with its run, and is not left to another one.
+#[test]
+fn what_hangs_on_a_token_ends_with_its_run() {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let keep = |token: &CancelToken| Ok::<_, Infallible>(token.done().clone());
+        let (done, ()) = join(keep, |_| Ok(())).unwrap();
+        assert_eq!(done.try_recv(), Err(TryRecvError::Disconnected));
+    });
+}
+
+/// The run was cancelled by its last item, so that nothing was skipped.
+#[test]
+fn a_token_that_was_cancelled_is_not_left_to_another_run() {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        for _ in 0..10 {
+            let run = |cancels: bool| {
+                [()].par_iter().try_for_each_group(|token, ()| {
+                    assert!(!token.is_cancelled());
+                    if cancels {
+                        token.cancel();
+                    }
+                    Ok::<_, Infallible>(())
+                })
+            };
+            assert_eq!([run(true), run(false)], [Ok(()), Ok(())]);
         }
     });
 }

@@ -58,6 +58,27 @@ fn the_payload_is_the_original_one() {
     });
 }
 
+/// Nothing had cancelled its item before.
+#[test]
+fn the_panic_that_stops_a_run_is_not_late() {
+    on_pools(|_| {
+        let group = ErrGroup::new().catch_panics();
+        let run = |_: &CancelToken, n: usize| -> Result<(), ()> {
+            assert_ne!(n, 50, "fifty");
+            Ok(())
+        };
+        let items = || (0..100).into_par_iter();
+        let in_order = items().in_order().with_group(&group).try_for_each(run);
+        let results = [items().with_group(&group).try_for_each(run), in_order];
+        for (result, index) in results.into_iter().zip([None, Some(50)]) {
+            let Err(GroupError::Panicked(panicked)) = result else {
+                panic!("an item has panicked: {result:?}")
+            };
+            assert_eq!((panicked.is_late(), panicked.index()), (false, index));
+        }
+    });
+}
+
 /// Derived from .NET's Exception_FromMoveNext tests: the source is part of the run.
 #[test]
 fn a_panic_of_the_source_is_a_panic_of_the_run() {

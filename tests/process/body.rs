@@ -518,3 +518,39 @@ fn the_stack_is_bounded() {
         assert_eq!(all, Ok(expected));
     });
 }
+
+/// The result of the body and that of the run, whatever stopped it.
+#[test]
+fn the_result_of_the_body_is_returned_although_the_run_has_failed() {
+    on_pools(|_| {
+        let group = ErrGroup::new().keep_going();
+        let f = |_: &CancelToken, n: usize| if n % 10 == 3 { Err(n) } else { Ok(n) };
+        let count = |group: &ErrGroup, items: rayon::range::Iter<usize>| {
+            let plain = items.clone().with_group(group);
+            let (plain, plain_result) = plain.try_process_partial(f, |values| values.count());
+            let in_order = items.in_order().with_group(group);
+            let (in_order, result) = in_order.try_process_partial(f, |values| values.count());
+            assert_eq!(plain, in_order);
+            assert_eq!(plain_result.is_ok(), result.is_ok());
+            (in_order, result.err().and_then(GroupError::into_error))
+        };
+        assert_eq!(count(&group, items()), (Some(900), Some(3)));
+        assert_eq!(count(&group, (0..3).into_par_iter()), (Some(3), None));
+        let stop = CancelToken::new();
+        stop.cancel();
+        assert_eq!(
+            count(&ErrGroup::new().token(&stop), items()),
+            (Some(0), None)
+        );
+    });
+}
+
+#[test]
+fn values_have_a_debug_format() {
+    let debug = |name: String| assert!(name.starts_with("Values"), "{name}");
+    let all = items().try_process_group(ok, |values| debug(format!("{values:?}")));
+    let in_order = items()
+        .in_order()
+        .try_process(ok, |values| debug(format!("{values:?}")));
+    assert_eq!((all, in_order), (Ok(()), Ok(())));
+}
