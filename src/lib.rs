@@ -216,13 +216,13 @@
 //!
 //! | call | compared with rayon's | 1 ns per item | 10 ns | 100 ns |
 //! | --- | --- | --- | --- | --- |
-//! | `err_group` | `try_for_each` | 0.67 | 1.04 | 0.99 |
-//! | `err_group`, a hundred items per run | `try_for_each` | 4.01 | 1.33 | 1.08 |
-//! | `try_map_group` | `collect` into a `Result` | 0.16 | 0.78 | 0.95 |
-//! | `try_map_group` | `collect` that cannot fail | 1.10 | 1.01 | 0.99 |
-//! | `in_order().err_group` | `try_for_each` | 0.81 | 1.03 | 1.01 |
-//! | `in_order().err_group` | `find_map_first` | 0.05 | 0.67 | 0.93 |
-//! | `in_order().try_map` | `collect` that cannot fail | 1.44 | not measured | not measured |
+//! | `err_group` | `try_for_each` | 0.72 | 1.02 | 0.99 |
+//! | `err_group`, a hundred items per run | `try_for_each` | 1.85 | 1.10 | 1.09 |
+//! | `try_map_group` | `collect` into a `Result` | 0.16 | 0.76 | 0.95 |
+//! | `try_map_group` | `collect` that cannot fail | 1.12 | 1.01 | 1.00 |
+//! | `in_order().err_group` | `try_for_each` | 0.72 | 0.99 | 1.02 |
+//! | `in_order().err_group` | `find_map_first` | 0.05 | 0.66 | 0.94 |
+//! | `in_order().try_map` | `collect` that cannot fail | 1.40 | 1.04 | 1.01 |
 //!
 //! | part of a run | cost |
 //! | --- | --- |
