@@ -110,12 +110,14 @@ impl<'r, E> PanicFuse<'r, E> {
         self.node().is_cancelled() && self.look().is_none()
     }
 
-    /// The same, asked after every item that a `filter` drops.
+    /// The same for a leaf, asked after every item that it is given by itself, or that a `filter`
+    /// drops.
     #[inline]
     pub(super) fn is_over_for_item(&self) -> bool {
         let countdown = &self.countdown;
         if countdown.get().is_some_and(Countdown::count) {
-            return false;
+            // Once there is proof, whoever has found it, no item is needed any more.
+            return self.run().is_incomplete();
         }
         self.node().is_cancelled() && {
             countdown.set(self.look());

@@ -56,8 +56,9 @@ impl<E> Run<E> {
     pub(crate) fn end_bare<R>(mut self, result: Option<R>) -> Result<R, E> {
         match result {
             Some(result) if !self.is_incomplete() && self.is_untouched() => {
-                // An untouched record owns no memory, and a drop would ask each of its lists.
-                mem::forget(self.record);
+                // An untouched record owns no memory, and a drop would ask each of its lists. The
+                // lock around it does own some on a few systems.
+                mem::forget(self.record.into_inner());
                 self.token.recycle();
                 Ok(result)
             }

@@ -306,6 +306,41 @@ fn a_cancelled_run_behind_a_filter_that_passes_nothing_ends() {
     });
 }
 
+/// The first item after the cancellation proves that the run is not complete. A source that waits
+/// for another one would wait for nothing.
+#[test]
+fn a_run_that_is_cancelled_meanwhile_reads_one_more_item() {
+    on_pool(1, || {
+        let read =
+            |run: &dyn Fn(&mut (dyn Iterator<Item = usize> + Send), &CancelToken) -> bool| {
+                let (pulled, stop) = (AtomicUsize::new(0), CancelToken::new());
+                let mut source = std::iter::repeat_with(|| pulled.fetch_add(1, SeqCst));
+                assert!(run(&mut source, &stop), "it was cancelled");
+                pulled.into_inner()
+            };
+        let item = |stop: &CancelToken, n: usize| {
+            if n == 5 {
+                stop.cancel();
+            }
+            Ok::<_, ()>(())
+        };
+        let is_cancelled = |error: &GroupError<()>| matches!(error, GroupError::Cancelled(_));
+        let each = read(&|source, stop| {
+            let group = ErrGroup::new().token(stop);
+            let run = source.par_bridge().with_group(&group);
+            run.try_for_each(|_, n| item(stop, n))
+                .is_err_and(|e| is_cancelled(&e))
+        });
+        let process = read(&|source, stop| {
+            let group = ErrGroup::new().token(stop);
+            let run = source.par_bridge().with_group(&group);
+            let count = run.try_process(|_, n| item(stop, n), |values| values.count());
+            count.is_err_and(|e| is_cancelled(&e))
+        });
+        assert_eq!((each, process), (7, 7));
+    });
+}
+
 /// A run begins even if its values would not fit into memory.
 #[test]
 fn an_input_longer_than_memory_may_fail_early() {
