@@ -4,6 +4,7 @@ use std::time::Duration;
 use std::{env, process, thread};
 
 use crate::options::{Fault, Options};
+use crate::say;
 
 /// Longer than any job.
 const LONG: Duration = Duration::from_secs(3600);
@@ -42,7 +43,7 @@ pub(crate) fn in_item(options: &Options, rank: usize, index: usize) {
         Some(Fault::Exit) => process::exit(3),
         Some(Fault::Panic) => panic!("item {index} panics"),
         Some(Fault::Hang) => {
-            eprintln!("rank {rank}: item {index} hangs");
+            say(&format_args!("rank {rank}: item {index} hangs"));
             thread::sleep(LONG);
         }
         _ => {}

@@ -15,6 +15,7 @@ mod fault;
 mod options;
 mod random;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     let ranks = match Ranks::new(&universe.world()) {
         Ok(ranks) => ranks,
         Err(error) => {
-            eprintln!("error: {error}");
+            say(&format_args!("error: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     let result = run(&ranks, &options);
     match result {
         Ok(ended) => {
-            // Told by every rank in one write, so that lines do not mix.
+            // By every rank in one write: see `say`.
             let line = format!("rank {}: {}; {ended}\n", ranks.rank(), ended.verdict());
             _ = io::stdout().write_all(line.as_bytes());
             match ended.verdict() {
@@ -66,10 +67,16 @@ fn main() -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("rank {}: {error}", ranks.rank());
+            say(&format_args!("rank {}: {error}", ranks.rank()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line to standard error in one write. `eprintln!` makes several, and the launcher mixes
+/// those of all ranks.
+pub(crate) fn say(line: &dyn Display) {
+    _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn run(ranks: &Ranks, options: &Options) -> Result<Ended, rayon_errgroup_cluster::RanksError> {
@@ -98,7 +105,9 @@ fn run(ranks: &Ranks, options: &Options) -> Result<Ended, rayon_errgroup_cluster
     })?;
     if options.time {
         let (took, waited) = (began.elapsed(), ranks.waited());
-        eprintln!("rank {rank}: took {took:?}, waited for chunks for {waited:?}");
+        say(&format_args!(
+            "rank {rank}: took {took:?}, waited for chunks for {waited:?}"
+        ));
     }
     Ok(ended)
 }
