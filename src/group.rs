@@ -163,8 +163,8 @@ impl ErrGroup {
     /// The items of a leaf run one after another. To spread slow items evenly, put
     /// [`with_max_len(1)`](rayon::iter::IndexedParallelIterator::with_max_len) before `with_group`,
     /// or run them in order, which hands out slow items one by one. In order hundreds of threads
-    /// also start sooner: 256 sleeps of 20 ms on 256 threads take 27 ms on two cores, and 38 ms
-    /// without an order.
+    /// also start sooner: 256 sleeps of 20 ms on 256 threads take 30 ms on two cores, and 37 ms
+    /// without an order (`BENCHMARKS.md`).
     ///
     /// For threads with a larger stack or with names of your own, see [`pool`](ErrGroup::pool). The
     /// last call of the two counts.

@@ -35,13 +35,14 @@ unsafe impl GlobalAlloc for CountingAllocator {
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
+fn pool_of_one() -> rayon::ThreadPool {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    pool.build().unwrap()
+}
+
 /// How many allocations the thread of a pool makes for a hundred runs, when it has made some.
 fn for_a_hundred(run: impl Fn() + Sync) -> usize {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
-    pool.install(|| {
+    pool_of_one().install(|| {
         let hundred = || (0..100).for_each(|_| run());
         hundred();
         let before = ALLOCATIONS.get();
@@ -72,10 +73,7 @@ fn runs_that_succeed_allocate_nothing() {
 /// A token that somebody keeps is not given to another run.
 #[test]
 fn a_token_that_is_kept_stays_that_of_its_run() {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    let pool = pool_of_one();
     let kept = pool.install(|| {
         let keep = |token: &CancelToken| {
             token.cancel();
@@ -95,11 +93,7 @@ fn a_token_that_is_kept_stays_that_of_its_run() {
 /// What hangs on a token ends with its run, and is not left to another one.
 #[test]
 fn what_hangs_on_a_token_ends_with_its_run() {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
-    pool.install(|| {
+    pool_of_one().install(|| {
         let keep = |token: &CancelToken| Ok::<_, Infallible>(token.done().clone());
         let (done, ()) = join(keep, |_| Ok(())).unwrap();
         assert_eq!(done.try_recv(), Err(TryRecvError::Disconnected));
@@ -109,11 +103,7 @@ fn what_hangs_on_a_token_ends_with_its_run() {
 /// The run was cancelled by its last item, so that nothing was skipped.
 #[test]
 fn a_token_that_was_cancelled_is_not_left_to_another_run() {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
-    pool.install(|| {
+    pool_of_one().install(|| {
         for _ in 0..10 {
             let run = |cancels: bool| {
                 [()].par_iter().try_for_each_group(|token, ()| {

@@ -7,10 +7,21 @@ const fn row(parameter: &'static str, name: &'static str) -> Row {
     Row { parameter, name }
 }
 
-const CHEAP_LOOPS: [Row; 2] = [row("1ns", "1 ns per item"), row("10ns", "10 ns per item")];
-
-/// Why the loops of this crate are slower, where they are.
-const LOOPS: &str = "A run checks its token before each item, and catches a panic of the loop.";
+/// A section of the benchmark `sequential`.
+const fn without_threads(group: &'static str, title: &'static str, about: &'static str) -> Section {
+    const ROWS: &[Row] = &[row("1ns", "1 ns per item"), row("10ns", "10 ns per item")];
+    Section {
+        group,
+        bench: "sequential",
+        title,
+        about,
+        base: "loop",
+        easier: &[],
+        rows: ROWS,
+        bars: &[],
+        reasons: "A run checks its token before each item, and catches a panic of the loop.",
+    }
+}
 
 const CHEAP: &[Row] = &[
     row("1ns", "1 ns per item"),
@@ -79,8 +90,9 @@ pub(crate) const SECTIONS: &[Section] = &[
             Bar::ratio("err_group", "10ns", "rayon_try_for_each", 1.25),
             Bar::ratio("err_group", "100ns", "rayon_try_for_each", 1.25),
         ],
-        reasons: "A run checks its token before each item, and counts what it runs. paralight cuts the items \
-                into one range per thread. rayon splits them further, in case a range is slow.",
+        reasons: "A run checks its token before each item, and counts what it runs. paralight \
+                cuts the items into one range per thread. rayon splits them further, in case a \
+                range is slow.",
     },
     Section {
         group: "collect",
@@ -446,38 +458,20 @@ pub(crate) const SECTIONS: &[Section] = &[
         bars: &[],
         reasons: "Each item takes the state of its worker out and puts it back.",
     },
-    Section {
-        group: "sequential",
-        bench: "sequential",
-        title: "Without threads",
-        about: "The methods of `sequential::prelude` on four million items, beside the loop that \
-                one would write.",
-        base: "loop",
-        easier: &[],
-        rows: &CHEAP_LOOPS,
-        bars: &[],
-        reasons: LOOPS,
-    },
-    Section {
-        group: "sequential_values",
-        bench: "sequential",
-        title: "Without threads: values",
-        about: "The same, with the values in a vector.",
-        base: "loop",
-        easier: &[],
-        rows: &CHEAP_LOOPS,
-        bars: &[],
-        reasons: LOOPS,
-    },
-    Section {
-        group: "sequential_sum",
-        bench: "sequential",
-        title: "Without threads: the sum of values",
-        about: "The same, with the sum of the values.",
-        base: "loop",
-        easier: &[],
-        rows: &CHEAP_LOOPS,
-        bars: &[],
-        reasons: LOOPS,
-    },
+    without_threads(
+        "sequential",
+        "Without threads",
+        "The methods of `sequential::prelude` on four million items, beside the loop that one \
+         would write.",
+    ),
+    without_threads(
+        "sequential_values",
+        "Without threads: values",
+        "The same, with the values in a vector.",
+    ),
+    without_threads(
+        "sequential_sum",
+        "Without threads: the sum of values",
+        "The same, with the sum of the values.",
+    ),
 ];

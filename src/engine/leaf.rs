@@ -91,9 +91,9 @@ impl<'j, F, C: LeafCollector, E, const TOLERANT: bool> TryConsumer<'_, 'j, F, C,
 /// Runs items until one fails, and returns the run's reaction: whether to go on with the next item.
 /// At the end of the items it is `Stop`.
 ///
-/// `AGAIN` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant); its value
-/// is not read. With one copy for both, a run that tolerates nothing would keep in registers what
-/// only the other needs in order to go on: two instructions of about fifteen for an item.
+/// `AGAIN` makes a second copy of the loop for [`run_tolerant`](TryConsumer::run_tolerant). Its
+/// value is not read. With one copy for both, a run that tolerates nothing would keep in registers
+/// what only the other needs in order to go on: two instructions of about fifteen for an item.
 #[expect(
     clippy::inline_always,
     reason = "the items must not leave their registers"

@@ -33,7 +33,8 @@ struct Job<'j>(Box<dyn FnOnce() -> Option<Job<'j>> + Send + 'j>);
 
 #[derive(Default)]
 pub(super) struct Postponed<'j> {
-    /// Whether there was ever a job: to take the lock costs a short run more than its items.
+    /// Whether there was ever a job. To take the lock for nothing is a tenth of a run of a hundred
+    /// items of 1 ns.
     any: AtomicBool,
     jobs: Mutex<Vec<Job<'j>>>,
 }

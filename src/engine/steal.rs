@@ -1,10 +1,10 @@
 //! The stealing engine: rayon's own splitting, for every parallel iterator.
 //!
 //! rayon splits the input and the consumer with it, lets idle threads steal the right halves, and
-//! at each [`leaf`](super::leaf) gives the leaf's items to the consumer, as to a folder. All of them
-//! borrow the [`Run`]. The token is checked before each item: if the run is cancelled, the item is
-//! dropped, which proves that the run is not complete. From then on the consumers are `full`, and
-//! rayon produces nothing more.
+//! at each [`leaf`](super::leaf) gives the leaf's items to the consumer, as to a folder. All of
+//! them borrow the [`Run`]. The token is checked before each item: if the run is cancelled, the
+//! item is dropped, which proves that the run is not complete. From then on the consumers are
+//! `full`, and rayon produces nothing more.
 //!
 //! A consumer is compiled for each closure, and rayon's own code with it. So it has few fields, and
 //! what does not depend on the closure is in functions of their own.
@@ -136,7 +136,7 @@ impl<'j, E> Leaves<'j, E> {
 
 /// A part of the input: rayon's consumer, and the folder of a [`leaf`](super::leaf).
 ///
-/// One type for both, so that rayon need not move one into the other, and its drop is compiled once.
+/// One type for both: rayon need not move one into the other, and its drop is compiled once.
 pub(super) struct TryConsumer<'r, 'j, F, C, E, const TOLERANT: bool> {
     pub(super) fuse: PanicFuse<'r, E>,
     pub(super) shared: &'r Shared<'j, F, E>,
